@@ -1,1 +1,14 @@
-//! sluice
+//! sluice: from a sample of detector data to verified FPGA firmware that compresses it, and the codec that reads it.
+//!
+//! ```text
+//! Dataset ──► TrainedModel ──► QuantizedModel ──► StageGraph ──► VerilogDesign ──► VerifyReport
+//!                                   └──► reference (integers) ──► codec: container of CRC-checked blocks
+//! ```
+
+pub mod data;
+pub mod error;
+pub mod fixed;
+pub mod model;
+pub mod units;
+
+pub use error::{Code, Error, Result};

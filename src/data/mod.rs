@@ -1,0 +1,5 @@
+//! Data sets: columns of numbers with dtype, shape, unit and provenance, read from and written to files.
+
+pub mod dataset;
+
+pub use dataset::{Column, Dataset, DataSource, Layout, Values};

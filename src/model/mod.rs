@@ -1,0 +1,24 @@
+//! What flows between the stages: networks, transforms and the model files.
+//!
+//! ```text
+//! TrainedModel   = Transform + float encoder Network + float decoder Network     (<name>.trained.json)
+//! QuantizedModel = Transform + IntegerNetwork encoder + float decoder Network    (<name>.quant.json)
+//! ```
+//!
+//! Everything here is plain data. Fitting lives in `train`, calibration in `quantize`, integer inference in
+//! `reference`, hardware in `hw`.
+
+pub mod file;
+pub mod integer;
+pub mod network;
+pub mod plan;
+pub mod quantized;
+pub mod trained;
+pub mod transform;
+
+pub use integer::{Granular, IntegerLayer, IntegerNetwork, IntegerOp};
+pub use network::{Activation, Conv2d, Layer, Network, Op};
+pub use plan::QuantPlan;
+pub use quantized::QuantizedModel;
+pub use trained::TrainedModel;
+pub use transform::{ColumnSpec, Constraint, Norm, Transform};

@@ -1,0 +1,101 @@
+//! The quantized model: integers for the encoder, floats for the decoder. docs/MODEL.md documents the JSON.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::integer::IntegerNetwork;
+use super::network::Network;
+use super::trained::Provenance;
+use super::transform::Transform;
+use crate::error::{Code, Error, Result};
+
+/// The value of the `schema` field of a quantized model.
+pub const QUANTIZED_SCHEMA: &str = "sluice.quantized/1";
+
+/// An encoder of integers, with what the codec needs around it.
+///
+/// `encoder` alone is enough to emit and verify hardware (an imported model has no more). Compressing data needs
+/// `transform` and `decoder` too.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuantizedModel {
+    /// [`QUANTIZED_SCHEMA`].
+    pub schema: String,
+    /// `[a-z][a-z0-9_]*`; names the Verilog top.
+    pub name: String,
+    /// From columns to network inputs and back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transform: Option<Transform>,
+    /// What the hardware computes.
+    pub encoder: IntegerNetwork,
+    /// Latents (as real numbers, raw integer times step) → features.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoder: Option<Network>,
+    /// What it was trained on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
+}
+
+impl QuantizedModel {
+    /// Checks everything that can be wrong with it.
+    ///
+    /// # Errors
+    /// `M001`, `M002`, `Q001`, `Q002` or `Q003`.
+    pub fn check(&self) -> Result<()> {
+        if self.schema != QUANTIZED_SCHEMA {
+            return Err(Error::new(
+                Code::ModelForm,
+                format!("`schema` is `{}`, not `{QUANTIZED_SCHEMA}`", self.schema),
+            )
+            .hint("`sluice import` reads the neutral encoder form"));
+        }
+        check_name(&self.name)?;
+        self.encoder.check().map_err(|e| e.at("encoder"))?;
+        if let Some(decoder) = &self.decoder {
+            decoder.check().map_err(|e| e.at("decoder"))?;
+        }
+        if let Some(transform) = &self.transform {
+            transform.check()?;
+            check_fit(transform, self.encoder.n_in, self.encoder.n_out(), self.decoder.as_ref())?;
+        }
+        Ok(())
+    }
+}
+
+/// A model's name becomes a Verilog module and a file name.
+pub(crate) fn check_name(name: &str) -> Result<()> {
+    let mut chars = name.chars();
+    let good = chars.next().is_some_and(|c| c.is_ascii_lowercase())
+        && chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if good {
+        return Ok(());
+    }
+    Err(Error::new(Code::ModelForm, format!("`{name}` cannot name a model"))
+        .hint("use a-z, 0-9 and _, beginning with a letter"))
+}
+
+pub(super) fn check_fit(
+    transform: &Transform,
+    n_in: usize,
+    n_latent: usize,
+    decoder: Option<&Network>,
+) -> Result<()> {
+    let features = transform.n_features();
+    if features != n_in {
+        return Err(Error::new(
+            Code::ModelShape,
+            format!("the transform gives {features} features, the encoder takes {n_in}"),
+        ));
+    }
+    match decoder {
+        Some(d) if d.n_in != n_latent => Err(Error::new(
+            Code::ModelShape,
+            format!("the encoder gives {n_latent} latents, the decoder takes {}", d.n_in),
+        )),
+        Some(d) if d.n_out() != features => Err(Error::new(
+            Code::ModelShape,
+            format!("the decoder gives {} features, the transform has {features}", d.n_out()),
+        )),
+        _ => Ok(()),
+    }
+}
