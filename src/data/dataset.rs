@@ -180,12 +180,20 @@ impl Dataset {
             if c.values.len() != rows * c.width() {
                 return Err(Error::new(
                     Code::DataShape,
-                    format!("column `{}` has {} values where {rows} rows of {} need {}", c.name, c.values.len(), c.width(), rows * c.width()),
+                    format!(
+                        "column `{}` has {} values where {rows} rows of {} need {}",
+                        c.name,
+                        c.values.len(),
+                        c.width(),
+                        rows * c.width()
+                    ),
                 )
                 .at(source.name));
             }
             if columns[..i].iter().any(|d| d.name == c.name) {
-                return Err(Error::new(Code::DataSelection, format!("two columns are named `{}`", c.name)).at(source.name));
+                return Err(
+                    Error::new(Code::DataSelection, format!("two columns are named `{}`", c.name)).at(source.name)
+                );
             }
         }
         Ok(Dataset { columns, rows, layout, source })
@@ -212,8 +220,11 @@ impl Dataset {
     /// The rows `range`.
     #[must_use]
     pub fn slice(&self, range: std::ops::Range<usize>) -> Dataset {
-        let columns =
-            self.columns.iter().map(|c| Column { values: c.values.rows(range.clone(), c.width()), ..c.clone() }).collect();
+        let columns = self
+            .columns
+            .iter()
+            .map(|c| Column { values: c.values.rows(range.clone(), c.width()), ..c.clone() })
+            .collect();
         Dataset { columns, rows: range.len(), ..self.clone() }
     }
 

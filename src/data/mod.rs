@@ -2,4 +2,4 @@
 
 pub mod dataset;
 
-pub use dataset::{Column, Dataset, DataSource, Layout, Values};
+pub use dataset::{Column, DataSource, Dataset, Layout, Values};

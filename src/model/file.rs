@@ -39,9 +39,8 @@ impl QuantizedModel {
 /// `I001`, or `code` with line and column.
 pub fn read_json<T: DeserializeOwned>(path: &Path, code: Code) -> Result<T> {
     let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))?;
-    serde_json::from_str(&text).map_err(|e| {
-        Error::new(code, format!("`{}` is not what it should be", path.display())).cause(e.to_string())
-    })
+    serde_json::from_str(&text)
+        .map_err(|e| Error::new(code, format!("`{}` is not what it should be", path.display())).cause(e.to_string()))
 }
 
 /// Writes one JSON value, indented, under its final name only when complete.

@@ -278,8 +278,11 @@ fn in_format(layer: &str, place: &str, raw: i64, format: QFormat) -> Result<()> 
     if format.contains(raw) {
         return Ok(());
     }
-    Err(Error::new(Code::FormatRange, format!("layer `{layer}`, {place}: {raw} does not fit {format}"))
-        .hint(format!("raw integers of {format} lie in {} to {}", format.min(), format.max())))
+    Err(Error::new(Code::FormatRange, format!("layer `{layer}`, {place}: {raw} does not fit {format}")).hint(format!(
+        "raw integers of {format} lie in {} to {}",
+        format.min(),
+        format.max()
+    )))
 }
 
 fn check_formats(what: &str, formats: &Granular<QFormat>, rows: usize, columns: usize) -> Result<()> {

@@ -237,7 +237,10 @@ impl Network {
             };
             check_matrix(&layer.name, weights, bias.len(), rows, columns)?;
             if weights.iter().flatten().chain(bias).any(|w| !w.is_finite()) {
-                return Err(Error::new(Code::ModelForm, format!("layer `{}` has a weight that is not finite", layer.name)));
+                return Err(Error::new(
+                    Code::ModelForm,
+                    format!("layer `{}` has a weight that is not finite", layer.name),
+                ));
             }
         }
         Ok(())
@@ -298,7 +301,10 @@ pub(super) fn check_matrix<T>(
     if weights.len() != rows || n_bias != rows {
         return Err(Error::new(
             Code::ModelShape,
-            format!("layer `{layer}` needs {rows} rows of weights and as many biases, has {} and {n_bias}", weights.len()),
+            format!(
+                "layer `{layer}` needs {rows} rows of weights and as many biases, has {} and {n_bias}",
+                weights.len()
+            ),
         ));
     }
     match weights.iter().position(|row| row.len() != columns) {
@@ -341,8 +347,11 @@ impl Wiring {
         let mut joined = 0;
         for input in inputs {
             let Some((_, n)) = self.tensors.iter().find(|(n, _)| n == input) else {
-                return Err(Error::new(Code::ModelForm, format!("layer `{name}` reads `{input}`, which no earlier layer gives"))
-                    .hint("layers stand in the order in which they are computed; `x` is the input"));
+                return Err(Error::new(
+                    Code::ModelForm,
+                    format!("layer `{name}` reads `{input}`, which no earlier layer gives"),
+                )
+                .hint("layers stand in the order in which they are computed; `x` is the input"));
             };
             joined += n;
         }
@@ -386,8 +395,7 @@ mod tests {
 
     #[test]
     fn a_convolution_pads_with_zeros() {
-        let geometry =
-            Conv2d { in_shape: [2, 2, 1], kernel: [3, 3], stride: [1, 1], pad: [1, 1, 1, 1], filters: 1 };
+        let geometry = Conv2d { in_shape: [2, 2, 1], kernel: [3, 3], stride: [1, 1], pad: [1, 1, 1, 1], filters: 1 };
         let op = Op::Conv2d { geometry, weights: vec![vec![1.0; 9]], bias: vec![0.0] };
         let net = Network {
             n_in: 4,

@@ -74,12 +74,7 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
         .hint("use a-z, 0-9 and _, beginning with a letter"))
 }
 
-pub(super) fn check_fit(
-    transform: &Transform,
-    n_in: usize,
-    n_latent: usize,
-    decoder: Option<&Network>,
-) -> Result<()> {
+pub(super) fn check_fit(transform: &Transform, n_in: usize, n_latent: usize, decoder: Option<&Network>) -> Result<()> {
     let features = transform.n_features();
     if features != n_in {
         return Err(Error::new(
