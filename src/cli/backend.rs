@@ -1,0 +1,105 @@
+//! The bridge between a quantized model and the codec: rows to latents with the reference integers, and back.
+
+use ndarray::Array2;
+
+use crate::codec::{ColumnMeta, DecoderModel, NeuralBackend};
+use crate::data::{self, Column, Dataset};
+use crate::error::{Code, Error, Result};
+use crate::fixed::QFormat;
+use crate::model::{Network, QuantizedModel, Transform};
+use crate::reference::Engine;
+use crate::{codec, quantize};
+
+/// A model that compresses: everything the codec needs of it.
+pub struct Neural {
+    transform: Transform,
+    decoder: Network,
+    formats: Vec<QFormat>,
+    /// Absent where only the decoder's part of a model is known.
+    encoder: Option<(QuantizedModel, Engine)>,
+    bytes: Vec<u8>,
+}
+
+impl Neural {
+    /// # Errors
+    /// `M003` if the model has no transform or no decoder (an imported encoder).
+    pub fn new(model: QuantizedModel) -> Result<Self> {
+        let (Some(transform), Some(decoder)) = (&model.transform, &model.decoder) else {
+            return Err(Error::new(Code::ModelMismatch, format!("model `{}` has an encoder only, it cannot compress data", model.name))
+                .hint("train one with `sluice train`; an imported encoder can be emitted and verified"));
+        };
+        let bytes = codec::compact(&model)?;
+        // The decoder that the container will carry (weights rounded as stored) is the one used here too.
+        let stored = codec::expand(&bytes)?;
+        debug_assert_eq!(stored.decoder.n_in, decoder.n_in);
+        Ok(Neural {
+            transform: transform.clone(),
+            decoder: stored.decoder,
+            formats: model.encoder.output_formats(),
+            encoder: Some((model.clone(), Engine::new(&model.encoder)?)),
+            bytes,
+        })
+    }
+
+    fn from_decoder(model: DecoderModel, bytes: &[u8]) -> Self {
+        Neural { transform: model.transform, decoder: model.decoder, formats: model.latent_formats, encoder: None, bytes: bytes.to_vec() }
+    }
+}
+
+/// The decoder that a container carries.
+///
+/// # Errors
+/// Any error of the stored model.
+pub fn from_bytes(bytes: &[u8]) -> Result<Box<dyn NeuralBackend>> {
+    Ok(Box::new(Neural::from_decoder(codec::expand(bytes)?, bytes)))
+}
+
+/// Rows of values → rows of features.
+pub fn features(transform: &Transform, rows: &Array2<f64>) -> Array2<f32> {
+    let mut out = Array2::zeros((rows.nrows(), transform.n_features()));
+    ndarray::Zip::from(out.rows_mut()).and(rows.rows()).par_for_each(|mut out, row| {
+        out.assign(&ndarray::Array1::from(transform.features(&row.to_vec())));
+    });
+    out
+}
+
+impl NeuralBackend for Neural {
+    fn rows(&self, data: &Dataset) -> Result<Array2<f64>> {
+        data::model_rows(data, &self.transform)
+    }
+
+    fn restore(&self, rows: &Array2<f64>, columns: &[ColumnMeta]) -> Result<Vec<Column>> {
+        let templates: Vec<_> =
+            columns.iter().map(|c| (c.name.clone(), c.unit.clone(), c.dtype.clone(), c.shape.clone())).collect();
+        data::restore_columns(rows, &self.transform, &templates)
+    }
+
+    fn columns(&self) -> Vec<String> {
+        self.transform.columns.iter().map(|c| c.name.clone()).collect()
+    }
+
+    fn encode(&self, values: &Array2<f64>) -> Result<Array2<i64>> {
+        let Some((model, engine)) = &self.encoder else {
+            return Err(Error::new(Code::ModelMismatch, "a container carries the decoder only, it cannot encode"));
+        };
+        let words = quantize::input_words(&model.encoder, &features(&self.transform, values));
+        Ok(engine.infer_batch(&words))
+    }
+
+    fn decode(&self, latents: &Array2<i64>) -> Result<Array2<f64>> {
+        let mut out = Array2::zeros((latents.nrows(), self.transform.n_values()));
+        ndarray::Zip::from(out.rows_mut()).and(latents.rows()).par_for_each(|mut out, row| {
+            let z: Vec<f32> = row.iter().zip(&self.formats).map(|(raw, f)| f.to_f64(*raw) as f32).collect();
+            out.assign(&ndarray::Array1::from(self.transform.values(&self.decoder.forward(&z))));
+        });
+        Ok(out)
+    }
+
+    fn latent_formats(&self) -> Vec<QFormat> {
+        self.formats.clone()
+    }
+
+    fn model_bytes(&self) -> Vec<u8> {
+        self.bytes.clone()
+    }
+}

@@ -1,0 +1,240 @@
+//! One function a stage, shared by the verbs and by `sluice run`.
+
+use std::path::{Path, PathBuf};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use ndarray::Array2;
+
+use super::backend;
+use crate::codec::PeerSize;
+use crate::data::{self, Dataset, Selection, SplitRows};
+use crate::error::{Code, Error, Result};
+use crate::hw::{self, CompileOptions, Target};
+use crate::model::trained::{Provenance, TRAINED_SCHEMA};
+use crate::model::quantized::QUANTIZED_SCHEMA;
+use crate::model::{QuantizedModel, TrainedModel, vectors};
+use crate::recipe::Recipe;
+use crate::reference::Engine;
+use crate::synth::{SynthReport, SynthTarget};
+use crate::verify::{Dut, IcarusCheck, VerifyReport};
+use crate::verilog::{DesignManifest, Interface};
+use crate::{codec, quantize, synth, train as training, verify as simulation, verilog};
+
+/// The data of a recipe and their division.
+pub fn load_data(recipe: &Recipe) -> Result<(Dataset, SplitRows)> {
+    let section = &recipe.data;
+    let dataset = match (&section.path, &section.toy) {
+        (Some(path), _) => data::read(path, &section.select)?,
+        (None, Some(toy)) => data::toy(toy, section.toy_rows, section.toy_seed)?,
+        (None, None) => {
+            return Err(Error::new(Code::Recipe, "the recipe names no data").hint("pass --data FILE, or set data.path or data.toy"));
+        }
+    };
+    let split = data::split(dataset.rows, &recipe.split)?;
+    Ok((dataset, split))
+}
+
+/// The chosen rows.
+pub fn pick(data: &Dataset, rows: &[usize]) -> Dataset {
+    let columns = data
+        .columns
+        .iter()
+        .map(|c| {
+            let at: Vec<usize> = rows.iter().flat_map(|r| r * c.width()..(r + 1) * c.width()).collect();
+            data::Column { values: c.values.pick(&at), ..c.clone() }
+        })
+        .collect();
+    Dataset { columns, rows: rows.len(), ..data.clone() }
+}
+
+/// Float training, calibration, quantization-aware fine-tuning.
+pub fn train(recipe: &Recipe, dataset: &Dataset) -> Result<TrainedModel> {
+    if let Some((row, column)) = dataset.first_not_finite() {
+        return Err(Error::new(Code::NotFinite, format!("row {row}, column `{column}` is NaN or infinite"))
+            .hint("exclude the column or the rows in `data.select`: a network cannot learn from it"));
+    }
+    let split = data::split(dataset.rows, &recipe.split)?;
+    let transform = data::fit_transform(dataset, &recipe.transform, &split.train)?;
+    let part = |rows: &[usize]| -> Result<Array2<f32>> {
+        Ok(backend::features(&transform, &data::model_rows(&pick(dataset, rows), &transform)?))
+    };
+    let train = part(&split.train)?;
+    let validation = if split.validation.is_empty() { None } else { Some(part(&split.validation)?) };
+    let options = &recipe.train;
+    let weights = vec![1.0; transform.n_features()];
+
+    let bar = ProgressBar::new((options.epochs + options.qat_epochs) as u64);
+    bar.set_style(ProgressStyle::with_template("train {bar:30} epoch {pos}/{len}, {msg}, {eta} left").expect("a constant template"));
+    let mut progress = |e: &crate::model::trained::Epoch| {
+        bar.set_message(format!("loss {:.3e}", e.train_loss));
+        bar.inc(1);
+    };
+    let mut trained = training::train(&train, validation.as_ref(), &weights, options, &mut progress)?;
+    let flags = transform.n_features() - transform.n_values();
+    let plan = quantize::calibrate(&trained.encoder, &train, flags, &recipe.quantize)?;
+    if options.qat_epochs > 0 {
+        trained = training::fine_tune(&trained, &plan, &train, validation.as_ref(), &weights, options, &mut progress)?;
+    }
+    bar.finish_and_clear();
+    let last = trained.history.last();
+    eprintln!(
+        "train: {} rows, {} features -> {} latents, {} epochs, loss {:.3e}",
+        train.nrows(),
+        train.ncols(),
+        options.latent,
+        trained.history.len(),
+        last.map_or(f64::NAN, |e| e.train_loss),
+    );
+    let model = TrainedModel {
+        schema: TRAINED_SCHEMA.to_owned(),
+        name: recipe.name.clone(),
+        transform,
+        encoder: trained.encoder,
+        decoder: trained.decoder,
+        plan: Some(plan),
+        provenance: Provenance {
+            data_source: dataset.source.name.clone(),
+            data_checksum: dataset.checksum(),
+            seed: options.seed,
+            train_rows: train.nrows(),
+            recipe_checksum: crate::recipe::checksum_of(&(&recipe.split, &recipe.transform, options, &recipe.quantize)),
+        },
+        history: trained.history,
+    };
+    model.check()?;
+    Ok(model)
+}
+
+/// Weights to integers, in the formats that the model was fine-tuned for.
+pub fn quantize(model: &TrainedModel) -> Result<QuantizedModel> {
+    let Some(plan) = &model.plan else {
+        return Err(Error::new(Code::ModelForm, format!("model `{}` has no formats", model.name))
+            .hint("`sluice train` calibrates them; set `plan` in the file"));
+    };
+    let quantized = QuantizedModel {
+        schema: QUANTIZED_SCHEMA.to_owned(),
+        name: model.name.clone(),
+        transform: Some(model.transform.clone()),
+        encoder: quantize::apply(&model.encoder, plan)?,
+        decoder: Some(model.decoder.clone()),
+        provenance: Some(model.provenance.clone()),
+    };
+    quantized.check()?;
+    Ok(quantized)
+}
+
+/// Lowers, proves, schedules and prints a model's encoder; writes the design folder.
+pub fn emit(
+    model: &QuantizedModel,
+    interface: Interface,
+    target: Target,
+    clock_mhz: Option<f64>,
+    latency: Option<u32>,
+    folder: &Path,
+) -> Result<DesignManifest> {
+    let options = CompileOptions { target, clock_mhz, latency };
+    let graph = hw::compile(&model.encoder, &options)?;
+    hw::prove(&graph, &model.encoder)?;
+    let design = verilog::emit(model, &graph, interface, &options)?;
+    design.write(folder)?;
+    eprintln!("emit: {} -> {}", describe_design(&design.manifest), folder.display());
+    Ok(design.manifest)
+}
+
+/// One line on a design.
+pub fn describe_design(m: &DesignManifest) -> String {
+    format!("{}: latency {}, II {}, {} adders, {} adder bits, {} register bits", m.top, m.latency_cycles, m.ii, m.adders, m.adder_bits, m.register_bits)
+}
+
+fn dut(folder: &Path) -> Result<(Dut, DesignManifest, QuantizedModel)> {
+    let manifest = DesignManifest::load(folder)?;
+    let model = QuantizedModel::load(&folder.join(&manifest.model))?;
+    let dut = Dut {
+        folder: folder.to_path_buf(),
+        files: manifest.files.clone(),
+        top: manifest.top.clone(),
+        clock: manifest.clock.clone(),
+        input_port: manifest.input_port.clone(),
+        output_port: manifest.output_port.clone(),
+        axis: manifest.interface == Interface::Axis,
+        in_width: manifest.in_width,
+        out_width: manifest.out_width,
+        input_formats: manifest.input_formats.clone(),
+        output_formats: manifest.output_formats.clone(),
+        latency: manifest.latency_cycles.0,
+        cache: cache_folder(),
+    };
+    Ok((dut, manifest, model))
+}
+
+/// Where built simulators are kept: they are remade when lost.
+fn cache_folder() -> PathBuf {
+    std::env::var_os("SLUICE_CACHE").map_or_else(|| std::env::temp_dir().join("sluice-cache"), PathBuf::from)
+}
+
+/// Runs a design in Verilator (and a part in Icarus) against the reference.
+pub fn verify(
+    folder: &Path,
+    recorded: Option<&Path>,
+    random: usize,
+    stall: u32,
+    seed: u64,
+    icarus: usize,
+) -> Result<VerifyReport> {
+    if stall > 95 {
+        return Err(Error::new(Code::Usage, format!("a stall of {stall} % leaves no time to send")).hint("use 0 to 95"));
+    }
+    let (dut, manifest, model) = dut(folder)?;
+    let engine = Engine::new(&model.encoder)?;
+    let (inputs, expected) = match recorded {
+        Some(path) => {
+            let v = vectors::read(path)?;
+            if (v.inputs.ncols(), v.outputs.ncols()) != (model.encoder.n_in, model.encoder.n_out()) {
+                return Err(Error::new(Code::Vectors, format!("`{}` does not fit the design", path.display())).cause(format!(
+                    "vectors of {} -> {} values, design of {} -> {}",
+                    v.inputs.ncols(),
+                    v.outputs.ncols(),
+                    model.encoder.n_in,
+                    model.encoder.n_out()
+                )));
+            }
+            (v.inputs, v.outputs)
+        }
+        None => {
+            if random == 0 {
+                return Err(Error::new(Code::Usage, "a design cannot be verified with 0 vectors"));
+            }
+            let inputs = simulation::stimuli(&dut.input_formats, random, seed);
+            let expected = engine.infer_batch(&inputs);
+            (inputs, expected)
+        }
+    };
+    let mut report = simulation::verify(&dut, &inputs, &expected, stall, seed)?;
+    report.ii = manifest.ii;
+    if icarus > 0 && !dut.axis {
+        let n = icarus.min(inputs.nrows());
+        let part = |a: &Array2<i64>| a.slice(ndarray::s![..n, ..]).to_owned();
+        let got = simulation::icarus(&dut, &part(&inputs))?;
+        let mismatches = got.rows().into_iter().zip(expected.rows()).filter(|(a, b)| a != b).count();
+        report.icarus = Some(IcarusCheck { samples: n, mismatches });
+        report.mismatches += mismatches;
+    }
+    Ok(report)
+}
+
+/// Cell counts for each family that Yosys knows here.
+pub fn synth(folder: &Path) -> Result<Vec<SynthReport>> {
+    let (dut, ..) = dut(folder)?;
+    [SynthTarget::Ecp5, SynthTarget::Xcup].into_iter().map(|t| synth::yosys(&dut, t)).collect()
+}
+
+/// gzip, xz, zstd and sluice's lossless mode on one file.
+pub fn compare(file: &Path) -> Result<Vec<PeerSize>> {
+    let data = data::read(file, &Selection::default())?;
+    let mut sizes = codec::peers(&data)?;
+    let folder = tempfile::tempdir().map_err(|e| Error::io("create", &std::env::temp_dir(), &e))?;
+    let options = codec::CompressOptions { mode: codec::Mode::Lossless, bound: None, block_rows: 8192 };
+    let report = codec::compress(&data, &options, None, &folder.path().join("a.slc"))?;
+    sizes.push(PeerSize { name: "sluice lossless".into(), bytes: report.total_bytes, ratio: report.ratio });
+    Ok(sizes)
+}

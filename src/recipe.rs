@@ -1,0 +1,178 @@
+//! The recipe: one TOML file that describes a whole run. Every section has defaults; unknown keys are errors.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::data::{Selection, SplitOptions, TransformSpec};
+use crate::error::{Code, Error, Result};
+use crate::hw::Target;
+use crate::quantize::QuantizeOptions;
+use crate::train::TrainOptions;
+use crate::verilog::Interface;
+
+/// A whole run, from data to report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// `[a-z][a-z0-9_]*`: names the model, the Verilog top and the files.
+    pub name: String,
+    /// Where the data come from.
+    pub data: DataSection,
+    /// How rows are divided into training, validation and test parts.
+    #[serde(default)]
+    pub split: SplitOptions,
+    /// How columns become features.
+    #[serde(default)]
+    pub transform: TransformSpec,
+    /// Network and optimiser.
+    #[serde(default)]
+    pub train: TrainOptions,
+    /// Formats.
+    #[serde(default)]
+    pub quantize: QuantizeOptions,
+    /// The emitted design.
+    #[serde(default)]
+    pub hardware: HardwareSection,
+    /// What the design is checked with.
+    #[serde(default)]
+    pub verify: VerifySection,
+}
+
+/// A file or a toy detector.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataSection {
+    /// A data file; relative paths start at the recipe's folder. `--data` replaces it.
+    #[serde(default)]
+    pub path: Option<PathBuf>,
+    /// A toy detector instead: `trigger-cells`, `jets`, `pulses` or `flow`.
+    #[serde(default)]
+    pub toy: Option<String>,
+    /// Rows that the toy detector makes.
+    #[serde(default = "toy_rows")]
+    pub toy_rows: usize,
+    /// Seed of the toy detector.
+    #[serde(default)]
+    pub toy_seed: u64,
+    /// What is taken of the file.
+    #[serde(default)]
+    pub select: Selection,
+}
+
+fn toy_rows() -> usize {
+    20_000
+}
+
+/// Options of `emit`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HardwareSection {
+    /// `kernel` or `axis`.
+    pub interface: Interface,
+    /// Clock to schedule for.
+    pub clock_mhz: f64,
+    /// FPGA family whose delays the scheduler uses.
+    pub target: Target,
+}
+
+impl Default for HardwareSection {
+    fn default() -> Self {
+        HardwareSection { interface: Interface::Kernel, clock_mhz: 100.0, target: Target::Ecp5 }
+    }
+}
+
+/// Options of `verify` and `synth`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct VerifySection {
+    /// Stimuli: extremes first, then random ones.
+    pub random: usize,
+    /// How often `tready` is held low, in percent (`axis` only).
+    pub stall: u32,
+    /// Vectors that Icarus runs as a second opinion; 0 turns it off.
+    pub icarus: usize,
+    /// Whether Yosys counts cells.
+    pub synth: bool,
+}
+
+impl Default for VerifySection {
+    fn default() -> Self {
+        VerifySection { random: 100_000, stall: 0, icarus: 500, synth: true }
+    }
+}
+
+impl Recipe {
+    /// Reads a recipe and makes its data path relative to the working folder.
+    ///
+    /// # Errors
+    /// `I001`, or `R001` with line and key.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))?;
+        let mut recipe = Recipe::parse(&text).map_err(|e| e.at(path.display().to_string()))?;
+        if let (Some(data), Some(folder)) = (&recipe.data.path, path.parent()) {
+            recipe.data.path = Some(folder.join(data));
+        }
+        Ok(recipe)
+    }
+
+    /// Parses and checks the text of a recipe.
+    ///
+    /// # Errors
+    /// `R001`, or `M001` for an impossible name.
+    pub fn parse(text: &str) -> Result<Self> {
+        let recipe: Recipe =
+            toml::from_str(text).map_err(|e| Error::new(Code::Recipe, "the recipe does not parse").cause(e.to_string()))?;
+        crate::model::quantized::check_name(&recipe.name)?;
+        if recipe.data.path.is_some() && recipe.data.toy.is_some() {
+            return Err(Error::new(Code::Recipe, "`data` names both a file and a toy detector").hint("keep one of them"));
+        }
+        let clock = recipe.hardware.clock_mhz;
+        if !(clock.is_finite() && clock > 0.0) {
+            return Err(Error::new(Code::Recipe, format!("a clock of {clock} MHz makes no sense")));
+        }
+        if recipe.verify.stall > 95 {
+            return Err(Error::new(Code::Recipe, "a stall of more than 95 % leaves no time to send").hint("use 0 to 95"));
+        }
+        if recipe.verify.random == 0 {
+            return Err(Error::new(Code::Recipe, "a design cannot be verified with 0 vectors"));
+        }
+        Ok(recipe)
+    }
+
+    /// SHA-256 of the recipe's meaning, hexadecimal.
+    pub fn checksum(&self) -> String {
+        checksum_of(self)
+    }
+}
+
+/// SHA-256 of a value's JSON, hexadecimal.
+pub fn checksum_of<T: Serialize>(value: &T) -> String {
+    let json = serde_json::to_vec(value).expect("plain data serialises");
+    Sha256::digest(json).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recipe_with_an_unknown_key_is_rejected_with_its_line() {
+        let e = Recipe::parse("name = \"a\"\n[data]\ntoy = \"jets\"\ncolour = 3\n").unwrap_err();
+        assert_eq!(e.code(), Code::Recipe);
+        assert!(e.to_string().contains("line 4") && e.to_string().contains("colour"), "{e}");
+    }
+
+    #[test]
+    fn a_recipe_with_two_sources_is_rejected() {
+        let e = Recipe::parse("name = \"a\"\n[data]\ntoy = \"jets\"\npath = \"x.npz\"\n").unwrap_err();
+        assert_eq!(e.what(), "`data` names both a file and a toy detector");
+    }
+
+    #[test]
+    fn a_recipe_that_cannot_be_verified_is_rejected() {
+        let text = "name = \"a\"\n[data]\ntoy = \"jets\"\n[verify]\nrandom = 0\n";
+        assert_eq!(Recipe::parse(text).unwrap_err().what(), "a design cannot be verified with 0 vectors");
+    }
+}
