@@ -9,6 +9,8 @@ pub mod data;
 pub mod error;
 pub mod fixed;
 pub mod model;
+#[cfg(feature = "train")]
+pub mod train;
 pub mod units;
 
 pub use error::{Code, Error, Result};
