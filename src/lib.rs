@@ -9,6 +9,10 @@ pub mod data;
 pub mod error;
 pub mod fixed;
 pub mod model;
+#[cfg(feature = "verilog")]
+pub mod synth;
 pub mod units;
+#[cfg(feature = "verilog")]
+pub mod verify;
 
 pub use error::{Code, Error, Result};
