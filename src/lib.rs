@@ -9,8 +9,12 @@ pub mod data;
 pub mod error;
 pub mod fixed;
 pub mod model;
+#[cfg(feature = "verilog")]
+pub mod synth;
 #[cfg(feature = "train")]
 pub mod train;
 pub mod units;
+#[cfg(feature = "verilog")]
+pub mod verify;
 
 pub use error::{Code, Error, Result};

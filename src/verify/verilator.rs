@@ -1,0 +1,276 @@
+//! Simulation in Verilator: the design and `sim/harness.cpp` become a shared object, loaded and called for many cycles.
+//!
+//! A kernel takes one vector a cycle, and its output is read exactly the promised number of cycles later: a design that
+//! is late or early by one cycle gives the integers of a neighbouring vector. Apart from that the latency is measured
+//! from outside by pulses: the inputs rest, one vector passes for a single cycle, and the output moves that much later.
+
+use std::ffi::c_void;
+use std::path::{Path, PathBuf};
+
+use libloading::{Library, Symbol};
+use ndarray::{Array2, concatenate, s};
+use sha2::{Digest, Sha256};
+
+use super::stimuli::stimuli;
+use super::tool::{Tool, tool};
+use super::wrap::Dut;
+use crate::error::{Code, Error, Result};
+use crate::units::Cycles;
+
+const HARNESS: &str = include_str!("../../sim/harness.cpp");
+/// Above this many bytes of Verilog the C++ compiler's optimiser takes longer than the simulation it would speed up.
+const LARGE: usize = 1 << 20;
+/// Highest stall rate accepted, in percent: above it runs get long and prove nothing more.
+const MAX_STALL: u32 = 95;
+/// Vectors sent as single pulses to measure the latency of a kernel.
+const PROBES: usize = 16;
+
+/// What a simulation gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SimRun {
+    /// `[sample, output]`, raw integers.
+    pub outputs: Array2<i64>,
+    /// Cycles from an input to its first effect on the output, without stalls; `None` if no input moved any output.
+    pub latency_measured: Option<Cycles>,
+    /// Clock cycles of the run that gave `outputs`.
+    pub cycles: u64,
+    /// Cycles from one vector to the next, without stalls: how long one vector shows at the output of a kernel, how
+    /// often a stream accepts one.
+    pub ii_measured: u32,
+    /// Version line of Verilator.
+    pub tool_version: String,
+}
+
+/// Runs `inputs` through the design in Verilator.
+///
+/// * `inputs`: `[sample, input]`, raw integers within the input formats
+/// * `stall_percent`: how often each side of a stream is held, at random from `seed`; 0 for a kernel
+///
+/// # Errors
+/// [`Code::MissingTool`] without Verilator, [`Code::ToolFailed`] if it rejects the design or the stream hangs, loses
+/// or adds beats or breaks its protocol; [`Code::Usage`] for impossible stalls.
+pub fn simulate(dut: &Dut, inputs: &Array2<i64>, stall_percent: u32, seed: u64) -> Result<SimRun> {
+    dut.check()?;
+    if stall_percent > if dut.axis { MAX_STALL } else { 0 } {
+        return Err(Error::new(Code::Usage, format!("cannot stall `{}` {stall_percent} % of the time", dut.top))
+            .cause(if dut.axis { "a stream can be stalled up to 95 %" } else { "a kernel has no ready signal" })
+            .hint("lower the stall rate, or emit the design with the axis interface"));
+    }
+    let verilator = tool("verilator", "apt install verilator g++ make")?;
+    let model = Model::load(dut, &verilator)?;
+    let run =
+        if dut.axis { stream(dut, &model, inputs, stall_percent, seed) } else { kernel(dut, &model, inputs, seed) };
+    run.map(|run| SimRun { tool_version: verilator.version, ..run })
+}
+
+fn kernel(dut: &Dut, model: &Model, inputs: &Array2<i64>, seed: u64) -> Result<SimRun> {
+    let latency = dut.latency as usize;
+    let cycles = inputs.nrows() + latency;
+    let out = model.run(&dut.pack(inputs.view())?, inputs.nrows(), cycles)?;
+    let outputs = dut.unpack(&out).slice(s![latency.., ..]).to_owned();
+    let (latency_measured, ii_measured) = pulses(dut, model, seed)?;
+    Ok(SimRun { outputs, latency_measured, cycles: cycles as u64, ii_measured, tool_version: String::new() })
+}
+
+/// Latency and II of a kernel, seen from outside: first and last cycle in which a one-cycle pulse shows.
+fn pulses(dut: &Dut, model: &Model, seed: u64) -> Result<(Option<Cycles>, u32)> {
+    let rest = 2 * dut.latency as usize + 64;
+    let corners = 4 + 2 * dut.input_formats.len();
+    let rows = stimuli(&dut.input_formats, corners + PROBES, seed);
+    // The base is random: at the corners a ReLU or a saturation may hide everything.
+    let base = rows.slice(s![corners.., ..]).slice(s![..1, ..]).to_owned();
+    let hold = base.broadcast((rest, base.ncols())).map(|b| b.to_owned()).unwrap_or_default();
+    let mut parts = vec![hold.view()];
+    for k in corners + 1..rows.nrows() {
+        parts.extend([rows.slice(s![k..=k, ..]), hold.view()]);
+    }
+    let drive = concatenate(ndarray::Axis(0), &parts)
+        .map_err(|e| Error::new(Code::DataShape, "probe vectors do not fit").cause(e.to_string()))?;
+    let words = dut.out_words();
+    let bus = model.run(&dut.pack(drive.view())?, drive.nrows(), drive.nrows())?;
+    let beat = |cycle: usize| &bus[cycle * words..(cycle + 1) * words];
+    let moved: Vec<usize> = (0..PROBES - 1)
+        .map(|probe| rest + probe * (rest + 1))
+        .flat_map(|at| (0..rest).filter(move |&after| beat(at + after) != beat(at - 1)))
+        .collect();
+    let Some((&first, &last)) = moved.iter().min().zip(moved.iter().max()) else { return Ok((None, 1)) };
+    Ok((Some(Cycles(first as u32)), (last - first + 1) as u32))
+}
+
+fn stream(dut: &Dut, model: &Model, inputs: &Array2<i64>, stall: u32, seed: u64) -> Result<SimRun> {
+    let (bus, info) = model.stream(dut, &dut.pack(inputs.view())?, inputs.nrows(), stall, seed)?;
+    let n = inputs.nrows() as u64;
+    let failed = |what: String| {
+        Err(Error::new(Code::ToolFailed, format!("stream `{}` {what}", dut.top))
+            .note("replay", format!("{n} vectors, stalls {stall} %, seed {seed}, {} cycles", info.cycles)))
+    };
+    if info.taken != n {
+        return failed(format!("gave {} output beats for {n} input beats", info.taken));
+    }
+    if info.breaches != 0 {
+        return failed(format!("dropped tvalid or changed tdata before tready came, {} times", info.breaches));
+    }
+    // Timing from a run without stalls; the first vectors suffice.
+    let few = inputs.slice(s![..inputs.nrows().min(64), ..]);
+    let (_, free) = model.stream(dut, &dut.pack(few)?, few.nrows(), 0, seed)?;
+    let latency_measured = free.first_out.checked_sub(free.first_in).map(|l| Cycles(l as u32));
+    let steps = few.nrows().saturating_sub(1).max(1) as u64;
+    let ii_measured = (free.last_in - free.first_in).div_ceil(steps).max(1) as u32;
+    Ok(SimRun {
+        outputs: dut.unpack(&bus),
+        latency_measured,
+        cycles: info.cycles,
+        ii_measured,
+        tool_version: String::new(),
+    })
+}
+
+/// What `sluice_stream` counts.
+struct StreamInfo {
+    first_in: u64,
+    last_in: u64,
+    first_out: u64,
+    taken: u64,
+    breaches: u64,
+    cycles: u64,
+}
+
+type New = unsafe extern "C" fn() -> *mut c_void;
+type Free = unsafe extern "C" fn(*mut c_void);
+type Run = unsafe extern "C" fn(*mut c_void, *const u32, u64, *mut u32, u64);
+type Stream = unsafe extern "C" fn(*mut c_void, *const u32, u64, *mut u32, u32, u64, u64, u64, *mut u64);
+
+/// A compiled design, loaded.
+struct Model {
+    library: Library,
+    in_words: usize,
+    out_words: usize,
+    /// Keeps an uncached shared object on disk while it is loaded.
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Model {
+    fn load(dut: &Dut, verilator: &Tool) -> Result<Model> {
+        let mut folder = None;
+        let place = match &dut.cache {
+            Some(cache) => cache.clone(),
+            None => folder.insert(temp_folder(None)?).path().to_owned(),
+        };
+        let object = build(dut, verilator, &place)?;
+        // SAFETY: the object was built from our harness; its initialisers are those of the C++ runtime and Verilator.
+        let library = unsafe { Library::new(&object) }.map_err(|e| {
+            Error::new(Code::ToolFailed, format!("cannot load `{}`", object.display()))
+                .cause(e.to_string())
+                .hint("remove the file: it is remade")
+        })?;
+        Ok(Model { library, in_words: dut.in_words(), out_words: dut.out_words(), _folder: folder })
+    }
+
+    fn symbol<T>(&self, name: &str) -> Result<Symbol<'_, T>> {
+        // SAFETY: the types above are those of sim/harness.cpp, and the cache key holds its text.
+        unsafe { self.library.get(name) }
+            .map_err(|e| Error::new(Code::ToolFailed, format!("simulation lacks `{name}`")).cause(e.to_string()))
+    }
+
+    /// Calls `f` with a fresh, reset instance.
+    fn with_instance<T>(&self, f: impl FnOnce(*mut c_void) -> T) -> Result<T> {
+        let (new, free) = (self.symbol::<New>("sluice_new")?, self.symbol::<Free>("sluice_free")?);
+        // SAFETY: the handle is used by one thread and freed once.
+        let handle = unsafe { new() };
+        let result = f(handle);
+        unsafe { free(handle) };
+        Ok(result)
+    }
+
+    /// `cycles` cycles, one of `n` vectors in each, the last one held; returns the output bus of every cycle.
+    fn run(&self, input: &[u32], n: usize, cycles: usize) -> Result<Vec<u32>> {
+        if n == 0 {
+            return Err(Error::new(Code::DataShape, "there are no vectors to simulate"));
+        }
+        assert_eq!(input.len(), n * self.in_words);
+        let mut out = vec![0u32; cycles * self.out_words];
+        let run = self.symbol::<Run>("sluice_run")?;
+        // SAFETY: the buffers hold n and `cycles` whole bus vectors, as the harness reads and writes.
+        self.with_instance(|h| unsafe { run(h, input.as_ptr(), n as u64, out.as_mut_ptr(), cycles as u64) })?;
+        Ok(out)
+    }
+
+    fn stream(&self, dut: &Dut, input: &[u32], n: usize, stall: u32, seed: u64) -> Result<(Vec<u32>, StreamInfo)> {
+        if n == 0 {
+            return Err(Error::new(Code::DataShape, "there are no vectors to simulate"));
+        }
+        assert_eq!(input.len(), n * self.in_words);
+        let mut out = vec![0u32; n * self.out_words];
+        let mut info = [0u64; 6];
+        let tail = 2 * u64::from(dut.latency) + 64;
+        // Generous: an II of 64 with both sides stalled still ends by itself; a hang stops here.
+        let limit = (n as u64 * 64 + 1000 + tail) * 200 / u64::from(100 - stall) + tail;
+        let stream = self.symbol::<Stream>("sluice_stream")?;
+        // SAFETY: both buffers hold n whole bus vectors, `info` its six numbers.
+        self.with_instance(|h| unsafe {
+            stream(h, input.as_ptr(), n as u64, out.as_mut_ptr(), stall, seed, limit, tail, info.as_mut_ptr());
+        })?;
+        let [first_in, last_in, first_out, taken, breaches, cycles] = info;
+        Ok((out, StreamInfo { first_in, last_in, first_out, taken, breaches, cycles }))
+    }
+}
+
+fn temp_folder(inside: Option<&Path>) -> Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("sluice-sim-");
+    match inside {
+        Some(place) => builder.tempdir_in(place),
+        None => builder.tempdir(),
+    }
+    .map_err(|e| Error::io("create a temporary folder in", inside.unwrap_or(&std::env::temp_dir()), &e))
+}
+
+/// The shared object of the design in `cache`, compiled unless the same one is there.
+fn build(dut: &Dut, verilator: &Tool, cache: &Path) -> Result<PathBuf> {
+    let wrapper = dut.wrapper();
+    let params = format!("#define SLUICE_IN_WORDS {}\n#define SLUICE_OUT_WORDS {}\n", dut.in_words(), dut.out_words());
+    let mut hash = Sha256::new();
+    let mut size = 0;
+    let mut feed = |bytes: &[u8]| {
+        // With its length before it, no part can pass for the end of another.
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+        size += bytes.len();
+    };
+    for text in [HARNESS, &wrapper, &params, &verilator.version, std::env::consts::ARCH] {
+        feed(text.as_bytes());
+    }
+    for name in &dut.files {
+        let path = dut.folder.join(name);
+        let bytes = std::fs::read(&path).map_err(|e| Error::io("read", &path, &e))?;
+        feed(name.as_bytes());
+        feed(&bytes);
+    }
+    let key: String = hash.finalize().iter().take(16).map(|b| format!("{b:02x}")).collect();
+    let object = cache.join(format!("{}-{key}.so", dut.top));
+    if object.is_file() {
+        return Ok(object);
+    }
+    std::fs::create_dir_all(cache).map_err(|e| Error::io("create", cache, &e))?;
+    // Built beside its place and renamed: an interrupted run leaves no half object, and two at once do no harm.
+    let folder = temp_folder(Some(cache))?;
+    dut.copy_files(folder.path())?;
+    for (name, text) in [("sluice_simtop.v", wrapper.as_str()), ("harness.cpp", HARNESS), ("sluice_params.h", &params)]
+    {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).map_err(|e| Error::io("write", &path, &e))?;
+    }
+    let fast = if size > LARGE { "-O0" } else { "-O1" };
+    let optimise = format!("OPT_FAST={fast} OPT_SLOW=-O0 OPT_GLOBAL=-O1");
+    let mut args: Vec<&str> =
+        vec!["--cc", "--exe", "--build", "-j", "2", "-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style"];
+    args.extend(["--top-module", "sluice_simtop", "--Mdir", "obj", "--output-split", "20000"]);
+    // The harness is compiled inside obj/, the generated header lies one folder up.
+    args.extend(["-CFLAGS", "-fPIC -I..", "-LDFLAGS", "-shared", "-MAKEFLAGS", &optimise, "-o", "model.so"]);
+    args.extend(["harness.cpp", "sluice_simtop.v"]);
+    args.extend(dut.sources().map(String::as_str));
+    verilator.run(folder.path(), &args).map_err(|e| e.at(dut.folder.display().to_string()))?;
+    let made = folder.path().join("obj/model.so");
+    std::fs::rename(&made, &object).map_err(|e| Error::io("rename", &made, &e))?;
+    Ok(object)
+}

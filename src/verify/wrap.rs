@@ -1,0 +1,240 @@
+//! The design under test, its buses, and the wrapper that gives every design the same ports.
+//!
+//! ```text
+//! sluice_simtop: clk rst din[P] in_valid -> in_ready, dout[Q] out_valid <- out_ready
+//!                 element i of a vector lies at din[i * in_width +: in_width]; P, Q padded to whole words
+//! ```
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use ndarray::{Array2, ArrayView2};
+
+use crate::error::{Code, Error, Result};
+use crate::fixed::QFormat;
+
+/// A reset input of the design.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reset {
+    /// Name of the port.
+    pub port: String,
+    /// Whether 0 means reset.
+    pub active_low: bool,
+}
+
+/// A design to simulate or synthesize: its files, ports and number formats.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dut {
+    /// Folder that holds the files.
+    pub folder: PathBuf,
+    /// Verilog files, and memory files they read, relative to `folder`.
+    pub files: Vec<String>,
+    /// Name of the top module.
+    pub top: String,
+    /// Clock port.
+    pub clock: String,
+    /// Reset port, if there is one.
+    pub reset: Option<Reset>,
+    /// Flat input bus of a kernel; for a stream the prefix before `_tdata`, `_tvalid`, `_tready`.
+    pub input_port: String,
+    /// Flat output bus of a kernel; for a stream the prefix, as above.
+    pub output_port: String,
+    /// Whether the ports are AXI4-Stream, one whole vector a beat.
+    pub axis: bool,
+    /// Other input ports with the Verilog constant they get, for example `("s_axis_tlast", "1'b1")`.
+    pub ties: Vec<(String, String)>,
+    /// Bits of one input element on the bus.
+    pub in_width: u32,
+    /// Bits of one output element on the bus.
+    pub out_width: u32,
+    /// One format per input.
+    pub input_formats: Vec<QFormat>,
+    /// One format per output.
+    pub output_formats: Vec<QFormat>,
+    /// Promised latency in clock cycles.
+    pub latency: u32,
+    /// Where compiled simulations are kept; without it each run compiles anew.
+    pub cache: Option<PathBuf>,
+}
+
+impl Dut {
+    /// Bits of the whole input bus.
+    pub fn in_bits(&self) -> usize {
+        self.in_width as usize * self.input_formats.len()
+    }
+
+    /// Bits of the whole output bus.
+    pub fn out_bits(&self) -> usize {
+        self.out_width as usize * self.output_formats.len()
+    }
+
+    /// 32-bit words of the input bus as simulated.
+    pub(crate) fn in_words(&self) -> usize {
+        padded_words(self.in_bits())
+    }
+
+    /// 32-bit words of the output bus as simulated.
+    pub(crate) fn out_words(&self) -> usize {
+        padded_words(self.out_bits())
+    }
+
+    /// The files a Verilog tool reads, in order.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &String> {
+        self.files.iter().filter(|name| name.ends_with(".v") || name.ends_with(".sv"))
+    }
+
+    /// Checks that the buses hold the formats and that there is something to run.
+    pub(crate) fn check(&self) -> Result<()> {
+        let bad = |what: &str| {
+            Err(Error::new(Code::Design, format!("design `{}`: {what}", self.top))
+                .at(self.folder.display().to_string()))
+        };
+        if self.input_formats.is_empty() || self.output_formats.is_empty() {
+            return bad("it has no inputs or no outputs");
+        }
+        if self.sources().next().is_none() {
+            return bad("no file of it ends in .v or .sv");
+        }
+        for (width, formats) in [(self.in_width, &self.input_formats), (self.out_width, &self.output_formats)] {
+            if width > QFormat::MAX_WIDTH || formats.iter().any(|f| f.width > width) {
+                return bad(&format!("bus elements of {width} bits do not hold its formats"));
+            }
+        }
+        // A name is pasted into Verilog: keep it to what emission makes.
+        let names = [&self.top, &self.clock, &self.input_port, &self.output_port];
+        if names.iter().any(|n| n.is_empty() || !n.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')) {
+            return bad("a module or port name is not a plain Verilog identifier");
+        }
+        Ok(())
+    }
+
+    /// Copies the design's files to `to`, with the same relative names: some tools see only their working folder.
+    pub(crate) fn copy_files(&self, to: &Path) -> Result<()> {
+        for name in &self.files {
+            let (from, to) = (self.folder.join(name), to.join(name));
+            if let Some(parent) = to.parent() {
+                std::fs::create_dir_all(parent).map_err(|e| Error::io("create", parent, &e))?;
+            }
+            std::fs::copy(&from, &to).map_err(|e| Error::io("read", &from, &e))?;
+        }
+        Ok(())
+    }
+
+    /// The port connections that every instance has: clock, reset (to `reset`, high means reset) and ties.
+    pub(crate) fn common_ports(&self, clock: &str, reset: &str) -> String {
+        let mut ports = format!(".{}({clock})", self.clock);
+        if let Some(r) = &self.reset {
+            let _ = write!(ports, ", .{}({}{reset})", r.port, if r.active_low { "~" } else { "" });
+        }
+        for (port, value) in &self.ties {
+            let _ = write!(ports, ", .{port}({value})");
+        }
+        ports
+    }
+
+    /// The data connections, handshake included for a stream.
+    pub(crate) fn data_ports(&self, din: &str, dout: &str, handshake: [&str; 4]) -> String {
+        let (input, output) = (&self.input_port, &self.output_port);
+        if !self.axis {
+            return format!(".{input}({din}), .{output}({dout})");
+        }
+        // The manifest may name the data port itself.
+        let (i, o) = (input.strip_suffix("_tdata").unwrap_or(input), output.strip_suffix("_tdata").unwrap_or(output));
+        let [in_valid, in_ready, out_valid, out_ready] = handshake;
+        format!(
+            ".{i}_tdata({din}), .{i}_tvalid({in_valid}), .{i}_tready({in_ready}), \
+             .{o}_tdata({dout}), .{o}_tvalid({out_valid}), .{o}_tready({out_ready})"
+        )
+    }
+
+    /// Verilog of `sluice_simtop`, the design behind the ports in the picture above.
+    pub(crate) fn wrapper(&self) -> String {
+        let (p, q) = (32 * self.in_words(), 32 * self.out_words());
+        let (wi, wo) = (self.in_bits(), self.out_bits());
+        let pad = if q > wo { format!("{{{}{{1'b0}}}}, ", q - wo) } else { String::new() };
+        let constant = if self.axis { "" } else { "  assign in_ready = 1'b1;\n  assign out_valid = 1'b1;\n" };
+        format!(
+            "module sluice_simtop(input clk, input rst, input [{}:0] din, input in_valid, output in_ready,\n\
+             \x20 output [{}:0] dout, output out_valid, input out_ready);\n  wire [{}:0] y;\n{constant}\
+             \x20 {} dut({}, {});\n  assign dout = {{{pad}y}};\nendmodule\n",
+            p - 1,
+            q - 1,
+            wo - 1,
+            self.top,
+            self.common_ports("clk", "rst"),
+            self.data_ports(&format!("din[{}:0]", wi - 1), "y", ["in_valid", "in_ready", "out_valid", "out_ready"]),
+        )
+    }
+
+    /// Vectors as bus words, row after row.
+    ///
+    /// # Errors
+    /// [`Code::DataShape`] for a wrong number of columns, [`Code::FormatRange`] for a number outside its format.
+    pub(crate) fn pack(&self, rows: ArrayView2<i64>) -> Result<Vec<u32>> {
+        if rows.ncols() != self.input_formats.len() {
+            return Err(Error::new(
+                Code::DataShape,
+                format!(
+                    "design `{}` has {} inputs, the vectors have {}",
+                    self.top,
+                    self.input_formats.len(),
+                    rows.ncols()
+                ),
+            ));
+        }
+        let (words, width) = (self.in_words(), self.in_width as usize);
+        let mut out = vec![0u32; rows.nrows() * words];
+        for (r, row) in rows.rows().into_iter().enumerate() {
+            for (c, (&raw, format)) in row.iter().zip(&self.input_formats).enumerate() {
+                if !format.contains(raw) {
+                    return Err(Error::new(Code::FormatRange, format!("{raw} is not a number of {format}"))
+                        .at(format!("vector {r}, input {c}")));
+                }
+                put(&mut out[r * words..(r + 1) * words], c * width, width, raw as u64);
+            }
+        }
+        Ok(out)
+    }
+
+    /// Bus words as rows of raw integers. The whole element is read, so wrong padding bits show as a wrong number.
+    pub(crate) fn unpack(&self, bus: &[u32]) -> Array2<i64> {
+        let (words, width) = (self.out_words(), self.out_width as usize);
+        Array2::from_shape_fn((bus.len() / words, self.output_formats.len()), |(r, c)| {
+            let lane = QFormat { width: self.out_width, ..self.output_formats[c] };
+            lane.from_bits(get(&bus[r * words..(r + 1) * words], c * width, width))
+        })
+    }
+}
+
+/// Whole words for `bits`, at least three: below 65 bits Verilator would choose an integer type instead of an array.
+fn padded_words(bits: usize) -> usize {
+    bits.div_ceil(32).max(3)
+}
+
+fn put(words: &mut [u32], at: usize, width: usize, value: u64) {
+    // At most 62 bits at a bit offset below 32: 94 bits, three words.
+    let low = u128::from(value & (u64::MAX >> (64 - width))) << (at % 32);
+    for (k, word) in words[at / 32..].iter_mut().take(3).enumerate() {
+        *word |= (low >> (32 * k)) as u32;
+    }
+}
+
+fn get(words: &[u32], at: usize, width: usize) -> u64 {
+    let all = words[at / 32..].iter().take(3).enumerate().fold(0u128, |sum, (k, &w)| sum | u128::from(w) << (32 * k));
+    (all >> (at % 32)) as u64 & (u64::MAX >> (64 - width))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_put_on_a_bus_are_read_back_across_words() {
+        for width in [1usize, 7, 31, 33, 62] {
+            let mut words = vec![0u32; (5 * width).div_ceil(32).max(3)];
+            let value = |i: usize| 0x9e37_79b9_7f4a_7c15u64.rotate_left(i as u32) & (u64::MAX >> (64 - width));
+            (0..5).for_each(|i| put(&mut words, i * width, width, value(i)));
+            (0..5).for_each(|i| assert_eq!(get(&words, i * width, width), value(i), "element {i} of {width} bits"));
+        }
+    }
+}
