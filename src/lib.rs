@@ -9,6 +9,8 @@ pub mod data;
 pub mod error;
 pub mod fixed;
 pub mod model;
+pub mod quantize;
+pub mod reference;
 #[cfg(feature = "verilog")]
 pub mod synth;
 #[cfg(feature = "train")]

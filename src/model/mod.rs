@@ -10,11 +10,13 @@
 
 pub mod file;
 pub mod integer;
+pub mod neutral;
 pub mod network;
 pub mod plan;
 pub mod quantized;
 pub mod trained;
 pub mod transform;
+pub mod vectors;
 
 pub use integer::{Granular, IntegerLayer, IntegerNetwork, IntegerOp};
 pub use network::{Activation, Conv2d, Layer, Network, Op};
@@ -22,3 +24,4 @@ pub use plan::QuantPlan;
 pub use quantized::QuantizedModel;
 pub use trained::TrainedModel;
 pub use transform::{ColumnSpec, Constraint, Norm, Transform};
+pub use vectors::Vectors;
