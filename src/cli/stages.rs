@@ -12,11 +12,11 @@ use crate::error::{Code, Error, Result};
 use crate::hw::{self, CompileOptions, Target};
 use crate::model::trained::{Provenance, TRAINED_SCHEMA};
 use crate::model::quantized::QUANTIZED_SCHEMA;
-use crate::model::{QuantizedModel, TrainedModel, vectors};
+use crate::model::{QuantizedModel, TrainedModel, Vectors};
 use crate::recipe::Recipe;
 use crate::reference::Engine;
 use crate::synth::{SynthReport, SynthTarget};
-use crate::verify::{Dut, IcarusCheck, VerifyReport};
+use crate::verify::{Dut, Reset, SecondOpinion, VerifyOptions, VerifyReport};
 use crate::verilog::{DesignManifest, Interface};
 use crate::{codec, quantize, synth, train as training, verify as simulation, verilog};
 
@@ -154,6 +154,8 @@ fn dut(folder: &Path) -> Result<(Dut, DesignManifest, QuantizedModel)> {
         files: manifest.files.clone(),
         top: manifest.top.clone(),
         clock: manifest.clock.clone(),
+        reset: (manifest.interface == Interface::Axis).then(|| Reset { port: "aresetn".into(), active_low: true }),
+        ties: Vec::new(),
         input_port: manifest.input_port.clone(),
         output_port: manifest.output_port.clone(),
         axis: manifest.interface == Interface::Axis,
@@ -162,7 +164,7 @@ fn dut(folder: &Path) -> Result<(Dut, DesignManifest, QuantizedModel)> {
         input_formats: manifest.input_formats.clone(),
         output_formats: manifest.output_formats.clone(),
         latency: manifest.latency_cycles.0,
-        cache: cache_folder(),
+        cache: Some(cache_folder()),
     };
     Ok((dut, manifest, model))
 }
@@ -184,11 +186,11 @@ pub fn verify(
     if stall > 95 {
         return Err(Error::new(Code::Usage, format!("a stall of {stall} % leaves no time to send")).hint("use 0 to 95"));
     }
-    let (dut, manifest, model) = dut(folder)?;
+    let (dut, _, model) = dut(folder)?;
     let engine = Engine::new(&model.encoder)?;
     let (inputs, expected) = match recorded {
         Some(path) => {
-            let v = vectors::read(path)?;
+            let v = Vectors::load(path)?;
             if (v.inputs.ncols(), v.outputs.ncols()) != (model.encoder.n_in, model.encoder.n_out()) {
                 return Err(Error::new(Code::Vectors, format!("`{}` does not fit the design", path.display())).cause(format!(
                     "vectors of {} -> {} values, design of {} -> {}",
@@ -209,15 +211,14 @@ pub fn verify(
             (inputs, expected)
         }
     };
-    let mut report = simulation::verify(&dut, &inputs, &expected, stall, seed)?;
-    report.ii = manifest.ii;
+    let options = VerifyOptions { stall_percent: stall, seed, icarus: false };
+    let mut report = simulation::verify(&dut, &inputs, &expected, options)?;
     if icarus > 0 && !dut.axis {
         let n = icarus.min(inputs.nrows());
         let part = |a: &Array2<i64>| a.slice(ndarray::s![..n, ..]).to_owned();
         let got = simulation::icarus(&dut, &part(&inputs))?;
         let mismatches = got.rows().into_iter().zip(expected.rows()).filter(|(a, b)| a != b).count();
-        report.icarus = Some(IcarusCheck { samples: n, mismatches });
-        report.mismatches += mismatches;
+        report.icarus = Some(SecondOpinion { samples: n, mismatches });
     }
     Ok(report)
 }

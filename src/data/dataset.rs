@@ -57,7 +57,7 @@ macro_rules! dtypes {
                 match dtype {
                     $($name => {
                         const SIZE: usize = size_of::<$type>();
-                        if bytes.len() % SIZE != 0 {
+                        if !bytes.len().is_multiple_of(SIZE) {
                             return Err(Error::new(Code::DataShape, format!("{} bytes are not whole {dtype} values", bytes.len())));
                         }
                         Ok(Values::$variant(bytes.chunks_exact(SIZE)
