@@ -100,12 +100,12 @@ pub fn sinh(x: f64) -> f64 {
 /// Inverse hyperbolic sine.
 pub fn asinh(x: f64) -> f64 {
     let a = x.abs();
-    let y = if a < 0.1 {
+    let y = if a < 0.5 {
         // asinh a = atanh(a / sqrt(1 + a^2)).
         let t = a / (1.0 + a * a).sqrt();
         let t2 = t * t;
         let mut sum = 0.0;
-        for n in (1..=8).rev() {
+        for n in (1..=24).rev() {
             sum = (sum + 1.0 / (2 * n + 1) as f64) * t2;
         }
         t + t * sum
