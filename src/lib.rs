@@ -5,7 +5,9 @@
 //!                                   └──► reference (integers) ──► codec: container of CRC-checked blocks
 //! ```
 
+pub mod codec;
 pub mod data;
+pub mod entropy;
 pub mod error;
 pub mod fixed;
 pub mod model;

@@ -1,0 +1,259 @@
+//! Container → data set.
+
+use std::ops::Range;
+use std::path::Path;
+
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use super::frame::{self, Entry, Front, place};
+use super::meta::{ColumnMeta, Meta, Mode};
+use super::neural::NeuralBackend;
+use super::{column, exceptions, values};
+use crate::data::{Column, DataSource, Dataset, Layout, Values};
+use crate::entropy::bytes::{Reader, malformed};
+use crate::entropy::decode_ints;
+use crate::error::{Code, Error, Result};
+
+/// Rows that a damaged container could not give.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostRows {
+    /// Row numbers of the original data.
+    pub rows: Range<u64>,
+    /// What was wrong with them.
+    pub cause: String,
+}
+
+/// What came out of a container.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decompressed {
+    /// The rows that could be read, in order.
+    pub data: Dataset,
+    /// The rows that could not; always empty without `recover`.
+    pub lost: Vec<LostRows>,
+}
+
+/// What a container says about itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ContainerInfo {
+    /// How the columns are kept.
+    pub mode: Mode,
+    /// Rows of data.
+    pub rows: u64,
+    /// Rows in a block.
+    pub block_rows: u32,
+    /// Number of blocks.
+    pub blocks: usize,
+    /// Columns without their values.
+    pub columns: Vec<ColumnMeta>,
+    /// Names of the columns that are latents.
+    pub model_columns: Vec<String>,
+    /// Latents in a model row; 0 without a model.
+    pub latents: usize,
+    /// How the columns lay in their file.
+    pub layout: Layout,
+    /// Where the data came from.
+    pub source: DataSource,
+    /// Program and version that wrote it.
+    pub writer: String,
+    /// All values in their own types.
+    pub raw_bytes: u64,
+    /// The embedded model.
+    pub model_bytes: u64,
+    /// Payloads of all blocks.
+    pub payload_bytes: u64,
+    /// Prefix, header and their CRCs.
+    pub header_bytes: u64,
+    /// The file.
+    pub total_bytes: u64,
+    /// `raw_bytes / total_bytes`.
+    pub ratio: f64,
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|e| Error::io("read", path, &e))
+}
+
+/// What the container at `path` says about itself. Payloads are not read.
+///
+/// # Errors
+/// `I001`, `C001` with the place, `C002`.
+pub fn info(path: &Path) -> Result<ContainerInfo> {
+    let file = read(path)?;
+    describe(&file).map_err(|e| e.at(path.display().to_string()))
+}
+
+fn describe(file: &[u8]) -> Result<ContainerInfo> {
+    let front = frame::read_front(file)?;
+    let entries = frame::read_back(file, &front)?;
+    let meta = front.meta;
+    let row: u64 = meta.columns.iter().map(|c| (c.width() as u64).saturating_mul(item_size(c))).sum();
+    let raw_bytes = row.saturating_mul(meta.rows);
+    let (model_columns, latents) = meta.model.map(|m| (m.columns, m.latents)).unwrap_or_default();
+    Ok(ContainerInfo {
+        mode: meta.mode,
+        rows: meta.rows,
+        block_rows: meta.block_rows,
+        blocks: entries.len(),
+        columns: meta.columns,
+        model_columns,
+        latents,
+        layout: meta.layout,
+        source: meta.source,
+        writer: meta.writer,
+        raw_bytes,
+        model_bytes: front.model.len() as u64,
+        payload_bytes: entries.iter().map(|e| u64::from(e.length)).sum(),
+        header_bytes: front.header_bytes as u64,
+        total_bytes: file.len() as u64,
+        ratio: raw_bytes as f64 / file.len() as f64,
+    })
+}
+
+fn item_size(column: &ColumnMeta) -> u64 {
+    Values::from_le_bytes(&column.dtype, &[]).map_or(0, |v| v.item_size() as u64)
+}
+
+/// Reads the container at `path`. `make_backend` builds the decoder from the embedded model; it is called once, and only
+/// for a neural container.
+///
+/// With `recover`, blocks that are damaged are left out and named in [`Decompressed::lost`]; an index that is gone is
+/// replaced by a search for blocks. Header and model have to be sound in any case.
+///
+/// # Errors
+/// `I001`, `C001` with the place, `C002`, [`Code::ModelMismatch`], and what `make_backend` returns.
+pub fn decompress(
+    path: &Path,
+    recover: bool,
+    make_backend: &dyn Fn(&[u8]) -> Result<Box<dyn NeuralBackend>>,
+) -> Result<Decompressed> {
+    let file = read(path)?;
+    decode_file(&file, recover, make_backend).map_err(|e| e.at(path.display().to_string()))
+}
+
+fn decode_file(
+    file: &[u8],
+    recover: bool,
+    make_backend: &dyn Fn(&[u8]) -> Result<Box<dyn NeuralBackend>>,
+) -> Result<Decompressed> {
+    let front = frame::read_front(file)?;
+    let (blocks, no_index) = match frame::read_back(file, &front) {
+        Ok(entries) => ((0..).zip(entries).collect(), None),
+        Err(e) if recover => (frame::scan(file, &front), Some(e)),
+        Err(e) => return Err(e),
+    };
+    let backend = front.meta.model.is_some().then(|| make_backend(front.model)).transpose()?;
+    let backend = backend.as_deref();
+    if let (Some(backend), Some(model)) = (backend, &front.meta.model)
+        && backend.latent_formats().len() != model.latents
+    {
+        return Err(Error::new(Code::ModelMismatch, "the model does not have the latents of the container"));
+    }
+    let meta = &front.meta;
+    let mut output: Vec<Values> =
+        meta.columns.iter().map(|c| Values::from_le_bytes(&c.dtype, &[])).collect::<Result<_>>()?;
+    let mut rows = 0;
+    let mut lost = Vec::new();
+    let mut next = 0;
+    for group in blocks.chunks(rayon::current_num_threads().max(1)) {
+        let decoded: Vec<Result<Vec<Values>>> =
+            group.par_iter().map(|(number, entry)| decode_block(file, *number, entry, &front, backend)).collect();
+        for ((_, entry), decoded) in group.iter().zip(decoded) {
+            let end = entry.first_row + u64::from(entry.rows);
+            if entry.first_row > next {
+                lost.push(missing(next..entry.first_row, no_index.as_ref()));
+            }
+            next = end;
+            match decoded {
+                Ok(columns) => {
+                    for (all, part) in output.iter_mut().zip(&columns) {
+                        values::append(all, part)?;
+                    }
+                    rows += entry.rows as usize;
+                }
+                Err(e) if recover && e.code() == Code::ContainerDamaged => {
+                    lost.push(LostRows { rows: entry.first_row..end, cause: e.what().to_owned() });
+                }
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    if next < meta.rows {
+        lost.push(missing(next..meta.rows, no_index.as_ref()));
+    }
+    let columns = meta
+        .columns
+        .iter()
+        .zip(output)
+        .map(|(c, values)| Column { name: c.name.clone(), unit: c.unit.clone(), shape: c.shape.clone(), values })
+        .collect();
+    let data = Dataset::new(columns, rows, meta.layout.clone(), meta.source.clone())?;
+    Ok(Decompressed { data, lost })
+}
+
+fn missing(rows: Range<u64>, no_index: Option<&Error>) -> LostRows {
+    let cause = no_index.map_or("no block holds them", |e| e.what());
+    LostRows { rows, cause: format!("their blocks were not found; {cause}") }
+}
+
+/// The columns of one block, in the order of the header.
+fn decode_block(
+    file: &[u8],
+    number: u32,
+    entry: &Entry,
+    front: &Front,
+    backend: Option<&dyn NeuralBackend>,
+) -> Result<Vec<Values>> {
+    let payload = frame::payload(file, number, entry)?;
+    parse_block(payload, entry.rows as usize, &front.meta, backend).map_err(place(entry.offset))
+}
+
+fn parse_block(payload: &[u8], rows: usize, meta: &Meta, backend: Option<&dyn NeuralBackend>) -> Result<Vec<Values>> {
+    let mut reader = Reader::new(payload);
+    let by_model = meta.model_columns()?;
+    let mut decoded: Vec<Option<Values>> = vec![None; meta.columns.len()];
+    if let Some(backend) = backend {
+        let columns: Vec<ColumnMeta> = by_model.iter().map(|i| meta.columns[*i].clone()).collect();
+        let all = restore(reader.section()?, rows, &columns, backend)?;
+        for (i, values) in by_model.iter().zip(all) {
+            decoded[*i] = Some(values);
+        }
+    }
+    for (slot, c) in decoded.iter_mut().zip(&meta.columns).filter(|(slot, _)| slot.is_none()) {
+        *slot = Some(column::decode(reader.section()?, &c.dtype, c.width(), rows * c.width())?);
+    }
+    reader.end()?;
+    Ok(decoded.into_iter().flatten().collect())
+}
+
+/// The model's columns out of their latents.
+fn restore(bytes: &[u8], rows: usize, columns: &[ColumnMeta], backend: &dyn NeuralBackend) -> Result<Vec<Values>> {
+    let mut reader = Reader::new(bytes);
+    let model_rows = reader.count()?;
+    let values: usize = columns.iter().map(|c| rows * c.width()).sum();
+    if model_rows > values {
+        return Err(malformed("more model rows than values"));
+    }
+    let formats = backend.latent_formats();
+    let lanes = decode_ints(reader.section()?, formats.len(), model_rows)?;
+    if lanes.iter().zip(&formats).any(|(lane, f)| lane.iter().any(|v| !f.contains(*v))) {
+        return Err(malformed("a latent outside its format"));
+    }
+    let latents = Array2::from_shape_fn((model_rows, formats.len()), |(row, lane)| lanes[lane][row]);
+    let restored = backend.restore(&backend.decode(&latents)?, columns)?;
+    if restored.len() != columns.len() {
+        return Err(Error::new(Code::ModelMismatch, "the model does not give the container's columns"));
+    }
+    let mut all = Vec::with_capacity(columns.len());
+    for (column, meta) in restored.into_iter().zip(columns) {
+        let mut values = column.values;
+        if column.name != meta.name || values.dtype() != meta.dtype || values.len() != rows * meta.width() {
+            return Err(Error::new(Code::ModelMismatch, format!("the model does not give column `{}`", meta.name))
+                .cause(format!("it gives {} values of {} as `{}`", values.len(), values.dtype(), column.name)));
+        }
+        exceptions::apply(&mut reader, &mut values)?;
+        all.push(values);
+    }
+    reader.end()?;
+    Ok(all)
+}

@@ -1,0 +1,294 @@
+//! Data set → container.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::column::{Coded, lossless, within};
+use super::frame::{self, Entry, FRAME_BYTES};
+use super::meta::{ColumnMeta, Meta, Mode, ModelMeta};
+use super::neural::NeuralBackend;
+use super::write::WholeFile;
+use super::{exceptions, values};
+use crate::data::{Column, Dataset, Values};
+use crate::entropy::bytes::{put_section, put_varint};
+use crate::entropy::encode_ints;
+use crate::error::{Code, Error, Result};
+
+/// Rows in a block unless the options say otherwise.
+pub const DEFAULT_BLOCK_ROWS: usize = 8192;
+
+/// How far a value may move.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bound {
+    /// In the unit of the column.
+    Abs(f64),
+    /// As a fraction of the column's range (largest minus smallest finite value of the whole column).
+    Range(f64),
+}
+
+/// What to write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CompressOptions {
+    /// How the columns are kept.
+    pub mode: Mode,
+    /// For every column in bounded mode.
+    pub bound: Option<Bound>,
+    /// For single columns, by name, in place of `bound`.
+    pub column_bounds: Vec<(String, Bound)>,
+    /// Rows in a block, at least 1. Each block can be read without the others.
+    pub block_rows: usize,
+}
+
+impl CompressOptions {
+    /// Options of a mode, with blocks of [`DEFAULT_BLOCK_ROWS`] and no bound.
+    pub fn new(mode: Mode) -> Self {
+        CompressOptions { mode, bound: None, column_bounds: Vec::new(), block_rows: DEFAULT_BLOCK_ROWS }
+    }
+}
+
+/// Bytes of one column, over all blocks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnSize {
+    /// The column; `latents` for the model's columns together.
+    pub name: String,
+    /// In its own type.
+    pub raw_bytes: u64,
+    /// In the container.
+    pub bytes: u64,
+    /// Values stored exactly because the lossy form could not hold them.
+    pub exceptions: u64,
+}
+
+/// Where the bytes of a container went. Parts add up to `total_bytes`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CompressReport {
+    /// Rows of data.
+    pub rows: u64,
+    /// Number of blocks.
+    pub blocks: usize,
+    /// All values in their own types.
+    pub raw_bytes: u64,
+    /// Payloads of all blocks.
+    pub payload_bytes: u64,
+    /// The embedded model.
+    pub model_bytes: u64,
+    /// Prefix, header and their CRCs.
+    pub header_bytes: u64,
+    /// Frames of the blocks.
+    pub frame_bytes: u64,
+    /// Index and trailer.
+    pub index_bytes: u64,
+    /// The file.
+    pub total_bytes: u64,
+    /// `raw_bytes / total_bytes`: every byte counts.
+    pub ratio: f64,
+    /// `raw_bytes / (total_bytes - model_bytes)`: what remains when one model serves very many files.
+    pub ratio_without_model: f64,
+    /// Column by column, in the order in which they lie in a block.
+    pub columns: Vec<ColumnSize>,
+}
+
+/// Writes `data` to the container `out`, which appears only when complete.
+///
+/// Memory beyond `data`: one block a thread. The bytes do not depend on the number of threads.
+///
+/// # Errors
+/// [`Code::Usage`] if mode and backend or bound do not go together, [`Code::Bound`] for a bound that is negative or not
+/// finite, [`Code::ModelMismatch`] for latents outside their formats, `I001`, and what the backend returns.
+pub fn compress(
+    data: &Dataset,
+    options: &CompressOptions,
+    neural: Option<&dyn NeuralBackend>,
+    out: &Path,
+) -> Result<CompressReport> {
+    let meta = plan(data, options, neural)?;
+    let model = neural.map(|n| n.model_bytes()).unwrap_or_default();
+    let front = frame::front(&meta, &model)?;
+    let mut file = WholeFile::create(out)?;
+    file.write(&front)?;
+
+    let starts: Vec<usize> = (0..data.rows).step_by(options.block_rows).collect();
+    let mut entries: Vec<Entry> = Vec::with_capacity(starts.len());
+    let mut columns = sizes(data, &meta)?;
+    // A few blocks at a time: done in parallel, written in order.
+    for group in starts.chunks(rayon::current_num_threads().max(1)) {
+        let parts: Vec<Vec<Coded>> = group
+            .par_iter()
+            .map(|start| {
+                let rows = *start..(start + options.block_rows).min(data.rows);
+                encode_block(&data.slice(rows), &meta, neural)
+            })
+            .collect::<Result<_>>()?;
+        for (start, parts) in group.iter().zip(parts) {
+            let mut payload = Vec::new();
+            for (part, size) in parts.iter().zip(&mut columns) {
+                put_section(&mut payload, &part.bytes);
+                size.bytes += part.bytes.len() as u64;
+                size.exceptions += part.exceptions as u64;
+            }
+            let rows = (data.rows - start).min(options.block_rows) as u32;
+            let number = u32::try_from(entries.len())
+                .map_err(|_| Error::new(Code::Unsupported, "more than 2^32 blocks").hint("use more rows a block"))?;
+            let head = frame::frame(number, *start as u64, rows, &payload)?;
+            entries.push(Entry { offset: file.length, first_row: *start as u64, rows, length: payload.len() as u32 });
+            file.write(&head)?;
+            file.write(&payload)?;
+        }
+    }
+    let back = frame::back(&entries, file.length);
+    file.write(&back)?;
+    let total_bytes = file.length as u64;
+    file.finish()?;
+
+    let raw_bytes = data.raw_bytes();
+    let model_bytes = model.len() as u64;
+    Ok(CompressReport {
+        rows: data.rows as u64,
+        blocks: entries.len(),
+        raw_bytes,
+        payload_bytes: entries.iter().map(|e| u64::from(e.length)).sum(),
+        model_bytes,
+        header_bytes: front.len() as u64 - model_bytes,
+        frame_bytes: (entries.len() * FRAME_BYTES) as u64,
+        index_bytes: back.len() as u64,
+        total_bytes,
+        ratio: raw_bytes as f64 / total_bytes as f64,
+        ratio_without_model: raw_bytes as f64 / (total_bytes - model_bytes) as f64,
+        columns,
+    })
+}
+
+/// The header, with everything about the request checked.
+fn plan(data: &Dataset, options: &CompressOptions, neural: Option<&dyn NeuralBackend>) -> Result<Meta> {
+    let usage = |what: &str, hint: &str| Err(Error::new(Code::Usage, what).hint(hint));
+    match (options.mode, neural.is_some()) {
+        (Mode::Neural, false) => return usage("neural mode needs a model", "name a quantized model"),
+        (Mode::Bounded | Mode::Lossless, true) => return usage("this mode takes no model", "use neural mode"),
+        _ => {}
+    }
+    let bounded = options.mode == Mode::Bounded;
+    if !bounded && (options.bound.is_some() || !options.column_bounds.is_empty()) {
+        return usage("only bounded mode takes a bound", "use bounded mode, or leave the bound away");
+    }
+    let block_rows = u32::try_from(options.block_rows).ok().filter(|n| *n > 0);
+    let Some(block_rows) = block_rows else {
+        return usage("a block has 1 to 2^32 - 1 rows", "use some thousand");
+    };
+    for (name, _) in &options.column_bounds {
+        data.column(name)?;
+    }
+    let mut columns: Vec<ColumnMeta> = data.columns.iter().map(ColumnMeta::of).collect();
+    if bounded {
+        for (meta, column) in columns.iter_mut().zip(&data.columns) {
+            let own = options.column_bounds.iter().find(|(name, _)| *name == column.name).map(|(_, b)| *b);
+            meta.bound = Some(absolute(own.or(options.bound), column)?);
+        }
+    }
+    let mut model = None;
+    if let Some(neural) = neural {
+        let names = neural.columns();
+        for name in &names {
+            data.column(name)?;
+        }
+        model = Some(ModelMeta { columns: names, latents: neural.latent_formats().len() });
+    }
+    let meta = Meta {
+        mode: options.mode,
+        layout: data.layout.clone(),
+        source: data.source.clone(),
+        rows: data.rows as u64,
+        block_rows,
+        columns,
+        model,
+        writer: concat!("sluice ", env!("CARGO_PKG_VERSION")).to_owned(),
+    };
+    meta.check().map_err(|e| {
+        Error::new(Code::Unsupported, "these data do not fit a container")
+            .cause(e.what())
+            .hint("use fewer rows a block")
+    })?;
+    Ok(meta)
+}
+
+/// The bound of one column in its own unit.
+fn absolute(bound: Option<Bound>, column: &Column) -> Result<f64> {
+    let Some(bound) = bound else {
+        return Err(Error::new(Code::Bound, format!("column `{}` has no bound", column.name))
+            .hint("give one for all columns, or use lossless mode"));
+    };
+    let (Bound::Abs(number) | Bound::Range(number)) = bound;
+    if !number.is_finite() || number < 0.0 {
+        return Err(Error::new(Code::Bound, format!("column `{}`: {number} is not a bound", column.name))
+            .hint("a bound is 0 or a positive number"));
+    }
+    Ok(match bound {
+        Bound::Abs(b) => b,
+        Bound::Range(fraction) => {
+            let finite = (0..column.values.len()).map(|i| column.values.get_f64(i)).filter(|x| x.is_finite());
+            let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));
+            // A column without finite values, or a range beyond f64, has no scale: keep it exactly.
+            let b = fraction * (high - low);
+            if b.is_finite() && b > 0.0 { b } else { 0.0 }
+        }
+    })
+}
+
+/// One entry a section of a block, without bytes yet.
+fn sizes(data: &Dataset, meta: &Meta) -> Result<Vec<ColumnSize>> {
+    let raw = |c: &Column| (c.values.len() * c.values.item_size()) as u64;
+    let size = |name: &str, raw_bytes| ColumnSize { name: name.to_owned(), raw_bytes, bytes: 0, exceptions: 0 };
+    let by_model = meta.model_columns()?;
+    let mut sizes = Vec::new();
+    if !by_model.is_empty() {
+        sizes.push(size("latents", by_model.iter().map(|i| raw(&data.columns[*i])).sum()));
+    }
+    let others = data.columns.iter().enumerate().filter(|(i, _)| !by_model.contains(i));
+    sizes.extend(others.map(|(_, c)| size(&c.name, raw(c))));
+    Ok(sizes)
+}
+
+/// The sections of one block: latents if there is a model, then every other column in order.
+fn encode_block(block: &Dataset, meta: &Meta, neural: Option<&dyn NeuralBackend>) -> Result<Vec<Coded>> {
+    let by_model = meta.model_columns()?;
+    let mut parts = Vec::new();
+    if let Some(neural) = neural {
+        parts.push(latents(block, &by_model, neural)?);
+    }
+    for (i, column) in block.columns.iter().enumerate().filter(|(i, _)| !by_model.contains(i)) {
+        parts.push(match meta.columns[i].bound {
+            Some(bound) if bound > 0.0 => within(&column.values, column.width(), bound)?,
+            _ => lossless(&column.values, column.width())?,
+        });
+    }
+    Ok(parts)
+}
+
+/// Number of model rows, coded latents as a section, then per model column the values that are not finite.
+fn latents(block: &Dataset, by_model: &[usize], neural: &dyn NeuralBackend) -> Result<Coded> {
+    let mut finite = block.clone();
+    let mut special = Vec::new();
+    let mut count = 0;
+    for i in by_model {
+        let column = &block.columns[*i];
+        let at: Vec<usize> = (0..column.values.len()).filter(|k| !column.values.get_f64(*k).is_finite()).collect();
+        let zeros = Values::from_f64(column.values.dtype(), std::iter::repeat_n(0.0, at.len()))?;
+        values::scatter(&mut finite.columns[*i].values, &at, &zeros)?;
+        exceptions::put(&mut special, &column.values, &at)?;
+        count += at.len();
+    }
+    let latents = neural.encode(&neural.rows(&finite)?)?;
+    let formats = neural.latent_formats();
+    let fits = latents.ncols() == formats.len()
+        && latents.rows().into_iter().all(|row| row.iter().zip(&formats).all(|(v, f)| f.contains(*v)));
+    if !fits {
+        return Err(Error::new(Code::ModelMismatch, "the encoder gave latents that do not fit their formats")
+            .hint("model and encoder do not belong together"));
+    }
+    let lanes: Vec<Vec<i64>> = latents.columns().into_iter().map(|lane| lane.to_vec()).collect();
+    let mut bytes = Vec::new();
+    put_varint(&mut bytes, latents.nrows() as u64);
+    put_section(&mut bytes, &encode_ints(&lanes));
+    bytes.extend(special);
+    Ok(Coded { bytes, exceptions: count })
+}

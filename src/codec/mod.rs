@@ -1,0 +1,30 @@
+//! The container: columns in, independent checked blocks out, and back. docs/FORMAT.md is the specification.
+//!
+//! ```text
+//! Dataset ──► blocks of rows ──► per column: latents | bounded | lossless ──► frames with CRC32C ──► index ──► .slc
+//! ```
+
+mod bounded;
+mod column;
+pub mod compact;
+mod decode;
+mod encode;
+mod exceptions;
+mod frame;
+mod general;
+mod half;
+mod meta;
+mod neural;
+mod peers;
+mod values;
+mod write;
+
+pub use compact::{DecoderModel, WeightPrecision};
+pub use decode::{ContainerInfo, Decompressed, LostRows, decompress, info};
+pub use encode::{Bound, ColumnSize, CompressOptions, CompressReport, DEFAULT_BLOCK_ROWS, compress};
+pub use meta::{ColumnMeta, Mode};
+pub use neural::NeuralBackend;
+pub use peers::{PeerSize, peers};
+
+#[cfg(test)]
+mod tests;
