@@ -6,7 +6,9 @@
 //! ```
 
 pub mod codec;
+pub mod codec;
 pub mod data;
+pub mod entropy;
 pub mod entropy;
 pub mod error;
 pub mod fixed;
