@@ -6,9 +6,7 @@
 //! ```
 
 pub mod codec;
-pub mod codec;
 pub mod data;
-pub mod entropy;
 pub mod entropy;
 pub mod error;
 pub mod fixed;

@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use crate::codec::{ColumnMeta, DecoderModel, NeuralBackend};
+use crate::codec::{ColumnMeta, DecoderModel, NeuralBackend, WeightPrecision};
 use crate::data::{self, Column, Dataset};
 use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
@@ -24,14 +24,13 @@ impl Neural {
     /// # Errors
     /// `M003` if the model has no transform or no decoder (an imported encoder).
     pub fn new(model: QuantizedModel) -> Result<Self> {
-        let (Some(transform), Some(decoder)) = (&model.transform, &model.decoder) else {
+        let (Some(transform), Some(_)) = (&model.transform, &model.decoder) else {
             return Err(Error::new(Code::ModelMismatch, format!("model `{}` has an encoder only, it cannot compress data", model.name))
                 .hint("train one with `sluice train`; an imported encoder can be emitted and verified"));
         };
-        let bytes = codec::compact(&model)?;
+        let bytes = codec::compact::compact(&model, WeightPrecision::Half)?;
         // The decoder that the container will carry (weights rounded as stored) is the one used here too.
-        let stored = codec::expand(&bytes)?;
-        debug_assert_eq!(stored.decoder.n_in, decoder.n_in);
+        let stored = DecoderModel::from_bytes(&bytes)?;
         Ok(Neural {
             transform: transform.clone(),
             decoder: stored.decoder,
@@ -51,7 +50,7 @@ impl Neural {
 /// # Errors
 /// Any error of the stored model.
 pub fn from_bytes(bytes: &[u8]) -> Result<Box<dyn NeuralBackend>> {
-    Ok(Box::new(Neural::from_decoder(codec::expand(bytes)?, bytes)))
+    Ok(Box::new(Neural::from_decoder(DecoderModel::from_bytes(bytes)?, bytes)))
 }
 
 /// Rows of values → rows of features.

@@ -265,14 +265,18 @@ impl Cli {
                     ModeArg::Bounded => Mode::Bounded,
                     ModeArg::Lossless => Mode::Lossless,
                 };
-                let options = CompressOptions { mode, bound: bound.as_deref().map(parse_bound).transpose()?, block_rows };
+                let bound = bound.as_deref().map(parse_bound).transpose()?;
+                let options = CompressOptions { bound, block_rows, ..CompressOptions::new(mode) };
                 let report = compress(&input, &output, model.as_deref(), &options)?;
                 print(json, &report, || format!("{} -> {} bytes, ratio {:.3}", report.raw_bytes, report.total_bytes, report.ratio))
             }
             Verb::Decompress { input, output, recover } => {
-                let data = codec::decompress(&input, recover, &backend::from_bytes)?;
+                let codec::Decompressed { data, lost } = codec::decompress(&input, recover, &backend::from_bytes)?;
                 data::write(&output, &data)?;
                 eprintln!("decompress: {} rows -> {}", data.rows, output.display());
+                for gap in lost {
+                    eprintln!("decompress: lost {gap:?}");
+                }
                 Ok(true)
             }
             Verb::Evaluate { original, reconstructed } => {

@@ -104,10 +104,10 @@ pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, png: bool, 
     let neural = Neural::new(model.clone())?;
     let container = folder.join("data.slc");
     let sizes: CompressReport = ledger.stage("compress", &(&model, &checksum), &folder.join("compress.json"), || {
-        let options = CompressOptions { mode: Mode::Neural, bound: None, block_rows: 8192 };
+        let options = CompressOptions::new(Mode::Neural);
         codec::compress(&dataset, &options, Some(&neural), &container)
     })?;
-    let reconstructed = codec::decompress(&container, false, &backend::from_bytes)?;
+    let reconstructed = codec::decompress(&container, false, &backend::from_bytes)?.data;
     let peers: Vec<PeerSize> = ledger.stage("compare", &checksum, &folder.join("compare.json"), || codec::peers(&dataset))?;
 
     let figures = figures(&recipe, &trained, &dataset, &reconstructed, &split)?;
@@ -248,10 +248,10 @@ fn assemble(
             raw_bytes: sizes.raw_bytes,
             payload_bytes: sizes.payload_bytes,
             model_bytes: sizes.model_bytes,
-            header_bytes: sizes.header_bytes + sizes.index_bytes,
+            header_bytes: sizes.header_bytes + sizes.frame_bytes + sizes.index_bytes,
             total_bytes: sizes.total_bytes,
             ratio: sizes.ratio,
-            ratio_without_model: sizes.raw_bytes as f64 / (sizes.total_bytes - sizes.model_bytes) as f64,
+            ratio_without_model: sizes.ratio_without_model,
         },
         peers: peers.into_iter().map(|p| report::Peer { name: p.name, bytes: p.bytes, ratio: p.ratio }).collect(),
         overall: evaluate::overall(&figures.columns),

@@ -234,7 +234,7 @@ pub fn compare(file: &Path) -> Result<Vec<PeerSize>> {
     let data = data::read(file, &Selection::default())?;
     let mut sizes = codec::peers(&data)?;
     let folder = tempfile::tempdir().map_err(|e| Error::io("create", &std::env::temp_dir(), &e))?;
-    let options = codec::CompressOptions { mode: codec::Mode::Lossless, bound: None, block_rows: 8192 };
+    let options = codec::CompressOptions::new(codec::Mode::Lossless);
     let report = codec::compress(&data, &options, None, &folder.path().join("a.slc"))?;
     sizes.push(PeerSize { name: "sluice lossless".into(), bytes: report.total_bytes, ratio: report.ratio });
     Ok(sizes)

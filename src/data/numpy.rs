@@ -1,0 +1,229 @@
+//! NumPy's NPY and NPZ.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Write as _};
+use std::path::Path;
+
+use npyz::{DType, NpyFile};
+
+use super::{Column, DataSource, Dataset, Layout, Selection, Values};
+use crate::error::{Code, Error, Result};
+use crate::model::file::write_whole;
+
+struct Array {
+    shape: Vec<usize>,
+    values: Values,
+}
+
+fn damaged(place: &str, cause: impl ToString) -> Error {
+    Error::new(Code::DataDamaged, format!("`{place}` is cut, damaged or not a NumPy array")).cause(cause.to_string())
+}
+
+fn parse(bytes: &[u8], place: &str) -> Result<Array> {
+    let npy = NpyFile::new(bytes).map_err(|e| damaged(place, e))?;
+    if npy.order() == npyz::Order::Fortran && npy.shape().len() > 1 {
+        return Err(Error::new(Code::DataType, format!("`{place}` is in Fortran order")).hint("save numpy.ascontiguousarray(a)"));
+    }
+    let shape: Vec<usize> = npy.shape().iter().map(|n| *n as usize).collect();
+    let DType::Plain(kind) = npy.dtype() else {
+        return Err(Error::new(Code::DataType, format!("`{place}` holds records, not numbers")).hint("save each field as an array of its own"));
+    };
+    macro_rules! read {
+        ($($text:literal => $variant:ident($type:ty),)*) => {
+            match kind.to_string().trim_matches('\'') {
+                $($text => Values::$variant(npy.into_vec::<$type>().map_err(|e| damaged(place, e))?),)*
+                "|b1" => Values::U8(npy.into_vec::<bool>().map_err(|e| damaged(place, e))?.into_iter().map(u8::from).collect()),
+                other => return Err(Error::new(Code::DataType, format!("`{place}` holds values of type `{other}`"))
+                    .hint("integers of 8 to 64 bits and little-endian floats of 32 and 64 bits can be read")),
+            }
+        };
+    }
+    let values = read! {
+        "|u1" => U8(u8), "|i1" => I8(i8), "<u2" => U16(u16), "<i2" => I16(i16), "<u4" => U32(u32), "<i4" => I32(i32),
+        "<u8" => U64(u64), "<i8" => I64(i64), "<f4" => F32(f32), "<f8" => F64(f64),
+    };
+    if values.len() != shape.iter().product::<usize>() {
+        return Err(damaged(place, "fewer values than the header says"));
+    }
+    Ok(Array { shape, values })
+}
+
+/// A unicode array (`<U..`) as text, one string an element; none if it is something else.
+fn strings(bytes: &[u8]) -> Option<Vec<String>> {
+    let npy = NpyFile::new(bytes).ok()?;
+    let DType::Plain(kind) = npy.dtype() else { return None };
+    let length: usize = kind.to_string().trim_matches('\'').strip_prefix("<U")?.parse().ok()?;
+    let count: usize = npy.shape().iter().product::<u64>() as usize;
+    let data = bytes.get(bytes.len().checked_sub(count * length * 4)?..)?;
+    let text = |c: &[u8]| {
+        c.chunks_exact(4)
+            .filter_map(|b| char::from_u32(u32::from_le_bytes([b[0], b[1], b[2], b[3]])))
+            .take_while(|c| *c != '\0')
+            .collect()
+    };
+    Some(data.chunks_exact((length * 4).max(1)).map(text).collect())
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|e| Error::io("read", path, &e))
+}
+
+fn column(name: &str, array: Array) -> Result<(Column, usize)> {
+    let Some((&rows, shape)) = array.shape.split_first() else {
+        return Err(Error::new(Code::DataShape, format!("`{name}` is a single number, not an array")));
+    };
+    Ok((Column { name: name.to_owned(), unit: String::new(), shape: shape.to_vec(), values: array.values }, rows))
+}
+
+pub fn read_npy(path: &Path) -> Result<Dataset> {
+    let name = path.file_stem().and_then(|s| s.to_str()).unwrap_or("data");
+    let (column, rows) = column(name, parse(&read_bytes(path)?, &path.display().to_string())?)?;
+    Dataset::new(vec![column], rows, Layout::Array, source(path, ""))
+}
+
+fn source(path: &Path, selection: &str) -> DataSource {
+    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    DataSource { name, selection: selection.to_owned() }
+}
+
+pub fn read_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
+    let place = path.display().to_string();
+    let file = File::open(path).map_err(|e| Error::io("read", path, &e))?;
+    let mut zip = npyz::zip::ZipArchive::new(BufReader::new(file)).map_err(|e| damaged(&place, e))?;
+    let mut members: Vec<(String, Vec<u8>)> = Vec::new();
+    for i in 0..zip.len() {
+        let mut member = zip.by_index(i).map_err(|e| damaged(&place, e))?;
+        let name = member.name().trim_end_matches(".npy").to_owned();
+        let mut bytes = Vec::new();
+        member.read_to_end(&mut bytes).map_err(|e| damaged(&format!("{place}: {name}"), e))?;
+        members.push((name, bytes));
+    }
+    let array = |name: &str| -> Result<Array> {
+        let (_, bytes) = members.iter().find(|(n, _)| n == name).ok_or_else(|| {
+            let names: Vec<&str> = members.iter().map(|(n, _)| n.as_str()).collect();
+            Error::new(Code::DataSelection, format!("`{place}` has no array `{name}`")).hint(format!("the arrays are: {}", names.join(", ")))
+        })?;
+        parse(bytes, &format!("{place}: {name}"))
+    };
+    let chosen = match &selection.array {
+        Some(name) => Some(name.as_str()),
+        None if members.iter().any(|(n, _)| n == "data") => Some("data"),
+        None if members.len() == 1 => Some(members[0].0.as_str()),
+        None => None,
+    };
+    let Some(name) = chosen else {
+        let mut columns = Vec::new();
+        let mut rows = None;
+        for (name, _) in &members {
+            let (column, n) = column(name, array(name)?)?;
+            if *rows.get_or_insert(n) != n {
+                return Err(Error::new(Code::DataShape, format!("the arrays of `{place}` differ in length"))
+                    .hint("choose one with `data.select = { array = \"...\" }`"));
+            }
+            columns.push(column);
+        }
+        return Dataset::new(columns, rows.unwrap_or(0), Layout::Table, source(path, ""));
+    };
+    let matrix = array(name)?;
+    let names = members.iter().find(|(n, _)| n == "names").and_then(|(_, b)| strings(b));
+    match (names, matrix.shape.as_slice()) {
+        (Some(names), [rows, width]) if names.len() == *width => {
+            let (rows, width) = (*rows, *width);
+            let columns = (names.into_iter().enumerate())
+                .map(|(c, name)| {
+                    let at: Vec<usize> = (0..rows).map(|r| r * width + c).collect();
+                    Column { name, unit: String::new(), shape: Vec::new(), values: matrix.values.pick(&at) }
+                })
+                .collect();
+            Dataset::new(columns, rows, Layout::NamedMatrix, source(path, name))
+        }
+        _ => {
+            let (column, rows) = column(name, matrix)?;
+            Dataset::new(vec![column], rows, Layout::Array, source(path, name))
+        }
+    }
+}
+
+/// NPY version 1.0 bytes of an array.
+fn to_npy(shape: &[usize], values: &Values) -> Vec<u8> {
+    let kind = match values.dtype() {
+        "uint8" => "|u1",
+        "int8" => "|i1",
+        "uint16" => "<u2",
+        "int16" => "<i2",
+        "uint32" => "<u4",
+        "int32" => "<i4",
+        "uint64" => "<u8",
+        "int64" => "<i8",
+        "float32" => "<f4",
+        _ => "<f8",
+    };
+    let list: String = shape.iter().map(|n| format!("{n}, ")).collect();
+    let list = if shape.len() == 1 { list.trim_end().to_owned() } else { list.trim_end_matches(", ").to_owned() };
+    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({list}), }}");
+    // The data begin at a multiple of 64 bytes, the header ends with a line feed.
+    while (10 + header.len() + 1) % 64 != 0 {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(values.to_le_bytes());
+    bytes
+}
+
+pub fn write_npy(path: &Path, data: &Dataset) -> Result<()> {
+    let [column] = data.columns.as_slice() else {
+        return Err(Error::new(Code::DataShape, format!("an .npy file holds one array, the data have {} columns", data.columns.len()))
+            .hint("write an .npz file"));
+    };
+    write_whole(path, &to_npy(&[&[data.rows], column.shape.as_slice()].concat(), &column.values))
+}
+
+pub fn write_npz(path: &Path, data: &Dataset) -> Result<()> {
+    let wrong = |e: &dyn ToString| Error::new(Code::Io, format!("cannot write `{}`", path.display())).cause(e.to_string());
+    let mut zip = npyz::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let mut add = |name: &str, bytes: &[u8]| -> Result<()> {
+        let options: npyz::zip::write::FileOptions<'_, ()> = npyz::zip::write::FileOptions::default();
+        zip.start_file(format!("{name}.npy"), options).map_err(|e| wrong(&e))?;
+        zip.write_all(bytes).map_err(|e| wrong(&e))
+    };
+    let first = &data.columns[0];
+    let alike = data.columns.iter().all(|c| c.values.dtype() == first.values.dtype() && c.shape.is_empty());
+    if data.layout == Layout::NamedMatrix && alike {
+        let bytes: Vec<Vec<u8>> = data.columns.iter().map(|c| c.values.to_le_bytes()).collect();
+        let size = first.values.item_size();
+        let mut matrix = Vec::with_capacity(data.rows * size * bytes.len());
+        for r in 0..data.rows {
+            for column in &bytes {
+                matrix.extend(&column[r * size..(r + 1) * size]);
+            }
+        }
+        let values = Values::from_le_bytes(first.values.dtype(), &matrix)?;
+        add("data", &to_npy(&[data.rows, data.columns.len()], &values))?;
+        let longest = data.columns.iter().map(|c| c.name.chars().count()).max().unwrap_or(1).max(1);
+        let mut names = Vec::new();
+        for c in &data.columns {
+            let mut text: Vec<u32> = c.name.chars().map(u32::from).collect();
+            text.resize(longest, 0);
+            names.extend(text.into_iter().flat_map(u32::to_le_bytes));
+        }
+        let mut bytes = to_npy(&[data.columns.len()], &Values::U8(Vec::new()));
+        // Same header form, with the text type in place of `|u1` and one padding space fewer per added character.
+        let kind = format!("<U{longest}");
+        let header = String::from_utf8_lossy(&bytes[10..]).into_owned();
+        let header = header.replace("|u1", &kind);
+        let header = format!("{}\n", &header[..header.len() - 1 - (kind.len() - 3)]);
+        bytes.truncate(10);
+        bytes.extend(header.as_bytes());
+        bytes.extend(names);
+        add("names", &bytes)?;
+    } else {
+        for c in &data.columns {
+            add(&c.name, &to_npy(&[&[data.rows], c.shape.as_slice()].concat(), &c.values))?;
+        }
+    }
+    let done = zip.finish().map_err(|e| wrong(&e))?;
+    write_whole(path, &done.into_inner())
+}

@@ -1,0 +1,101 @@
+//! CSV, and the summary of columns that `inspect` prints.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{Column, DataSource, Dataset, Layout, Values};
+use crate::error::{Code, Error, Result};
+use crate::model::file::write_whole;
+
+pub fn read_csv(path: &Path) -> Result<Dataset> {
+    let damaged = |cause: String| Error::new(Code::DataDamaged, format!("`{}` is not a table of numbers", path.display())).cause(cause);
+    let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, &e))?;
+    let mut reader = csv::Reader::from_reader(bytes.as_slice());
+    let names: Vec<String> = reader.headers().map_err(|e| damaged(e.to_string()))?.iter().map(|s| s.trim().to_owned()).collect();
+    let mut cells: Vec<Vec<f64>> = vec![Vec::new(); names.len()];
+    let mut whole = vec![true; names.len()];
+    for (r, record) in reader.records().enumerate() {
+        let record = record.map_err(|e| damaged(e.to_string()))?;
+        for (c, cell) in record.iter().enumerate() {
+            let cell = cell.trim();
+            let value: f64 = cell.parse().map_err(|_| damaged(format!("line {}, column `{}`: `{cell}` is not a number", r + 2, names[c])))?;
+            // Beyond 2^53 a float no longer holds every integer.
+            whole[c] &= cell.parse::<i64>().is_ok_and(|i| i.unsigned_abs() <= 1 << 53);
+            cells[c].push(value);
+        }
+    }
+    let rows = cells.first().map_or(0, Vec::len);
+    let columns = names
+        .into_iter()
+        .zip(cells)
+        .zip(whole)
+        .map(|((name, cells), whole)| {
+            let values = if whole && rows > 0 { Values::I64(cells.into_iter().map(|v| v as i64).collect()) } else { Values::F64(cells) };
+            Column { name, unit: String::new(), shape: Vec::new(), values }
+        })
+        .collect();
+    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    Dataset::new(columns, rows, Layout::Table, DataSource { name, selection: String::new() })
+}
+
+pub fn write_csv(path: &Path, data: &Dataset) -> Result<()> {
+    let wrong = |e: csv::Error| Error::new(Code::Io, format!("cannot write `{}`", path.display())).cause(e.to_string());
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    if let Some(c) = data.columns.iter().find(|c| !c.shape.is_empty()) {
+        return Err(Error::new(Code::DataShape, format!("column `{}` holds an array per row, CSV cannot", c.name)).hint("write .npy or .npz"));
+    }
+    writer.write_record(data.columns.iter().map(|c| &c.name)).map_err(wrong)?;
+    for r in 0..data.rows {
+        let cell = |c: &Column| match &c.values {
+            Values::I64(v) => v[r].to_string(),
+            Values::U64(v) => v[r].to_string(),
+            Values::F32(v) => v[r].to_string(),
+            other => other.get_f64(r).to_string(),
+        };
+        writer.write_record(data.columns.iter().map(cell)).map_err(wrong)?;
+    }
+    let bytes = writer.into_inner().map_err(|e| Error::new(Code::Io, "cannot write the table").cause(e.to_string()))?;
+    write_whole(path, &bytes)
+}
+
+/// What one column holds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ColumnSummary {
+    /// Name in the file.
+    pub name: String,
+    /// In NumPy's words.
+    pub dtype: String,
+    /// Shape of one row's value.
+    pub shape: Vec<usize>,
+    /// Smallest finite value.
+    pub min: f64,
+    /// Largest finite value.
+    pub max: f64,
+    /// Mean of the finite values.
+    pub mean: f64,
+    /// Share of exact zeros.
+    pub zeros_fraction: f64,
+    /// Values that are NaN or infinite.
+    pub not_finite: usize,
+}
+
+/// A summary of every column.
+pub fn inspect(data: &Dataset) -> Vec<ColumnSummary> {
+    let summary = |c: &Column| {
+        let n = c.values.len();
+        let finite = || (0..n).map(|i| c.values.get_f64(i)).filter(|v| v.is_finite());
+        let count = finite().count();
+        ColumnSummary {
+            name: c.name.clone(),
+            dtype: c.values.dtype().to_owned(),
+            shape: c.shape.clone(),
+            min: finite().fold(f64::INFINITY, f64::min),
+            max: finite().fold(f64::NEG_INFINITY, f64::max),
+            mean: finite().sum::<f64>() / count.max(1) as f64,
+            zeros_fraction: finite().filter(|v| *v == 0.0).count() as f64 / n.max(1) as f64,
+            not_finite: n - count,
+        }
+    };
+    data.columns.iter().map(summary).collect()
+}
