@@ -13,7 +13,7 @@ use super::half;
 use crate::entropy::bytes::{Reader, malformed, put_section};
 use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
-use crate::model::{Network, Op, QuantizedModel, Transform};
+use crate::model::{Activation, Conv2d, Layer, Network, Op, QuantizedModel, Transform};
 
 const VERSION: u8 = 1;
 /// No decoder is larger than this, in bytes before zstd.
@@ -53,10 +53,23 @@ struct Head {
     sha256: String,
     transform: Value,
     latents: Vec<QFormat>,
-    /// Layers without their weights.
-    decoder: Network,
-    /// Per layer: rows, columns, and whether its numbers are halves.
-    shapes: Vec<(usize, usize, bool)>,
+    n_in: usize,
+    layers: Vec<LayerHead>,
+}
+
+/// A layer of the decoder without its numbers.
+#[derive(Serialize, Deserialize)]
+struct LayerHead {
+    name: String,
+    inputs: Vec<String>,
+    activation: Activation,
+    /// A dense layer has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    conv2d: Option<Conv2d>,
+    rows: usize,
+    columns: usize,
+    /// Its numbers are halves.
+    half: bool,
 }
 
 /// The bytes of the decoder of `model`.
@@ -75,31 +88,39 @@ pub fn compact(model: &QuantizedModel, precision: WeightPrecision) -> Result<Vec
     file.push(b'\n');
     let sha256 = Sha256::digest(&file).iter().map(|b| format!("{b:02x}")).collect();
 
-    let mut skeleton = decoder.clone();
-    let mut shapes = Vec::new();
+    let mut layers = Vec::new();
     let mut numbers = Vec::new();
-    for layer in &mut skeleton.layers {
-        let (Op::Dense { weights, bias } | Op::Conv2d { weights, bias, .. }) = &mut layer.op;
-        let all: Vec<f32> = weights.iter().flatten().chain(bias.iter()).copied().collect();
+    for layer in &decoder.layers {
+        let (weights, bias) = layer.op.weights();
+        let all: Vec<f32> = weights.iter().flatten().chain(bias).copied().collect();
         let halves: Vec<u16> = all.iter().map(|w| half::from_f32(*w)).collect();
         let small = precision == WeightPrecision::Half && halves.iter().all(|h| half::to_f32(*h).is_finite());
-        shapes.push((weights.len(), weights.first().map_or(0, Vec::len), small));
         // By significance, so that zstd finds the exponents together.
         numbers.extend(if small {
             shuffle(&halves.iter().flat_map(|h| h.to_le_bytes()).collect::<Vec<_>>(), 2)
         } else {
             shuffle(&all.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<_>>(), 4)
         });
-        weights.clear();
-        bias.clear();
+        layers.push(LayerHead {
+            name: layer.name.clone(),
+            inputs: layer.inputs.clone(),
+            activation: layer.activation,
+            conv2d: match &layer.op {
+                Op::Dense { .. } => None,
+                Op::Conv2d { geometry, .. } => Some(geometry.clone()),
+            },
+            rows: weights.len(),
+            columns: weights.first().map_or(0, Vec::len),
+            half: small,
+        });
     }
     let head = Head {
         name: model.name.clone(),
         sha256,
         transform: floats_to_bits(serde_json::to_value(transform).map_err(unwritable)?),
         latents: model.encoder.output_formats(),
-        decoder: skeleton,
-        shapes,
+        n_in: decoder.n_in,
+        layers,
     };
     let mut plain = vec![VERSION];
     put_section(&mut plain, &serde_json::to_vec(&head).map_err(unwritable)?);
@@ -122,30 +143,8 @@ impl DecoderModel {
         }
         let unreadable = |e: serde_json::Error| malformed(format!("the embedded model is unreadable: {e}"));
         let head: Head = serde_json::from_slice(reader.section()?).map_err(unreadable)?;
-        let mut decoder = head.decoder;
-        if head.shapes.len() != decoder.layers.len() {
-            return Err(malformed("the embedded model has shapes for other layers"));
-        }
-        for (layer, (rows, columns, small)) in decoder.layers.iter_mut().zip(head.shapes) {
-            if let Op::Conv2d { geometry: g, .. } = &layer.op {
-                let sizes = [&g.in_shape[..], &g.kernel, &g.stride, &g.pad, &[g.filters]].concat();
-                if sizes.iter().any(|s| *s > MAX_SIZE) || g.stride.contains(&0) {
-                    return Err(malformed("a convolution of the embedded model is too large"));
-                }
-            }
-            let size = if small { 2 } else { 4 };
-            let n = columns.checked_add(1).and_then(|c| c.checked_mul(rows)).filter(|n| *n <= MAX_BYTES);
-            let n = n.ok_or_else(|| malformed("a layer of the embedded model is too large"))?;
-            let bytes = unshuffle(reader.take(n * size)?, size);
-            let all: Vec<f32> = if small {
-                bytes.chunks_exact(2).map(|b| half::to_f32(u16::from_le_bytes([b[0], b[1]]))).collect()
-            } else {
-                bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
-            };
-            let (Op::Dense { weights, bias } | Op::Conv2d { weights, bias, .. }) = &mut layer.op;
-            *bias = all[rows * columns..].to_vec();
-            *weights = (0..rows).map(|r| all[r * columns..(r + 1) * columns].to_vec()).collect();
-        }
+        let layers = head.layers.into_iter().map(|l| l.read(&mut reader)).collect::<Result<_>>()?;
+        let decoder = Network { n_in: head.n_in, layers };
         reader.end()?;
         let transform: Transform = serde_json::from_value(bits_to_floats(head.transform)?).map_err(unreadable)?;
         let model = DecoderModel {
@@ -175,6 +174,35 @@ impl DecoderModel {
             ));
         }
         Ok(())
+    }
+}
+
+impl LayerHead {
+    /// The layer, with its numbers from `reader`.
+    fn read(self, reader: &mut Reader) -> Result<Layer> {
+        let (rows, columns) = (self.rows, self.columns);
+        if let Some(g) = &self.conv2d {
+            let sizes = [&g.in_shape[..], &g.kernel, &g.stride, &g.pad, &[g.filters]].concat();
+            if sizes.iter().any(|s| *s > MAX_SIZE) || g.stride.contains(&0) {
+                return Err(malformed("a convolution of the embedded model is too large"));
+            }
+        }
+        let size = if self.half { 2 } else { 4 };
+        let n = columns.checked_add(1).and_then(|c| c.checked_mul(rows)).filter(|n| *n <= MAX_BYTES);
+        let n = n.ok_or_else(|| malformed("a layer of the embedded model is too large"))?;
+        let bytes = unshuffle(reader.take(n * size)?, size);
+        let all: Vec<f32> = if self.half {
+            bytes.chunks_exact(2).map(|b| half::to_f32(u16::from_le_bytes([b[0], b[1]]))).collect()
+        } else {
+            bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+        };
+        let bias = all[rows * columns..].to_vec();
+        let weights = (0..rows).map(|r| all[r * columns..(r + 1) * columns].to_vec()).collect();
+        let op = match self.conv2d {
+            None => Op::Dense { weights, bias },
+            Some(geometry) => Op::Conv2d { geometry, weights, bias },
+        };
+        Ok(Layer { name: self.name, inputs: self.inputs, op, activation: self.activation })
     }
 }
 
@@ -212,9 +240,7 @@ mod tests {
     use crate::fixed::{Overflow, Rounding};
     use crate::model::quantized::QUANTIZED_SCHEMA;
     use crate::model::transform::NormFunction;
-    use crate::model::{
-        Activation, ColumnSpec, Constraint, Granular, IntegerLayer, IntegerNetwork, IntegerOp, Layer, Norm,
-    };
+    use crate::model::{Activation, ColumnSpec, Constraint, Granular, IntegerLayer, IntegerNetwork, IntegerOp, Norm};
 
     fn model() -> QuantizedModel {
         let f = QFormat::signed(8, 3);

@@ -256,7 +256,7 @@ pub(super) fn scan(file: &[u8], front: &Front) -> Vec<(u32, Entry)> {
                 let rows = u64::from(entry.rows);
                 let fits = entry.first_row.checked_add(rows).is_some_and(|end| end <= front.meta.rows);
                 let next = found.last().map_or(0, |(_, e)| e.first_row + u64::from(e.rows));
-                if fits && rows > 0 && rows <= u64::from(front.meta.block_rows) && entry.first_row >= next {
+                if fits && rows > 0 && entry.rows <= front.meta.block_rows && entry.first_row >= next {
                     found.push((number, entry));
                 }
                 // Not over the payload: if the file was cut inside it, other frames follow early.
