@@ -10,6 +10,7 @@ pub mod data;
 pub mod entropy;
 pub mod error;
 pub mod fixed;
+pub mod hw;
 pub mod model;
 pub mod quantize;
 pub mod reference;
@@ -20,5 +21,7 @@ pub mod train;
 pub mod units;
 #[cfg(feature = "verilog")]
 pub mod verify;
+#[cfg(feature = "verilog")]
+pub mod verilog;
 
 pub use error::{Code, Error, Result};

@@ -185,7 +185,7 @@ pub fn write_npz(path: &Path, data: &Dataset) -> Result<()> {
     let wrong = |e: &dyn ToString| Error::new(Code::Io, format!("cannot write `{}`", path.display())).cause(e.to_string());
     let mut zip = npyz::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let mut add = |name: &str, bytes: &[u8]| -> Result<()> {
-        let options: npyz::zip::write::FileOptions<'_, ()> = npyz::zip::write::FileOptions::default();
+        let options: npyz::zip::write::FileOptions = npyz::zip::write::FileOptions::default();
         zip.start_file(format!("{name}.npy"), options).map_err(|e| wrong(&e))?;
         zip.write_all(bytes).map_err(|e| wrong(&e))
     };

@@ -69,7 +69,6 @@ pub struct IntegerNetwork {
 
 /// One layer: inputs concatenated, exact affine operation, activation, requantization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct IntegerLayer {
     /// Unique, `[a-z][a-z0-9_]*`, not `x`; also the name of the output tensor.
     pub name: String,

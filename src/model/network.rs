@@ -23,7 +23,6 @@ pub struct Network {
 
 /// One layer: inputs concatenated, an affine operation, an activation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Layer {
     /// Unique, `[a-z][a-z0-9_]*`, not `x`; also the name of the output tensor.
     pub name: String,
