@@ -5,15 +5,21 @@
 //!                                   └──► reference (integers) ──► codec: container of CRC-checked blocks
 //! ```
 
+#[cfg(all(feature = "train", feature = "verilog"))]
+pub mod cli;
 pub mod codec;
 pub mod data;
 pub mod entropy;
 pub mod error;
+pub mod evaluate;
 pub mod fixed;
 pub mod hw;
 pub mod model;
 pub mod quantize;
+#[cfg(all(feature = "train", feature = "verilog"))]
+pub mod recipe;
 pub mod reference;
+pub mod report;
 #[cfg(feature = "verilog")]
 pub mod synth;
 #[cfg(feature = "train")]

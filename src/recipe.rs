@@ -122,18 +122,22 @@ impl Recipe {
     /// # Errors
     /// `R001`, or `M001` for an impossible name.
     pub fn parse(text: &str) -> Result<Self> {
-        let recipe: Recipe =
-            toml::from_str(text).map_err(|e| Error::new(Code::Recipe, "the recipe does not parse").cause(e.to_string()))?;
+        let recipe: Recipe = toml::from_str(text)
+            .map_err(|e| Error::new(Code::Recipe, "the recipe does not parse").cause(e.to_string()))?;
         crate::model::quantized::check_name(&recipe.name)?;
         if recipe.data.path.is_some() && recipe.data.toy.is_some() {
-            return Err(Error::new(Code::Recipe, "`data` names both a file and a toy detector").hint("keep one of them"));
+            return Err(
+                Error::new(Code::Recipe, "`data` names both a file and a toy detector").hint("keep one of them")
+            );
         }
         let clock = recipe.hardware.clock_mhz;
         if !(clock.is_finite() && clock > 0.0) {
             return Err(Error::new(Code::Recipe, format!("a clock of {clock} MHz makes no sense")));
         }
         if recipe.verify.stall > 95 {
-            return Err(Error::new(Code::Recipe, "a stall of more than 95 % leaves no time to send").hint("use 0 to 95"));
+            return Err(
+                Error::new(Code::Recipe, "a stall of more than 95 % leaves no time to send").hint("use 0 to 95")
+            );
         }
         if recipe.verify.random == 0 {
             return Err(Error::new(Code::Recipe, "a design cannot be verified with 0 vectors"));

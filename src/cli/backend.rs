@@ -25,8 +25,11 @@ impl Neural {
     /// `M003` if the model has no transform or no decoder (an imported encoder).
     pub fn new(model: QuantizedModel) -> Result<Self> {
         let (Some(transform), Some(_)) = (&model.transform, &model.decoder) else {
-            return Err(Error::new(Code::ModelMismatch, format!("model `{}` has an encoder only, it cannot compress data", model.name))
-                .hint("train one with `sluice train`; an imported encoder can be emitted and verified"));
+            return Err(Error::new(
+                Code::ModelMismatch,
+                format!("model `{}` has an encoder only, it cannot compress data", model.name),
+            )
+            .hint("train one with `sluice train`; an imported encoder can be emitted and verified"));
         };
         let bytes = codec::compact::compact(&model, WeightPrecision::Half)?;
         // The decoder that the container will carry (weights rounded as stored) is the one used here too.
@@ -41,7 +44,13 @@ impl Neural {
     }
 
     fn from_decoder(model: DecoderModel, bytes: &[u8]) -> Self {
-        Neural { transform: model.transform, decoder: model.decoder, formats: model.latent_formats, encoder: None, bytes: bytes.to_vec() }
+        Neural {
+            transform: model.transform,
+            decoder: model.decoder,
+            formats: model.latent_formats,
+            encoder: None,
+            bytes: bytes.to_vec(),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::codec::{self, Bound, CompressOptions, Mode};
 use crate::data::{self, Selection};
 use crate::error::{Code, Error, Result};
 use crate::hw::Target;
-use crate::model::file::{write_json, write_whole};
+use crate::model::file::write_json;
 use crate::model::{QuantizedModel, TrainedModel, neutral};
 use crate::recipe::Recipe;
 use crate::verilog::Interface;
@@ -47,13 +47,10 @@ enum Verb {
         /// Run folder [default: runs/<name>]
         #[arg(long)]
         out: Option<PathBuf>,
-        /// Write the plots as PNG files too
-        #[arg(long)]
-        png: bool,
     },
     /// Say what is in a data file or a container
     Inspect {
-        /// Data file (.npy .npz .csv .root .parquet .h5) or container (.slc)
+        /// Data file (.npy .npz .csv) or container (.slc)
         file: PathBuf,
         /// Array, tree or dataset inside the file
         #[arg(long)]
@@ -66,7 +63,7 @@ enum Verb {
     },
     /// Write a toy detector's data to a file
     Toy {
-        /// trigger-cells, jets, pulses or flow
+        /// trigger-cells
         detector: String,
         /// File to write
         out: PathBuf,
@@ -214,7 +211,7 @@ impl Cli {
     pub fn run(self) -> Result<bool> {
         let json = self.json;
         match self.verb {
-            Verb::Run { recipe, data, out, png } => run::run(&recipe, data, out, png, json),
+            Verb::Run { recipe, data, out } => run::run(&recipe, data, out, json),
             Verb::Inspect { file, array } => inspect(&file, array, json),
             Verb::Init { file } => init(&file),
             Verb::Toy { detector, out, rows, seed } => {
@@ -241,7 +238,12 @@ impl Cli {
                 let text = std::fs::read_to_string(&encoder).map_err(|e| Error::io("read", &encoder, &e))?;
                 let model = neutral::import(&text, &encoder)?;
                 write_json(&out, &model)?;
-                eprintln!("import: {} inputs, {} outputs -> {}", model.encoder.n_in, model.encoder.n_out(), out.display());
+                eprintln!(
+                    "import: {} inputs, {} outputs -> {}",
+                    model.encoder.n_in,
+                    model.encoder.n_out(),
+                    out.display()
+                );
                 Ok(true)
             }
             Verb::Emit { model, out, interface, clock_mhz, latency, target } => {
@@ -268,7 +270,9 @@ impl Cli {
                 let bound = bound.as_deref().map(parse_bound).transpose()?;
                 let options = CompressOptions { bound, block_rows, ..CompressOptions::new(mode) };
                 let report = compress(&input, &output, model.as_deref(), &options)?;
-                print(json, &report, || format!("{} -> {} bytes, ratio {:.3}", report.raw_bytes, report.total_bytes, report.ratio))
+                print(json, &report, || {
+                    format!("{} -> {} bytes, ratio {:.3}", report.raw_bytes, report.total_bytes, report.ratio)
+                })
             }
             Verb::Decompress { input, output, recover } => {
                 let codec::Decompressed { data, lost } = codec::decompress(&input, recover, &backend::from_bytes)?;
@@ -285,14 +289,22 @@ impl Cli {
                 print(json, &figures, || {
                     let mut text = format!("{:<28} {:>12} {:>12} {:>12}\n", "column", "rms", "rms/range", "max/range");
                     for c in &figures {
-                        text += &format!("{:<28} {:>12.5e} {:>12.5e} {:>12.5e}\n", c.name, c.rms, c.rms_over_range, c.max_over_range);
+                        text += &format!(
+                            "{:<28} {:>12.5e} {:>12.5e} {:>12.5e}\n",
+                            c.name, c.rms, c.rms_over_range, c.max_over_range
+                        );
                     }
                     text + &format!("all columns: rms/range {:.5e}", crate::evaluate::overall(&figures).rms_over_range)
                 })
             }
             Verb::Compare { file } => {
                 let sizes = stages::compare(&file)?;
-                print(json, &sizes, || sizes.iter().map(|p| format!("{:<14} {:>12} bytes  ratio {:.3}\n", p.name, p.bytes, p.ratio)).collect())
+                print(json, &sizes, || {
+                    sizes
+                        .iter()
+                        .map(|p| format!("{:<14} {:>12} bytes  ratio {:.3}\n", p.name, p.bytes, p.ratio))
+                        .collect()
+                })
             }
             Verb::Report { run } => {
                 let report: serde_json::Value = crate::model::file::read_json(&run.join("report.json"), Code::Report)?;
@@ -322,7 +334,8 @@ fn print<T: serde::Serialize>(json: bool, value: &T, text: impl FnOnce() -> Stri
 
 fn parse_bound(text: &str) -> Result<Bound> {
     let wrong = || {
-        Error::new(Code::Usage, format!("`{text}` is not a bound")).hint("use abs:0.1, or range:1e-3 of each column's range")
+        Error::new(Code::Usage, format!("`{text}` is not a bound"))
+            .hint("use abs:0.1, or range:1e-3 of each column's range")
     };
     let (kind, value) = text.split_once(':').ok_or_else(wrong)?;
     let value: f64 = value.parse().map_err(|_| wrong())?;
@@ -336,13 +349,19 @@ fn parse_bound(text: &str) -> Result<Bound> {
     }
 }
 
-fn compress(input: &Path, output: &Path, model: Option<&Path>, options: &CompressOptions) -> Result<codec::CompressReport> {
+fn compress(
+    input: &Path,
+    output: &Path,
+    model: Option<&Path>,
+    options: &CompressOptions,
+) -> Result<codec::CompressReport> {
     if (options.mode == Mode::Neural) != model.is_some() {
         return Err(Error::new(Code::Usage, "`--mode neural` and `--model` go together")
             .hint("give the quantized model of `sluice quantize`, or choose another mode"));
     }
     if (options.mode == Mode::Bounded) != options.bound.is_some() {
-        return Err(Error::new(Code::Usage, "`--mode bounded` and `--bound` go together").hint("for example --bound range:1e-3"));
+        return Err(Error::new(Code::Usage, "`--mode bounded` and `--bound` go together")
+            .hint("for example --bound range:1e-3"));
     }
     let data = data::read(input, &Selection::default())?;
     let backend = model.map(|path| backend::Neural::new(QuantizedModel::load(path)?)).transpose()?;
@@ -359,7 +378,16 @@ fn inspect(file: &Path, array: Option<String>, json: bool) -> Result<bool> {
     print(json, &columns, || {
         let mut text = format!("{} rows, {} columns, {} bytes\n", data.rows, data.columns.len(), data.raw_bytes());
         for c in &columns {
-            text += &format!("{:<28} {:<8} {:<12} min {:<12.5} max {:<12.5} mean {:<12.5} zeros {:.1} %\n", c.name, c.dtype, format!("{:?}", c.shape), c.min, c.max, c.mean, 100.0 * c.zeros_fraction);
+            text += &format!(
+                "{:<28} {:<8} {:<12} min {:<12.5} max {:<12.5} mean {:<12.5} zeros {:.1} %\n",
+                c.name,
+                c.dtype,
+                format!("{:?}", c.shape),
+                c.min,
+                c.max,
+                c.mean,
+                100.0 * c.zeros_fraction
+            );
         }
         text
     })
@@ -383,9 +411,4 @@ fn init(file: &Path) -> Result<bool> {
             path.display().to_string(),
         )
     })
-}
-
-/// Writes a text under its final name only when complete.
-fn write_text(path: &Path, text: &str) -> Result<()> {
-    write_whole(path, text.as_bytes())
 }

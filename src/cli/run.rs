@@ -14,8 +14,8 @@ use crate::error::{Code, Error, Result};
 use crate::evaluate;
 use crate::model::file::{read_json, write_json};
 use crate::model::{QuantizedModel, TrainedModel};
-use crate::reference;
 use crate::recipe::{Recipe, checksum_of};
+use crate::reference;
 use crate::report::{self, Report};
 use crate::synth::SynthReport;
 use crate::train::pca::pca;
@@ -67,7 +67,7 @@ pub fn replace_data(recipe: &mut Recipe, data: Option<PathBuf>) {
     }
 }
 
-pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, png: bool, json: bool) -> Result<bool> {
+pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, json: bool) -> Result<bool> {
     let mut recipe = Recipe::load(path)?;
     replace_data(&mut recipe, data);
     let folder = out.unwrap_or_else(|| Path::new("runs").join(&recipe.name));
@@ -76,7 +76,13 @@ pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, png: bool, 
 
     let (dataset, split) = stages::load_data(&recipe)?;
     let checksum = dataset.checksum();
-    eprintln!("data: {} rows, {} columns, {} bytes from {}", dataset.rows, dataset.columns.len(), dataset.raw_bytes(), dataset.source.name);
+    eprintln!(
+        "data: {} rows, {} columns, {} bytes from {}",
+        dataset.rows,
+        dataset.columns.len(),
+        dataset.raw_bytes(),
+        dataset.source.name
+    );
 
     let inputs = (&checksum, &recipe.name, &recipe.split, &recipe.transform, &recipe.train, &recipe.quantize);
     let trained_path = folder.join("model.trained.json");
@@ -103,22 +109,36 @@ pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, png: bool, 
 
     let neural = Neural::new(model.clone())?;
     let container = folder.join("data.slc");
-    let sizes: CompressReport = ledger.stage("compress", &(&model, &checksum), &folder.join("compress.json"), || {
-        let options = CompressOptions::new(Mode::Neural);
-        codec::compress(&dataset, &options, Some(&neural), &container)
-    })?;
+    let sizes: CompressReport =
+        ledger.stage("compress", &(&model, &checksum), &folder.join("compress.json"), || {
+            let options = CompressOptions::new(Mode::Neural);
+            codec::compress(&dataset, &options, Some(&neural), &container)
+        })?;
     let reconstructed = codec::decompress(&container, false, &backend::from_bytes)?.data;
-    let peers: Vec<PeerSize> = ledger.stage("compare", &checksum, &folder.join("compare.json"), || codec::peers(&dataset))?;
+    let peers: Vec<PeerSize> =
+        ledger.stage("compare", &checksum, &folder.join("compare.json"), || codec::peers(&dataset))?;
 
     let figures = figures(&recipe, &trained, &dataset, &reconstructed, &split)?;
     let rows = neural.rows(&dataset.slice(0..dataset.rows.min(20_000)))?;
-    let latents = neural.encode(&rows)?;
     let quantization = quantization_report(&trained, &model, &rows)?;
-    let report = assemble(&recipe, &dataset, checksum, &trained, &manifest, &verified, &synth, &sizes, peers, figures, quantization)?;
-    report::write(&report, &dataset, &reconstructed, Some(&latents), &folder, png)?;
+    let report = assemble(
+        &recipe,
+        &dataset,
+        checksum,
+        &trained,
+        &manifest,
+        &verified,
+        &synth,
+        &sizes,
+        peers,
+        figures,
+        quantization,
+    )?;
+    report::write(&report, &folder)?;
     eprintln!("report: {}", folder.join("report.html").display());
 
-    let value = serde_json::to_value(&report).map_err(|e| Error::new(Code::Report, "cannot print the report").cause(e.to_string()))?;
+    let value = serde_json::to_value(&report)
+        .map_err(|e| Error::new(Code::Report, "cannot print the report").cause(e.to_string()))?;
     super::print(json, &value, || summary(&value))?;
     Ok(verified.passed())
 }
@@ -135,7 +155,13 @@ struct Figures {
     correlation_difference: f64,
 }
 
-fn figures(recipe: &Recipe, trained: &TrainedModel, data: &Dataset, back: &Dataset, split: &data::SplitRows) -> Result<Figures> {
+fn figures(
+    recipe: &Recipe,
+    trained: &TrainedModel,
+    data: &Dataset,
+    back: &Dataset,
+    split: &data::SplitRows,
+) -> Result<Figures> {
     let transform = &trained.transform;
     let names: Vec<&str> = transform.columns.iter().map(|c| c.name.as_str()).collect();
     let model_part = |d: &Dataset| Dataset {
@@ -162,8 +188,11 @@ fn figures(recipe: &Recipe, trained: &TrainedModel, data: &Dataset, back: &Datas
         ndarray::Zip::from(values.rows_mut()).and(decoded.rows()).par_for_each(|mut out, x| {
             out.assign(&ndarray::Array1::from(transform.values(&x.to_vec())));
         });
-        let templates: Vec<_> =
-            data.columns.iter().map(|c| (c.name.clone(), c.unit.clone(), c.values.dtype().to_owned(), c.shape.clone())).collect();
+        let templates: Vec<_> = data
+            .columns
+            .iter()
+            .map(|c| (c.name.clone(), c.unit.clone(), c.values.dtype().to_owned(), c.shape.clone()))
+            .collect();
         let columns = data::restore_columns(&values, transform, &templates)?;
         let other = Dataset::new(columns, data.rows, data.layout.clone(), data.source.clone())?;
         Ok(evaluate::overall(&evaluate::columns(&data, &other)?).rms_over_range)
@@ -189,10 +218,15 @@ fn rms_over_ranges(values: impl Iterator<Item = f64>) -> f64 {
     (squares.iter().sum::<f64>() / squares.len().max(1) as f64).sqrt()
 }
 
-fn quantization_report(trained: &TrainedModel, model: &QuantizedModel, rows: &ndarray::Array2<f64>) -> Result<serde_json::Value> {
+fn quantization_report(
+    trained: &TrainedModel,
+    model: &QuantizedModel,
+    rows: &ndarray::Array2<f64>,
+) -> Result<serde_json::Value> {
     let features = backend::features(&trained.transform, rows);
     let report = reference::report(&trained.encoder, &model.encoder, &features)?;
-    serde_json::to_value(report).map_err(|e| Error::new(Code::Report, "cannot write the quantization report").cause(e.to_string()))
+    serde_json::to_value(report)
+        .map_err(|e| Error::new(Code::Report, "cannot write the quantization report").cause(e.to_string()))
 }
 
 #[allow(clippy::too_many_arguments)] // one argument a stage
@@ -209,7 +243,9 @@ fn assemble(
     figures: Figures,
     quantization: serde_json::Value,
 ) -> Result<Report> {
-    let json = |v: serde_json::Result<serde_json::Value>| v.map_err(|e| Error::new(Code::Report, "cannot write the report").cause(e.to_string()));
+    let json = |v: serde_json::Result<serde_json::Value>| {
+        v.map_err(|e| Error::new(Code::Report, "cannot write the report").cause(e.to_string()))
+    };
     let clock = recipe.hardware.clock_mhz;
     Ok(Report {
         schema: report::SCHEMA.to_owned(),
@@ -287,7 +323,11 @@ pub fn summary(report: &serde_json::Value) -> String {
         whole("/verify/latency_measured"),
     );
     for peer in report["peers"].as_array().into_iter().flatten() {
-        text += &format!("lossless peer   {:<14} ratio {:.3}\n", peer["name"].as_str().unwrap_or("-"), peer["ratio"].as_f64().unwrap_or(f64::NAN));
+        text += &format!(
+            "lossless peer   {:<14} ratio {:.3}\n",
+            peer["name"].as_str().unwrap_or("-"),
+            peer["ratio"].as_f64().unwrap_or(f64::NAN)
+        );
     }
     text
 }

@@ -10,8 +10,8 @@ use crate::codec::PeerSize;
 use crate::data::{self, Dataset, Selection, SplitRows};
 use crate::error::{Code, Error, Result};
 use crate::hw::{self, CompileOptions, Target};
-use crate::model::trained::{Provenance, TRAINED_SCHEMA};
 use crate::model::quantized::QUANTIZED_SCHEMA;
+use crate::model::trained::{Provenance, TRAINED_SCHEMA};
 use crate::model::{QuantizedModel, TrainedModel, Vectors};
 use crate::recipe::Recipe;
 use crate::reference::Engine;
@@ -27,7 +27,8 @@ pub fn load_data(recipe: &Recipe) -> Result<(Dataset, SplitRows)> {
         (Some(path), _) => data::read(path, &section.select)?,
         (None, Some(toy)) => data::toy(toy, section.toy_rows, section.toy_seed)?,
         (None, None) => {
-            return Err(Error::new(Code::Recipe, "the recipe names no data").hint("pass --data FILE, or set data.path or data.toy"));
+            return Err(Error::new(Code::Recipe, "the recipe names no data")
+                .hint("pass --data FILE, or set data.path or data.toy"));
         }
     };
     let split = data::split(dataset.rows, &recipe.split)?;
@@ -64,7 +65,10 @@ pub fn train(recipe: &Recipe, dataset: &Dataset) -> Result<TrainedModel> {
     let weights = vec![1.0; transform.n_features()];
 
     let bar = ProgressBar::new((options.epochs + options.qat_epochs) as u64);
-    bar.set_style(ProgressStyle::with_template("train {bar:30} epoch {pos}/{len}, {msg}, {eta} left").expect("a constant template"));
+    bar.set_style(
+        ProgressStyle::with_template("train {bar:30} epoch {pos}/{len}, {msg}, {eta} left")
+            .expect("a constant template"),
+    );
     let mut progress = |e: &crate::model::trained::Epoch| {
         bar.set_message(format!("loss {:.3e}", e.train_loss));
         bar.inc(1);
@@ -143,7 +147,10 @@ pub fn emit(
 
 /// One line on a design.
 pub fn describe_design(m: &DesignManifest) -> String {
-    format!("{}: latency {}, II {}, {} adders, {} adder bits, {} register bits", m.top, m.latency_cycles, m.ii, m.adders, m.adder_bits, m.register_bits)
+    format!(
+        "{}: latency {}, II {}, {} adders, {} adder bits, {} register bits",
+        m.top, m.latency_cycles, m.ii, m.adders, m.adder_bits, m.register_bits
+    )
 }
 
 fn dut(folder: &Path) -> Result<(Dut, DesignManifest, QuantizedModel)> {
@@ -192,13 +199,15 @@ pub fn verify(
         Some(path) => {
             let v = Vectors::load(path)?;
             if (v.inputs.ncols(), v.outputs.ncols()) != (model.encoder.n_in, model.encoder.n_out()) {
-                return Err(Error::new(Code::Vectors, format!("`{}` does not fit the design", path.display())).cause(format!(
-                    "vectors of {} -> {} values, design of {} -> {}",
-                    v.inputs.ncols(),
-                    v.outputs.ncols(),
-                    model.encoder.n_in,
-                    model.encoder.n_out()
-                )));
+                return Err(Error::new(Code::Vectors, format!("`{}` does not fit the design", path.display())).cause(
+                    format!(
+                        "vectors of {} -> {} values, design of {} -> {}",
+                        v.inputs.ncols(),
+                        v.outputs.ncols(),
+                        model.encoder.n_in,
+                        model.encoder.n_out()
+                    ),
+                ));
             }
             (v.inputs, v.outputs)
         }

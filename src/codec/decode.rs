@@ -34,7 +34,7 @@ pub struct Decompressed {
 }
 
 /// What a container says about itself.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct ContainerInfo {
     /// How the columns are kept.
     pub mode: Mode,

@@ -48,7 +48,7 @@ impl CompressOptions {
 }
 
 /// Bytes of one column, over all blocks.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct ColumnSize {
     /// The column; `latents` for the model's columns together.
     pub name: String,
@@ -61,7 +61,7 @@ pub struct ColumnSize {
 }
 
 /// Where the bytes of a container went. Parts add up to `total_bytes`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct CompressReport {
     /// Rows of data.
     pub rows: u64,

@@ -7,7 +7,7 @@ use crate::data::Dataset;
 use crate::error::{Code, Error, Result};
 
 /// One compressor's result.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct PeerSize {
     /// Compressor and setting.
     pub name: String,

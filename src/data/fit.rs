@@ -67,7 +67,8 @@ pub fn fit_transform(data: &Dataset, spec: &TransformSpec, train: &[usize]) -> R
 
 fn fit_column(c: &Column, kind: NormKind, spec: &TransformSpec, train: &[usize]) -> ColumnSpec {
     let width = c.width();
-    let mut values: Vec<f64> = train.iter().flat_map(|r| (0..width).map(move |i| c.values.get_f64(r * width + i))).collect();
+    let mut values: Vec<f64> =
+        train.iter().flat_map(|r| (0..width).map(move |i| c.values.get_f64(r * width + i))).collect();
     values.sort_by(f64::total_cmp);
     let n = values.len();
     let at = |q: f64| values[((n - 1) as f64 * q) as usize];

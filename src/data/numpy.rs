@@ -22,11 +22,13 @@ fn damaged(place: &str, cause: impl ToString) -> Error {
 fn parse(bytes: &[u8], place: &str) -> Result<Array> {
     let npy = NpyFile::new(bytes).map_err(|e| damaged(place, e))?;
     if npy.order() == npyz::Order::Fortran && npy.shape().len() > 1 {
-        return Err(Error::new(Code::DataType, format!("`{place}` is in Fortran order")).hint("save numpy.ascontiguousarray(a)"));
+        return Err(Error::new(Code::DataType, format!("`{place}` is in Fortran order"))
+            .hint("save numpy.ascontiguousarray(a)"));
     }
     let shape: Vec<usize> = npy.shape().iter().map(|n| *n as usize).collect();
     let DType::Plain(kind) = npy.dtype() else {
-        return Err(Error::new(Code::DataType, format!("`{place}` holds records, not numbers")).hint("save each field as an array of its own"));
+        return Err(Error::new(Code::DataType, format!("`{place}` holds records, not numbers"))
+            .hint("save each field as an array of its own"));
     };
     macro_rules! read {
         ($($text:literal => $variant:ident($type:ty),)*) => {
@@ -101,7 +103,8 @@ pub fn read_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
     let array = |name: &str| -> Result<Array> {
         let (_, bytes) = members.iter().find(|(n, _)| n == name).ok_or_else(|| {
             let names: Vec<&str> = members.iter().map(|(n, _)| n.as_str()).collect();
-            Error::new(Code::DataSelection, format!("`{place}` has no array `{name}`")).hint(format!("the arrays are: {}", names.join(", ")))
+            Error::new(Code::DataSelection, format!("`{place}` has no array `{name}`"))
+                .hint(format!("the arrays are: {}", names.join(", ")))
         })?;
         parse(bytes, &format!("{place}: {name}"))
     };
@@ -175,14 +178,18 @@ fn to_npy(shape: &[usize], values: &Values) -> Vec<u8> {
 
 pub fn write_npy(path: &Path, data: &Dataset) -> Result<()> {
     let [column] = data.columns.as_slice() else {
-        return Err(Error::new(Code::DataShape, format!("an .npy file holds one array, the data have {} columns", data.columns.len()))
-            .hint("write an .npz file"));
+        return Err(Error::new(
+            Code::DataShape,
+            format!("an .npy file holds one array, the data have {} columns", data.columns.len()),
+        )
+        .hint("write an .npz file"));
     };
     write_whole(path, &to_npy(&[&[data.rows], column.shape.as_slice()].concat(), &column.values))
 }
 
 pub fn write_npz(path: &Path, data: &Dataset) -> Result<()> {
-    let wrong = |e: &dyn ToString| Error::new(Code::Io, format!("cannot write `{}`", path.display())).cause(e.to_string());
+    let wrong =
+        |e: &dyn ToString| Error::new(Code::Io, format!("cannot write `{}`", path.display())).cause(e.to_string());
     let mut zip = npyz::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let mut add = |name: &str, bytes: &[u8]| -> Result<()> {
         let options: npyz::zip::write::FileOptions = npyz::zip::write::FileOptions::default();

@@ -26,7 +26,12 @@ pub fn model_rows(data: &Dataset, transform: &Transform) -> Result<Array2<f64>> 
         if column.width() != spec.width {
             return Err(Error::new(
                 Code::DataShape,
-                format!("column `{}` has {} values in a row, the model takes {}", spec.name, column.width(), spec.width),
+                format!(
+                    "column `{}` has {} values in a row, the model takes {}",
+                    spec.name,
+                    column.width(),
+                    spec.width
+                ),
             ));
         }
         for r in 0..data.rows {

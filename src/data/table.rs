@@ -9,17 +9,22 @@ use crate::error::{Code, Error, Result};
 use crate::model::file::write_whole;
 
 pub fn read_csv(path: &Path) -> Result<Dataset> {
-    let damaged = |cause: String| Error::new(Code::DataDamaged, format!("`{}` is not a table of numbers", path.display())).cause(cause);
+    let damaged = |cause: String| {
+        Error::new(Code::DataDamaged, format!("`{}` is not a table of numbers", path.display())).cause(cause)
+    };
     let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, &e))?;
     let mut reader = csv::Reader::from_reader(bytes.as_slice());
-    let names: Vec<String> = reader.headers().map_err(|e| damaged(e.to_string()))?.iter().map(|s| s.trim().to_owned()).collect();
+    let names: Vec<String> =
+        reader.headers().map_err(|e| damaged(e.to_string()))?.iter().map(|s| s.trim().to_owned()).collect();
     let mut cells: Vec<Vec<f64>> = vec![Vec::new(); names.len()];
     let mut whole = vec![true; names.len()];
     for (r, record) in reader.records().enumerate() {
         let record = record.map_err(|e| damaged(e.to_string()))?;
         for (c, cell) in record.iter().enumerate() {
             let cell = cell.trim();
-            let value: f64 = cell.parse().map_err(|_| damaged(format!("line {}, column `{}`: `{cell}` is not a number", r + 2, names[c])))?;
+            let value: f64 = cell
+                .parse()
+                .map_err(|_| damaged(format!("line {}, column `{}`: `{cell}` is not a number", r + 2, names[c])))?;
             // Beyond 2^53 a float no longer holds every integer.
             whole[c] &= cell.parse::<i64>().is_ok_and(|i| i.unsigned_abs() <= 1 << 53);
             cells[c].push(value);
@@ -31,7 +36,11 @@ pub fn read_csv(path: &Path) -> Result<Dataset> {
         .zip(cells)
         .zip(whole)
         .map(|((name, cells), whole)| {
-            let values = if whole && rows > 0 { Values::I64(cells.into_iter().map(|v| v as i64).collect()) } else { Values::F64(cells) };
+            let values = if whole && rows > 0 {
+                Values::I64(cells.into_iter().map(|v| v as i64).collect())
+            } else {
+                Values::F64(cells)
+            };
             Column { name, unit: String::new(), shape: Vec::new(), values }
         })
         .collect();
@@ -43,7 +52,8 @@ pub fn write_csv(path: &Path, data: &Dataset) -> Result<()> {
     let wrong = |e: csv::Error| Error::new(Code::Io, format!("cannot write `{}`", path.display())).cause(e.to_string());
     let mut writer = csv::Writer::from_writer(Vec::new());
     if let Some(c) = data.columns.iter().find(|c| !c.shape.is_empty()) {
-        return Err(Error::new(Code::DataShape, format!("column `{}` holds an array per row, CSV cannot", c.name)).hint("write .npy or .npz"));
+        return Err(Error::new(Code::DataShape, format!("column `{}` holds an array per row, CSV cannot", c.name))
+            .hint("write .npy or .npz"));
     }
     writer.write_record(data.columns.iter().map(|c| &c.name)).map_err(wrong)?;
     for r in 0..data.rows {

@@ -25,7 +25,8 @@ pub fn toy(name: &str, rows: usize, seed: u64) -> Result<Dataset> {
     let column = match name {
         "trigger-cells" => trigger_cells(rows, &mut rng),
         _ => {
-            return Err(Error::new(Code::Unsupported, format!("there is no toy detector `{name}`")).hint("there is: trigger-cells"));
+            return Err(Error::new(Code::Unsupported, format!("there is no toy detector `{name}`"))
+                .hint("there is: trigger-cells"));
         }
     };
     let source = DataSource { name: format!("toy {name}, seed {seed}"), selection: String::new() };

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{Accumulator, Node, NodeId, Op, StageGraph};
 use crate::error::{Code, Error, Result};
-use crate::fixed::{Rounding, limit, shift_round};
+use crate::fixed::{QFormat, Rounding, limit, shift_round};
 use crate::model::{Activation, IntegerLayer, IntegerNetwork};
 use crate::units::Cycles;
 
@@ -31,11 +31,16 @@ struct Term {
 pub fn lower(network: &IntegerNetwork) -> Result<StageGraph> {
     let mut b = Builder { nodes: Vec::new(), depth: Vec::new(), known: HashMap::new() };
     let input_formats = network.formats_of(crate::model::network::INPUT);
-    let inputs = input_formats.iter().enumerate().map(|(i, f)| b.node(Op::Input(i), f.min(), f.max())).collect();
+    let inputs = input_formats
+        .iter()
+        .enumerate()
+        .map(|(i, f)| b.node(Op::Input(i), QFormat::min(*f), QFormat::max(*f)))
+        .collect();
     let mut tensors: Vec<Vec<NodeId>> = vec![inputs];
     let mut accumulators = Vec::new();
     for (index, layer) in network.layers.iter().enumerate() {
-        let joined: Vec<NodeId> = layer.inputs.iter().flat_map(|name| tensors[position(network, name)].clone()).collect();
+        let joined: Vec<NodeId> =
+            layer.inputs.iter().flat_map(|name| tensors[position(network, name)].clone()).collect();
         let mut outputs = Vec::new();
         for (output, row) in layer.rows(&network.joined_formats(layer))?.into_iter().enumerate() {
             let drop = row.frac - row.output.frac;
@@ -64,8 +69,11 @@ pub(super) fn rounding_constant(layer: &IntegerLayer, drop: i32) -> Result<i64> 
         Rounding::Truncate => Ok(0),
         Rounding::HalfUp if drop < 62 => Ok(1 << (drop - 1)),
         Rounding::HalfUp => Err(Error::new(Code::FormatTooWide, format!("layer `{}` drops {drop} bits", layer.name))),
-        Rounding::HalfEven => Err(Error::new(Code::Unsupported, format!("layer `{}` rounds half to even, which hardware does not do yet", layer.name))
-            .hint("use `truncate` or `half_up` in the encoder")),
+        Rounding::HalfEven => Err(Error::new(
+            Code::Unsupported,
+            format!("layer `{}` rounds half to even, which hardware does not do yet", layer.name),
+        )
+        .hint("use `truncate` or `half_up` in the encoder")),
     }
 }
 
@@ -131,7 +139,7 @@ impl Builder {
         self.node(Op::Add { a, shift_a, b, shift_b, subtract }, min, max)
     }
 
-    fn quantize(&mut self, a: NodeId, shift: i32, layer: &IntegerLayer, format: crate::fixed::QFormat) -> NodeId {
+    fn quantize(&mut self, a: NodeId, shift: i32, layer: &IntegerLayer, format: QFormat) -> NodeId {
         let relu = layer.activation == Activation::Relu;
         let overflow = layer.overflow;
         let rounded = |v: i64| shift_round(if relu { v.max(0) } else { v }.into(), shift, Rounding::Truncate);

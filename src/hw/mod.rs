@@ -170,7 +170,9 @@ impl StageGraph {
     /// Flip-flops that the schedule needs.
     pub fn register_bits(&self) -> u64 {
         let last = self.last_use();
-        let held = |(n, last): (&Node, &u32)| if matches!(n.op, Op::Const(_)) { 0 } else { u64::from(last - n.rank) * u64::from(n.width()) };
+        let held = |(n, last): (&Node, &u32)| {
+            if matches!(n.op, Op::Const(_)) { 0 } else { u64::from(last - n.rank) * u64::from(n.width()) }
+        };
         self.nodes.iter().zip(&last).map(held).sum()
     }
 }

@@ -31,7 +31,8 @@ pub fn prove(graph: &StageGraph, network: &IntegerNetwork) -> Result<()> {
         });
     }
     for (index, layer) in network.layers.iter().enumerate() {
-        let joined: Vec<NodeId> = layer.inputs.iter().flat_map(|name| graph.tensors[position(network, name)].clone()).collect();
+        let joined: Vec<NodeId> =
+            layer.inputs.iter().flat_map(|name| graph.tensors[position(network, name)].clone()).collect();
         let rows = layer.rows(&network.joined_formats(layer))?;
         for at in graph.accumulators.iter().filter(|a| a.layer == index) {
             let row = &rows[at.output];
@@ -46,8 +47,14 @@ pub fn prove(graph: &StageGraph, network: &IntegerNetwork) -> Result<()> {
             expected.retain(|_, c| *c != 0);
             built.retain(|_, c| *c != 0);
             if built != expected {
-                return Err(Error::new(Code::Graph, format!("layer `{}`, output {}: the adders do not compute the row of weights", layer.name, at.output))
-                    .hint("this is a fault in the compiler, not in the model: please report it with the model"));
+                return Err(Error::new(
+                    Code::Graph,
+                    format!(
+                        "layer `{}`, output {}: the adders do not compute the row of weights",
+                        layer.name, at.output
+                    ),
+                )
+                .hint("this is a fault in the compiler, not in the model: please report it with the model"));
             }
         }
     }

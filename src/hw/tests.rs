@@ -16,7 +16,8 @@ fn network(overflow: Overflow) -> IntegerNetwork {
         rounding: Rounding::HalfUp,
         overflow,
     };
-    let mut second = layer("out", vec![vec![13, -7, 0, 31], vec![-50, 1, 2, 3]], Activation::None, QFormat::signed(6, 2));
+    let mut second =
+        layer("out", vec![vec![13, -7, 0, 31], vec![-50, 1, 2, 3]], Activation::None, QFormat::signed(6, 2));
     second.inputs = vec!["h".into(), "x".into()];
     let first = layer("h", vec![vec![45, -63], vec![0, 23]], Activation::Relu, QFormat::unsigned(5, 3));
     IntegerNetwork { n_in: 2, input: Granular::PerTensor(QFormat::signed(6, 3)), layers: vec![first, second] }

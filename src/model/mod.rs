@@ -10,8 +10,8 @@
 
 pub mod file;
 pub mod integer;
-pub mod neutral;
 pub mod network;
+pub mod neutral;
 pub mod plan;
 pub mod quantized;
 pub mod trained;

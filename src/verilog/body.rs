@@ -86,7 +86,11 @@ impl Printer<'_> {
         if overflow != Overflow::Wrap {
             let signed = |v: i64| format!("$signed({})", constant(v, kept));
             if high > i128::from(format.max()) {
-                text = format!("($signed({value}) > {}) ? {} : {text}", signed(format.max()), constant(format.max(), width));
+                text = format!(
+                    "($signed({value}) > {}) ? {} : {text}",
+                    signed(format.max()),
+                    constant(format.max(), width)
+                );
             }
             if low < i128::from(min) {
                 text = format!("($signed({value}) < {}) ? {} : ({text})", signed(min), constant(min, width));
@@ -130,8 +134,15 @@ pub fn module(top: &str, graph: &StageGraph, in_width: u32, out_width: u32, inte
         v.push_str(&text);
         v.push('\n');
     };
-    line(format!("// {top}: {} inputs of {in_width} bits, {} outputs of {out_width} bits, latency {latency}, II 1.", graph.input_formats.len(), graph.outputs.len()));
-    line("// Written by sluice; n<i> is node i of the stage graph, n<i>_r<k> the same value k ranks after the input.".into());
+    line(format!(
+        "// {top}: {} inputs of {in_width} bits, {} outputs of {out_width} bits, latency {latency}, II 1.",
+        graph.input_formats.len(),
+        graph.outputs.len()
+    ));
+    line(
+        "// Written by sluice; n<i> is node i of the stage graph, n<i>_r<k> the same value k ranks after the input."
+            .into(),
+    );
     line("`default_nettype none".into());
     line("/* verilator lint_off UNUSED */".into());
     line(format!("module {top} ("));
@@ -150,8 +161,11 @@ pub fn module(top: &str, graph: &StageGraph, in_width: u32, out_width: u32, inte
         line(format!("  wire move = m_axis_tready | ~valid[{}];", latency - 1));
         line("  assign s_axis_tready = move & aresetn;".into());
         line(format!("  assign m_axis_tvalid = valid[{}];", latency - 1));
-        let next = if latency > 1 { format!("{{valid[{}:0], s_axis_tvalid}}", latency - 2) } else { "s_axis_tvalid".into() };
-        line(format!("  always @(posedge {clock})\n    if (!aresetn) valid <= {{{latency}{{1'b0}}}};\n    else if (move) valid <= {next};"));
+        let next =
+            if latency > 1 { format!("{{valid[{}:0], s_axis_tvalid}}", latency - 2) } else { "s_axis_tvalid".into() };
+        line(format!(
+            "  always @(posedge {clock})\n    if (!aresetn) valid <= {{{latency}{{1'b0}}}};\n    else if (move) valid <= {next};"
+        ));
         "if (move) "
     } else {
         ""

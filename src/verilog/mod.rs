@@ -96,7 +96,12 @@ fn sha256(text: &[u8]) -> String {
 ///
 /// # Errors
 /// [`Code::ModelForm`] if the model cannot be written beside the Verilog.
-pub fn emit(model: &QuantizedModel, graph: &StageGraph, interface: Interface, options: &CompileOptions) -> Result<VerilogDesign> {
+pub fn emit(
+    model: &QuantizedModel,
+    graph: &StageGraph,
+    interface: Interface,
+    options: &CompileOptions,
+) -> Result<VerilogDesign> {
     let width = |formats: &[QFormat]| formats.iter().map(|f| f.width).max().unwrap_or(1);
     let (in_width, out_width) = (width(&graph.input_formats), width(&graph.output_formats));
     let text = body::module(&model.name, graph, in_width, out_width, interface);
@@ -105,7 +110,8 @@ pub fn emit(model: &QuantizedModel, graph: &StageGraph, interface: Interface, op
     let files = vec![(format!("{}.v", model.name), text), ("model.quant.json".to_owned(), json + "\n")];
     let (adders, adder_bits) = graph.adders();
     let axis = interface == Interface::Axis;
-    let target = serde_json::to_value(options.target).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+    let target =
+        serde_json::to_value(options.target).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
     let manifest = DesignManifest {
         schema: DESIGN_SCHEMA.to_owned(),
         top: model.name.clone(),
@@ -159,8 +165,9 @@ impl DesignManifest {
         let manifest: DesignManifest = read_json(&path, Code::Design)?;
         for (name, expected) in &manifest.file_sha256 {
             let file = folder.join(name);
-            let bytes = std::fs::read(&file)
-                .map_err(|e| Error::new(Code::Design, format!("`{}` is missing", file.display())).cause(e.to_string()))?;
+            let bytes = std::fs::read(&file).map_err(|e| {
+                Error::new(Code::Design, format!("`{}` is missing", file.display())).cause(e.to_string())
+            })?;
             if sha256(&bytes) != *expected {
                 return Err(Error::new(Code::Design, format!("`{}` was changed since it was emitted", file.display()))
                     .hint("emit the design again"));

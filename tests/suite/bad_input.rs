@@ -18,7 +18,12 @@ const CASES: &[Case] = &[
     ("r.toml", b"name = \"Big Name\"\n[data]\n", &["run", "r.toml"], "cannot name a model"),
     ("r.toml", b"name = \"a\"\n[data]\n", &["run", "r.toml"], "the recipe names no data"),
     ("r.toml", b"name = \"a\"\n[data]\ntoy = \"unicorns\"\n", &["run", "r.toml"], "unicorns"),
-    ("r.toml", b"name = \"a\"\n[data]\ntoy = \"jets\"\n[hardware]\nclock_mhz = -5.0\n", &["run", "r.toml"], "makes no sense"),
+    (
+        "r.toml",
+        b"name = \"a\"\n[data]\ntoy = \"jets\"\n[hardware]\nclock_mhz = -5.0\n",
+        &["run", "r.toml"],
+        "makes no sense",
+    ),
     ("r.toml", b"name = \"a\"\n[data]\ntoy = \"jets\"\n[verify]\nstall = 99\n", &["run", "r.toml"], "stall"),
     ("m.json", b"{}", &["quantize", "m.json"], "error[M001]"),
     ("m.json", b"{\"schema\":\"x\"}", &["emit", "m.json", "--out", "d"], "error[M001]"),
