@@ -57,6 +57,6 @@ fn a_schedule_has_the_latency_asked_for_and_a_faster_clock_needs_more_ranks() {
     let latency = |options: CompileOptions| compile(&network, &options).map(|g| g.latency);
     assert_eq!(latency(CompileOptions { latency: Some(4), ..Default::default() }).unwrap(), Cycles(4));
     let at = |mhz| latency(CompileOptions { clock_mhz: Some(mhz), ..Default::default() });
-    assert!(at(200.0).unwrap() > at(40.0).unwrap());
+    assert!(at(160.0).unwrap() > at(40.0).unwrap());
     assert_eq!(at(5000.0).unwrap_err().code(), Code::Schedule);
 }
