@@ -49,6 +49,23 @@ macro_rules! dtypes {
                 match self { $(Values::$variant(v) => Values::$variant(at.iter().map(|i| v[*i]).collect()),)* }
             }
 
+            /// Adds the values of `more` at the end.
+            ///
+            /// # Errors
+            /// [`Code::DataType`] if `more` has another dtype.
+            pub fn append(&mut self, more: &Values) -> Result<()> {
+                match (self, more) {
+                    $((Values::$variant(all), Values::$variant(part)) => all.extend_from_slice(part),)*
+                    (all, part) => {
+                        return Err(Error::new(
+                            Code::DataType,
+                            format!("values of type {} do not follow values of type {}", part.dtype(), all.dtype()),
+                        ));
+                    }
+                }
+                Ok(())
+            }
+
             /// Values of `dtype` from little-endian bytes.
             ///
             /// # Errors
@@ -226,6 +243,18 @@ impl Dataset {
             .map(|c| Column { values: c.values.rows(range.clone(), c.width()), ..c.clone() })
             .collect();
         Dataset { columns, rows: range.len(), ..self.clone() }
+    }
+
+    /// Adds the rows of `more`, which has the same columns.
+    ///
+    /// # Errors
+    /// [`Code::DataType`] if a column has another dtype.
+    pub fn append(&mut self, more: &Dataset) -> Result<()> {
+        for (all, part) in self.columns.iter_mut().zip(&more.columns) {
+            all.values.append(&part.values)?;
+        }
+        self.rows += more.rows;
+        Ok(())
     }
 
     /// SHA-256 over names, dtypes, shapes and values, hexadecimal.

@@ -1,10 +1,13 @@
 //! Data sets: columns of numbers with dtype, shape, unit and provenance, read from and written to files.
 
+mod at;
 pub mod dataset;
 mod fit;
+mod npy_stream;
 mod numpy;
 mod rows;
 mod split;
+mod stream;
 mod table;
 mod toy;
 
@@ -13,10 +16,12 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use at::FileAt;
 pub use dataset::{Column, DataSource, Dataset, Layout, Values};
 pub use fit::{NormKind, TransformSpec, fit_transform};
 pub use rows::{model_rows, restore_columns};
 pub use split::{SplitOptions, SplitRows, split};
+pub use stream::{RowSink, RowSource, create, open};
 pub use table::{ColumnSummary, inspect};
 pub use toy::toy;
 
@@ -77,15 +82,26 @@ fn select(mut data: Dataset, selection: &Selection) -> Result<Dataset> {
     Dataset::new(data.columns, data.rows, data.layout, data.source)
 }
 
+/// Whether files of this kind can be written.
+fn writable(path: &Path) -> Result<()> {
+    match extension(path).as_str() {
+        "npy" | "npz" | "csv" => Ok(()),
+        _ => Err(unknown(path)),
+    }
+}
+
 /// Writes a data file by its extension, whole or not at all.
 ///
 /// # Errors
 /// `I001`, or `D002` for an unknown kind of file.
 pub fn write(path: &Path, data: &Dataset) -> Result<()> {
     match extension(path).as_str() {
-        "npy" => numpy::write_npy(path, data),
         "npz" => numpy::write_npz(path, data),
-        "csv" => table::write_csv(path, data),
+        "npy" | "csv" => {
+            let mut sink = create(path, &data.slice(0..0))?;
+            sink.push(data)?;
+            sink.finish()
+        }
         _ => Err(unknown(path)),
     }
 }
