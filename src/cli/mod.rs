@@ -161,9 +161,9 @@ enum Verb {
         /// Quantized model of `neural`
         #[arg(long)]
         model: Option<PathBuf>,
-        /// Rows in a block
-        #[arg(long, default_value_t = 8192)]
-        block_rows: usize,
+        /// Rows in a block [default: as many as make about 2 MiB, at most 8192]
+        #[arg(long)]
+        block_rows: Option<usize>,
     },
     /// Reconstruct the data of a container
     Decompress {

@@ -15,8 +15,10 @@ use crate::entropy::encode_ints;
 use crate::error::{Code, Error, Result};
 use crate::model::whole::WholeFile;
 
-/// Rows in a block unless the options say otherwise.
-pub const DEFAULT_BLOCK_ROWS: usize = 8192;
+/// Raw bytes in a block, about, unless the options name its rows.
+const BLOCK_BYTES: usize = 1 << 21;
+/// Most rows in a block unless the options name them.
+const MOST_ROWS: usize = 8192;
 
 /// How far a value may move.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,14 +38,15 @@ pub struct CompressOptions {
     pub bound: Option<Bound>,
     /// For single columns, by name, in place of `bound`.
     pub column_bounds: Vec<(String, Bound)>,
-    /// Rows in a block, at least 1. Each block can be read without the others.
-    pub block_rows: usize,
+    /// Rows in a block, at least 1; as many as make about 2 MiB, at most 8192, if absent. Each block can be read without
+    /// the others.
+    pub block_rows: Option<usize>,
 }
 
 impl CompressOptions {
-    /// Options of a mode, with blocks of [`DEFAULT_BLOCK_ROWS`] and no bound.
+    /// Options of a mode, with no bound and blocks of the default size.
     pub fn new(mode: Mode) -> Self {
-        CompressOptions { mode, bound: None, column_bounds: Vec::new(), block_rows: DEFAULT_BLOCK_ROWS }
+        CompressOptions { mode, bound: None, column_bounds: Vec::new(), block_rows: None }
     }
 }
 
@@ -104,12 +107,13 @@ pub fn compress(
 ) -> Result<CompressReport> {
     let total_rows = data.rows();
     let meta = plan(data, options, neural)?;
+    let block_rows = meta.block_rows as usize;
     let model = neural.map(|n| n.model_bytes()).unwrap_or_default();
     let front = frame::front(&meta, &model)?;
     let mut file = WholeFile::create(out)?;
     file.write(&front)?;
 
-    let starts: Vec<usize> = (0..total_rows).step_by(options.block_rows).collect();
+    let starts: Vec<usize> = (0..total_rows).step_by(block_rows).collect();
     let mut entries: Vec<Entry> = Vec::with_capacity(starts.len());
     let mut columns = sizes(&data.head(), total_rows, &meta)?;
     // A few blocks at a time: done in parallel, written in order.
@@ -117,7 +121,7 @@ pub fn compress(
         let parts: Vec<Vec<Coded>> = group
             .par_iter()
             .map(|start| {
-                let rows = *start..(start + options.block_rows).min(total_rows);
+                let rows = *start..(start + block_rows).min(total_rows);
                 encode_block(&data.read(rows)?, &meta, neural)
             })
             .collect::<Result<_>>()?;
@@ -128,7 +132,7 @@ pub fn compress(
                 size.bytes += part.bytes.len() as u64;
                 size.exceptions += part.exceptions as u64;
             }
-            let rows = (total_rows - start).min(options.block_rows) as u32;
+            let rows = (total_rows - start).min(block_rows) as u32;
             let number = u32::try_from(entries.len())
                 .map_err(|_| Error::new(Code::Unsupported, "more than 2^32 blocks").hint("use more rows a block"))?;
             let head = frame::frame(number, *start as u64, rows, &payload)?;
@@ -173,7 +177,9 @@ fn plan(source: &dyn RowSource, options: &CompressOptions, neural: Option<&dyn N
     if !bounded && (options.bound.is_some() || !options.column_bounds.is_empty()) {
         return usage("only bounded mode takes a bound", "use bounded mode, or leave the bound away");
     }
-    let block_rows = u32::try_from(options.block_rows).ok().filter(|n| *n > 0);
+    let row_bytes: usize = data.columns.iter().map(|c| c.width() * c.values.item_size()).sum();
+    let by_size = (BLOCK_BYTES / row_bytes.max(1)).clamp(1, MOST_ROWS);
+    let block_rows = u32::try_from(options.block_rows.unwrap_or(by_size)).ok().filter(|n| *n > 0);
     let Some(block_rows) = block_rows else {
         return usage("a block has 1 to 2^32 - 1 rows", "use some thousand");
     };
@@ -189,7 +195,7 @@ fn plan(source: &dyn RowSource, options: &CompressOptions, neural: Option<&dyn N
             })
             .collect::<Result<Vec<Bound>>>()?;
         let relative = bounds.iter().any(|b| matches!(b, Bound::Range(_)));
-        let ranges = if relative { ranges(source, options.block_rows)? } else { vec![0.0; bounds.len()] };
+        let ranges = if relative { ranges(source, block_rows as usize)? } else { vec![0.0; bounds.len()] };
         for ((meta, bound), range) in columns.iter_mut().zip(bounds).zip(ranges) {
             meta.bound = Some(match bound {
                 Bound::Abs(b) => b,

@@ -20,7 +20,7 @@ mod values;
 
 pub use compact::{DecoderModel, WeightPrecision};
 pub use decode::{ContainerInfo, Decoder, Decompressed, LostRows, decompress, info};
-pub use encode::{Bound, ColumnSize, CompressOptions, CompressReport, DEFAULT_BLOCK_ROWS, compress};
+pub use encode::{Bound, ColumnSize, CompressOptions, CompressReport, compress};
 pub use meta::{ColumnMeta, Mode};
 pub use neural::NeuralBackend;
 pub use peers::{PeerSize, peers};

@@ -68,7 +68,7 @@ fn data() -> Dataset {
 
 fn options(mode: Mode) -> CompressOptions {
     let bound = (mode == Mode::Bounded).then_some(Bound::Range(1e-3));
-    CompressOptions { bound, block_rows: 100, ..CompressOptions::new(mode) }
+    CompressOptions { bound, block_rows: Some(100), ..CompressOptions::new(mode) }
 }
 
 fn write(mode: Mode) -> (tempfile::TempDir, PathBuf, CompressReport) {
