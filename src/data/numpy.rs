@@ -80,12 +80,7 @@ fn column(name: &str, array: Array) -> Result<(Column, usize)> {
 pub fn read_npy(path: &Path) -> Result<Dataset> {
     let name = path.file_stem().and_then(|s| s.to_str()).unwrap_or("data");
     let (column, rows) = column(name, parse(&read_bytes(path)?, &path.display().to_string())?)?;
-    Dataset::new(vec![column], rows, Layout::Array, source(path, ""))
-}
-
-fn source(path: &Path, selection: &str) -> DataSource {
-    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    DataSource { name, selection: selection.to_owned() }
+    Dataset::new(vec![column], rows, Layout::Array, DataSource::file(path, ""))
 }
 
 pub fn read_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
@@ -125,7 +120,7 @@ pub fn read_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
             }
             columns.push(column);
         }
-        return Dataset::new(columns, rows.unwrap_or(0), Layout::Table, source(path, ""));
+        return Dataset::new(columns, rows.unwrap_or(0), Layout::Table, DataSource::file(path, ""));
     };
     let matrix = array(name)?;
     let names = members.iter().find(|(n, _)| n == "names").and_then(|(_, b)| strings(b));
@@ -138,11 +133,11 @@ pub fn read_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
                     Column { name, unit: String::new(), shape: Vec::new(), values: matrix.values.pick(&at) }
                 })
                 .collect();
-            Dataset::new(columns, rows, Layout::NamedMatrix, source(path, name))
+            Dataset::new(columns, rows, Layout::NamedMatrix, DataSource::file(path, name))
         }
         _ => {
             let (column, rows) = column(name, matrix)?;
-            Dataset::new(vec![column], rows, Layout::Array, source(path, name))
+            Dataset::new(vec![column], rows, Layout::Array, DataSource::file(path, name))
         }
     }
 }
