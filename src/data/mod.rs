@@ -2,7 +2,12 @@
 
 pub mod dataset;
 mod fit;
+#[cfg(feature = "formats")]
+mod hdf5;
 mod numpy;
+#[cfg(feature = "formats")]
+mod parquet;
+mod raw;
 #[cfg(feature = "formats")]
 mod root;
 mod rows;
@@ -29,7 +34,7 @@ fn extension(path: &Path) -> String {
 
 fn unknown(path: &Path) -> Error {
     Error::new(Code::DataType, format!("`{}`: files of this kind are not known", path.display()))
-        .hint("use .npy, .npz, .csv or .root")
+        .hint("use .npy, .npz, .csv, .root, .h5, .parquet, or .bin, .raw, .dat for raw numbers")
 }
 
 #[cfg(not(feature = "formats"))]
@@ -47,10 +52,15 @@ pub fn read(path: &Path, selection: &Selection) -> Result<Dataset> {
         "npy" => numpy::read_npy(path)?,
         "npz" => numpy::read_npz(path, selection)?,
         "csv" => table::read_csv(path)?,
+        "bin" | "raw" | "dat" => raw::read(path, selection)?,
         #[cfg(feature = "formats")]
         "root" => root::read(path, selection)?,
+        #[cfg(feature = "formats")]
+        "h5" | "hdf5" | "lh5" => hdf5::read(path, selection)?,
+        #[cfg(feature = "formats")]
+        "parquet" | "pq" => parquet::read(path, selection)?,
         #[cfg(not(feature = "formats"))]
-        "root" => return Err(left_out(path)),
+        "root" | "h5" | "hdf5" | "lh5" | "parquet" | "pq" => return Err(left_out(path)),
         _ => return Err(unknown(path)),
     };
     let mut data = data;
@@ -67,10 +77,15 @@ pub fn write(path: &Path, data: &Dataset) -> Result<()> {
         "npy" => numpy::write_npy(path, data),
         "npz" => numpy::write_npz(path, data),
         "csv" => table::write_csv(path, data),
+        "bin" | "raw" | "dat" => raw::write(path, data),
         #[cfg(feature = "formats")]
         "root" => root::write(path, data),
+        #[cfg(feature = "formats")]
+        "h5" | "hdf5" | "lh5" => hdf5::write(path, data),
+        #[cfg(feature = "formats")]
+        "parquet" | "pq" => parquet::write(path, data),
         #[cfg(not(feature = "formats"))]
-        "root" => Err(left_out(path)),
+        "root" | "h5" | "hdf5" | "lh5" | "parquet" | "pq" => Err(left_out(path)),
         _ => Err(unknown(path)),
     }
 }

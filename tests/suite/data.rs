@@ -161,3 +161,103 @@ fn a_file_that_is_no_root_file_is_named() {
         assert!(e.to_string().contains(word), "{e}");
     }
 }
+
+/// Arrays of rank 1 and 3 of one row count.
+fn arrays() -> Dataset {
+    let column = |name: &str, shape: &[usize], values| Column {
+        name: name.into(),
+        unit: "ADC".into(),
+        shape: shape.to_vec(),
+        values,
+    };
+    let columns = vec![
+        column("event", &[], Values::I64((0..5).map(|i| i64::MAX - i).collect())),
+        column("image", &[3, 4], Values::U16((0..60).map(|i| i * 1000).collect())),
+        column("wave", &[7], Values::F32((0..35).map(|i| (i as f32).sqrt()).collect())),
+    ];
+    Dataset::new(columns, 5, Layout::Table, DataSource::default()).unwrap()
+}
+
+#[test]
+fn tables_and_arrays_come_back_with_dtype_shape_and_unit() {
+    let folder = tempfile::tempdir().unwrap();
+    for extension in ["npz", "h5", "parquet"] {
+        for (name, data) in [("table", every_dtype()), ("arrays", arrays())] {
+            let path = folder.path().join(format!("{name}.{extension}"));
+            data::write(&path, &data).unwrap();
+            let back = read(&path);
+            // Groups and columns of HDF5 come in the order of their names.
+            let by_name = |d: &Dataset| {
+                let mut d = d.clone();
+                d.columns.sort_by(|a, b| a.name.cmp(&b.name));
+                d
+            };
+            assert_same_columns(&by_name(&data), &by_name(&back));
+            if extension != "npz" {
+                assert_eq!(by_name(&data).columns[0].unit, by_name(&back).columns[0].unit);
+            }
+        }
+    }
+}
+
+#[test]
+fn parquet_jets_equal_the_first_rows_of_the_npz() {
+    let (Some(parquet), Some(npz)) = (shared("cms_like_jets/jets_30k.parquet"), shared("cms_like_jets/jets.npz"))
+    else {
+        return;
+    };
+    let parquet = read(&parquet);
+    assert_eq!(parquet.rows, 30_000);
+    assert_same_numbers(&parquet, &data::read(&npz, &select("rows = [0, 30000]")).unwrap());
+    let Some(higgs) = shared("atlas_higgs_tau/events.parquet") else { return };
+    let columns = data::read(&higgs, &select("columns = [\"PRI_met\", \"DER_mass_vis\"]")).unwrap();
+    let names: Vec<&str> = columns.columns.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(names, ["PRI_met", "DER_mass_vis"]);
+}
+
+#[test]
+fn hdf5_originals_are_read_by_path() {
+    if let (Some(h5), Some(npz)) = (shared("next_tpc/tl208_5evts_original.h5"), shared("next_tpc/tl208_zs.npz")) {
+        let e = data::read(&h5, &Selection::default()).unwrap_err();
+        assert!(e.to_string().contains("different numbers of rows") && e.to_string().contains("RD/sipmrwf"), "{e}");
+        for (path, array) in [("/RD/sipmrwf", "sipm"), ("RD/pmtrwf", "pmt")] {
+            let a = data::read(&h5, &Selection { array: Some(path.into()), ..Selection::default() }).unwrap();
+            let b = data::read(&npz, &Selection { array: Some(array.into()), ..Selection::default() }).unwrap();
+            assert_eq!(a.columns[0].shape, b.columns[0].shape);
+            assert!(a.columns[0].values == b.columns[0].values, "{path}");
+        }
+    }
+    if let Some(lh5) = shared("legend_waveforms/hpge_cal_original.h5") {
+        let e = data::read(&lh5, &Selection { array: Some("nothing".into()), ..Selection::default() }).unwrap_err();
+        assert!(e.to_string().contains("waveform/values"), "{e}");
+        let path = "geds/raw/waveform/values";
+        let data = data::read(&lh5, &Selection { array: Some(path.into()), ..Selection::default() }).unwrap();
+        assert_eq!((data.rows, data.columns[0].shape.as_slice()), (100, &[5592usize][..]));
+        assert!(data.columns[0].values.is_integer());
+    }
+}
+
+#[test]
+fn raw_integers_need_a_type_and_fit_their_shape() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.raw");
+    let values = Values::U16((0..24).map(|i| i * 2000).collect());
+    std::fs::write(&path, values.to_le_bytes()).unwrap();
+    let data = data::read(&path, &select("dtype = \"u16\"\nshape = [0, 2, 4]")).unwrap();
+    assert_eq!((data.rows, data.columns[0].shape.as_slice()), (3, &[2usize, 4][..]));
+    assert_eq!(data.columns[0].values, values);
+    let out = folder.path().join("b.dat");
+    data::write(&out, &data).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(&out).unwrap());
+    for (selection, word) in [
+        ("", "--dtype"),
+        ("dtype = \"u17\"", "u17"),
+        ("dtype = \"u16\"\nshape = [5, 5]", "5 rows of 5 are not"),
+        ("dtype = \"u16\"\nshape = [0, 5]", "are not that many"),
+        ("dtype = \"u16\"\nshape = [2, 0]", "only the first"),
+        ("dtype = \"u16\"\nshape = []", "at least one number"),
+    ] {
+        let e = data::read(&path, &select(selection)).unwrap_err();
+        assert!(e.to_string().contains(word), "{selection}: {e}");
+    }
+}
