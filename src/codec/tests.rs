@@ -62,7 +62,7 @@ fn data() -> Dataset {
     t[9] = f64::NEG_INFINITY;
     t[332] = -0.0;
     columns.push(Column { name: "t".into(), unit: "ns".into(), shape: vec![], values: Values::F64(t) });
-    let source = DataSource { name: "made here".into(), selection: "all".into() };
+    let source = DataSource { name: "made here".into(), selection: "all".into(), ..DataSource::default() };
     Dataset::new(columns, rows, Layout::Table, source).unwrap()
 }
 

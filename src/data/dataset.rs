@@ -159,6 +159,15 @@ pub enum Layout {
     NamedMatrix,
     /// One array (NPY, raw): a single column.
     Array,
+    /// A ROOT tree.
+    Tree {
+        /// Name of the tree.
+        name: String,
+        /// Entries of the tree where its branches are jagged: a row is then one element, and the first column,
+        /// `entry_index`, says which entry it belongs to. Absent where a row is an entry.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        entries: Option<u64>,
+    },
 }
 
 /// Where the data came from.
@@ -166,8 +175,27 @@ pub enum Layout {
 pub struct DataSource {
     /// File name as given, or the toy detector with its seed.
     pub name: String,
-    /// What was taken of it: arrays, columns, rows.
+    /// What was taken of it and done to it: arrays, rows, the policy for NaN.
     pub selection: String,
+    /// Columns that are kept in the file but that no model reads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pass_through: Vec<String>,
+}
+
+impl DataSource {
+    /// The file `path`, of which `selection` was taken.
+    pub fn file(path: &std::path::Path, selection: &str) -> Self {
+        let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+        DataSource { name, selection: selection.to_owned(), pass_through: Vec::new() }
+    }
+
+    /// Adds what else was taken or done.
+    pub fn note(&mut self, what: &str) {
+        if !self.selection.is_empty() {
+            self.selection += "; ";
+        }
+        self.selection += what;
+    }
 }
 
 /// Columns of equal row count.
@@ -227,6 +255,11 @@ impl Dataset {
                 .at(self.source.name.clone())
                 .hint(format!("the columns are: {}", names.join(", ")))
         })
+    }
+
+    /// The columns that a model may read: all but those passed through.
+    pub fn model_columns(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|c| !self.source.pass_through.contains(&c.name))
     }
 
     /// Bytes of all values in their own dtypes.

@@ -96,7 +96,7 @@ pub(super) fn read_head(path: &Path) -> Result<(Dataset, usize, usize)> {
     let start = file.stream_position().map_err(|e| Error::io("read", path, &e))?;
     let values = parse(&header_of(&kind, &[0], 0), &place)?.values;
     let (column, rows) = column(stem(path), Array { shape, values })?;
-    Ok((Dataset::new(vec![column], 0, Layout::Array, source(path, ""))?, rows, start as usize))
+    Ok((Dataset::new(vec![column], 0, Layout::Array, DataSource::file(path, ""))?, rows, start as usize))
 }
 
 fn stem(path: &Path) -> &str {
@@ -105,12 +105,7 @@ fn stem(path: &Path) -> &str {
 
 pub fn read_npy(path: &Path) -> Result<Dataset> {
     let (column, rows) = column(stem(path), parse(&read_bytes(path)?, &path.display().to_string())?)?;
-    Dataset::new(vec![column], rows, Layout::Array, source(path, ""))
-}
-
-fn source(path: &Path, selection: &str) -> DataSource {
-    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    DataSource { name, selection: selection.to_owned() }
+    Dataset::new(vec![column], rows, Layout::Array, DataSource::file(path, ""))
 }
 
 pub fn read_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
@@ -150,7 +145,7 @@ pub fn read_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
             }
             columns.push(column);
         }
-        return Dataset::new(columns, rows.unwrap_or(0), Layout::Table, source(path, ""));
+        return Dataset::new(columns, rows.unwrap_or(0), Layout::Table, DataSource::file(path, ""));
     };
     let matrix = array(name)?;
     let names = members.iter().find(|(n, _)| n == "names").and_then(|(_, b)| strings(b));
@@ -163,11 +158,11 @@ pub fn read_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
                     Column { name, unit: String::new(), shape: Vec::new(), values: matrix.values.pick(&at) }
                 })
                 .collect();
-            Dataset::new(columns, rows, Layout::NamedMatrix, source(path, name))
+            Dataset::new(columns, rows, Layout::NamedMatrix, DataSource::file(path, name))
         }
         _ => {
             let (column, rows) = column(name, matrix)?;
-            Dataset::new(vec![column], rows, Layout::Array, source(path, name))
+            Dataset::new(vec![column], rows, Layout::Array, DataSource::file(path, name))
         }
     }
 }

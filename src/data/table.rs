@@ -45,8 +45,7 @@ pub fn read_csv(path: &Path) -> Result<Dataset> {
             Column { name, unit: String::new(), shape: Vec::new(), values }
         })
         .collect();
-    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    Dataset::new(columns, rows, Layout::Table, DataSource { name, selection: String::new() })
+    Dataset::new(columns, rows, Layout::Table, DataSource::file(path, ""))
 }
 
 /// A `.csv` file that grows.
