@@ -223,8 +223,9 @@ impl Cli {
                 let mut recipe = Recipe::load(&recipe)?;
                 run::replace_data(&mut recipe, data);
                 let (dataset, _) = stages::load_data(&recipe)?;
-                let model = stages::train(&recipe, &dataset)?;
+                let model = stages::train(&recipe, &dataset, &out)?;
                 write_json(&out, &model)?;
+                crate::train::remove_checkpoints(&out);
                 eprintln!("train: wrote {}", out.display());
                 Ok(true)
             }
