@@ -63,7 +63,7 @@ enum Verb {
     },
     /// Write a toy detector's data to a file
     Toy {
-        /// trigger-cells
+        /// trigger-cells, jets, pulses or flow
         detector: String,
         /// File to write
         out: PathBuf,
