@@ -1,14 +1,16 @@
-//! The proof, for all inputs at once, that a graph computes a network: linear forms equal rows of weights.
+//! The proof, for all inputs at once, that a graph computes a network.
 //!
-//! The graph claims a node for every element of every tensor. Layer by layer the claim is checked: the node's accumulator,
-//! expanded to its linear form over the nodes proved before, must be the row of weights; its requantization must be the
-//! layer's. That no node wraps is the other half: [`StageGraph::well_formed`] derives every interval anew.
+//! Graph and network are both read as symbols, into one table. Between two requantizations everything is a linear form over
+//! values known before; a requantized form is a new value, named by the form and its modes, so equal names are equal
+//! functions of the input. Every element that the graph claims must have the name that the network gives it. That no node
+//! wraps is the other half: [`StageGraph::well_formed`] derives every interval anew.
 
-use super::graph::{NodeId, Op, StageGraph};
-use super::interval::{Form, Known, derive, requantized};
+use std::collections::HashMap;
+
+use super::graph::{Op, StageGraph};
+use super::interval::{Form, requantized};
 use crate::error::{Code, Error, Result};
-use crate::fixed::Rounding;
-use crate::model::integer::AffineRow;
+use crate::fixed::{QFormat, Rounding};
 use crate::model::network::INPUT;
 use crate::model::{Activation, IntegerLayer, IntegerNetwork};
 
@@ -18,7 +20,6 @@ use crate::model::{Activation, IntegerLayer, IntegerNetwork};
 /// [`Code::Graph`], naming layer and output of the first difference, or a node whose interval is wrong.
 pub fn prove(graph: &StageGraph, network: &IntegerNetwork) -> Result<()> {
     graph.well_formed()?;
-    let known = derive(graph)?;
     let names = std::iter::once(INPUT).chain(network.layers.iter().map(|l| l.name.as_str()));
     let sizes = std::iter::once(network.n_in).chain(network.layers.iter().map(IntegerLayer::n_out));
     if !graph.tensors.iter().map(|t| (t.name.as_str(), t.elements.len())).eq(names.zip(sizes))
@@ -27,24 +28,14 @@ pub fn prove(graph: &StageGraph, network: &IntegerNetwork) -> Result<()> {
     {
         return Err(Error::new(Code::Graph, "the graph and the network have other tensors"));
     }
-    for (i, element) in graph.tensors[0].elements.iter().enumerate() {
-        if element.is_some_and(|id| graph.nodes[id].op != Op::Input(i)) {
-            return Err(differs(INPUT, i));
-        }
-    }
-    for (index, layer) in network.layers.iter().enumerate() {
-        let joined: Vec<Option<NodeId>> = layer
-            .inputs
-            .iter()
-            .filter_map(|name| graph.tensors.iter().find(|t| t.name == *name))
-            .flat_map(|t| t.elements.iter().copied())
-            .collect();
-        for (output, row) in layer.rows(&network.joined_formats(layer))?.iter().enumerate() {
+    let mut values = Values::new(&graph.input_formats);
+    let wanted = values.of_network(network)?;
+    let built = values.of_graph(graph).ok_or_else(too_wide)?;
+    for (tensor, wanted) in graph.tensors.iter().zip(&wanted) {
+        for (output, (element, wanted)) in tensor.elements.iter().zip(wanted).enumerate() {
             // An element that no output needs is not there; that the outputs are all there, `well_formed` knows.
-            let Some(id) = graph.tensors[index + 1].elements[output] else { continue };
-            let want = form_of(row, &joined, &known).ok_or_else(|| differs(&layer.name, output))?;
-            if !computes(graph, &known, id, &want, row, layer) {
-                return Err(differs(&layer.name, output));
+            if element.is_some_and(|id| built[id] != *wanted) {
+                return Err(differs(&tensor.name, output));
             }
         }
     }
@@ -56,40 +47,104 @@ fn differs(layer: &str, output: usize) -> Error {
         .hint("this is a fault in the compiler, not in the model: please report it with the model")
 }
 
-/// The exact accumulator over proved nodes; `None` if it needs an element that was removed.
-fn form_of(row: &AffineRow, joined: &[Option<NodeId>], known: &[Known]) -> Option<Form> {
-    let mut form = Form { constant: row.bias.into(), ..Form::default() };
-    for (i, c) in &row.terms {
-        form.add(&known[joined[*i]?].form, (*c).into())?;
-    }
-    Some(form)
+fn too_wide() -> Error {
+    Error::new(Code::Graph, "a number needs more than 127 bits").hint("use narrower weights or inputs")
 }
 
-/// Whether node `id` is the accumulator `want`, requantized as the layer says.
-fn computes(graph: &StageGraph, known: &[Known], id: NodeId, want: &Form, row: &AffineRow, layer: &IntegerLayer) -> bool {
-    let relu = layer.activation == Activation::Relu;
-    let (drop, overflow, format) = (row.frac - row.output.frac, layer.overflow, row.output);
-    let spec = Op::Requantize { a: 0, shift: drop, relu, rounding: layer.rounding, overflow, format };
-    match graph.nodes[id].op {
-        // A constant is right if the layer can give no other number.
-        Op::Const(c) => want.range(|leaf| known[leaf].range).is_some_and(|(low, high)| {
-            let narrow = (i64::try_from(low), i64::try_from(high));
-            matches!(narrow, (Ok(low), Ok(high)) if requantized((low, high), &spec) == (c, c))
-        }),
-        Op::Requantize { a, shift, relu: r, rounding, overflow: o, format: f } => {
-            if (r, o, f) != (relu, overflow, format) || shift > drop {
-                return false;
+/// What names a requantized value: the form and the modes, with everything that makes no difference taken out.
+type Key = (Vec<(usize, i128)>, i128, Op);
+
+/// The values that occur, by number: first the inputs, then what was requantized.
+struct Values {
+    ranges: Vec<(i64, i64)>,
+    named: HashMap<Key, Form>,
+}
+
+impl Values {
+    fn new(inputs: &[QFormat]) -> Self {
+        Values { ranges: inputs.iter().map(|f| (QFormat::min(*f), QFormat::max(*f))).collect(), named: HashMap::new() }
+    }
+
+    /// Every element of every tensor, as the weights say.
+    fn of_network(&mut self, network: &IntegerNetwork) -> Result<Vec<Vec<Form>>> {
+        let mut tensors = vec![(0..network.n_in).map(Form::leaf).collect::<Vec<_>>()];
+        for layer in &network.layers {
+            let find = |name: &String| {
+                let at = network.layers.iter().position(|l| l.name == *name).map_or(0, |i| i + 1);
+                tensors[at].iter().cloned()
+            };
+            let joined: Vec<Form> = layer.inputs.iter().flat_map(find).collect();
+            let mut elements = Vec::with_capacity(layer.n_out());
+            for row in layer.rows(&network.joined_formats(layer))? {
+                let mut form = Form { constant: row.bias.into(), ..Form::default() };
+                row.terms.iter().try_for_each(|(i, c)| form.add(&joined[*i], (*c).into())).ok_or_else(too_wide)?;
+                let modes = Op::Requantize {
+                    a: 0,
+                    shift: row.frac - row.output.frac,
+                    relu: layer.activation == Activation::Relu,
+                    rounding: layer.rounding,
+                    overflow: layer.overflow,
+                    format: row.output,
+                };
+                elements.push(self.requantized(form, &modes).ok_or_else(too_wide)?);
             }
-            // The node may hold the accumulator without its zeros at the end, which are then not dropped either.
-            let Some(built) = known[a].form.shifted((drop - shift).unsigned_abs()) else { return false };
-            let mut want = want.clone();
-            if drop > 0 && layer.rounding == Rounding::HalfUp && rounding == Rounding::Truncate {
-                want.constant += 1 << (drop - 1);
-            } else if drop > 0 && shift > 0 && rounding != layer.rounding {
-                return false;
-            }
-            built == want
+            tensors.push(elements);
         }
-        _ => false,
+        Ok(tensors)
+    }
+
+    /// Every node, as the operations say.
+    fn of_graph(&mut self, graph: &StageGraph) -> Option<Vec<Form>> {
+        let mut forms: Vec<Form> = Vec::with_capacity(graph.nodes.len());
+        for node in &graph.nodes {
+            forms.push(match &node.op {
+                Op::Input(i) => Form::leaf(*i),
+                Op::Const(c) => Form { constant: (*c).into(), ..Form::default() },
+                Op::Sum { terms, constant } => {
+                    let mut form = Form { constant: (*constant).into(), ..Form::default() };
+                    terms.iter().try_for_each(|(n, c)| form.add(&forms[*n], (*c).into()))?;
+                    form
+                }
+                Op::Add { a, shift_a, b, shift_b, subtract } => {
+                    let mut form = forms[*a].shifted(*shift_a)?;
+                    form.add(&forms[*b], if *subtract { -(1 << shift_b) } else { 1 << shift_b })?;
+                    form
+                }
+                modes @ Op::Requantize { a, .. } => self.requantized(forms[*a].clone(), modes)?,
+            });
+        }
+        Some(forms)
+    }
+
+    /// The value of a requantized form: a number if there is but one, else a name; `None` beyond 127 bits.
+    fn requantized(&mut self, mut form: Form, modes: &Op) -> Option<Form> {
+        let Op::Requantize { mut shift, relu, mut rounding, overflow, format, .. } = *modes else { return None };
+        let (low, high) = form.range(|leaf| self.ranges[leaf])?;
+        let range = requantized((i64::try_from(low).ok()?, i64::try_from(high).ok()?), modes);
+        if range.0 == range.1 {
+            return Some(Form { constant: range.0.into(), ..Form::default() });
+        }
+        // Half up is half a step and a truncation, before as after ReLU.
+        if rounding == Rounding::HalfUp && shift > 0 {
+            form.constant = form.constant.checked_add(1i128.checked_shl(shift as u32 - 1)?)?;
+            rounding = Rounding::Truncate;
+        }
+        // Zeros at the end of every number of the form need not be dropped, and zeros to append can be there before.
+        let zeros = form.terms.values().chain([&form.constant]).map(|c| c.trailing_zeros()).min().unwrap_or(0);
+        let dropped = zeros.min(shift.max(0) as u32);
+        form.terms.values_mut().chain([&mut form.constant]).for_each(|c| *c >>= dropped);
+        shift -= dropped as i32;
+        if shift <= 0 {
+            form = form.shifted(shift.unsigned_abs())?;
+            (shift, rounding) = (0, Rounding::Truncate);
+        }
+        let modes = Op::Requantize { a: 0, shift, relu, rounding, overflow, format };
+        let key = (form.terms.into_iter().collect(), form.constant, modes);
+        let next = self.ranges.len();
+        let value = self.named.entry(key).or_insert_with(|| Form::leaf(next)).clone();
+        if value == Form::leaf(next) {
+            self.ranges.push(range);
+        }
+        Some(value)
     }
 }

@@ -63,14 +63,17 @@ fn every_pass_keeps_every_tensor_in_every_mode() {
         let mut graph = build(&network).unwrap();
         let same = |graph: &StageGraph, step: &str| {
             prove(graph, &network).unwrap();
-            for a in (-32..32).step_by(3) {
+            for a in -32..32 {
                 for b in -32..32 {
                     let all = engine.infer_all(&[a, b]);
                     let got = trace(graph, &[a, b]);
                     let equal = |(g, w): (&Vec<Option<i64>>, &Vec<i64>)| {
                         g.iter().zip(w).all(|(g, w)| g.is_none_or(|g| g == *w)) && g.len() == w.len()
                     };
-                    assert!(got.iter().zip(&all).all(equal), "{rounding:?} {overflow:?} {step} [{a}, {b}]: {got:?} {all:?}");
+                    assert!(
+                        got.iter().zip(&all).all(equal),
+                        "{rounding:?} {overflow:?} {step} [{a}, {b}]: {got:?} {all:?}"
+                    );
                     assert_eq!(Some(&eval(graph, &[a, b])), all.last());
                 }
             }
@@ -80,7 +83,8 @@ fn every_pass_keeps_every_tensor_in_every_mode() {
             pass.run(&mut graph, &CompileOptions::default()).unwrap();
             same(&graph, pass.name());
         }
-        assert!(graph.nodes.iter().any(|n| n.op == Op::Const(0)) || rounding == Rounding::HalfUp);
+        // The neuron that is always 0 has gone into the sums that read it.
+        assert_eq!(graph.tensors[1].elements[3], None);
     }
 }
 

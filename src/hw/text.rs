@@ -99,7 +99,9 @@ pub fn parse(text: &str) -> Result<StageGraph> {
         let mut read = || -> Option<()> {
             match words.as_slice() {
                 ["stage", "latency", n] => graph.latency = Cycles(n.parse().ok()?),
-                ["input", formats @ ..] => graph.input_formats = formats.iter().map(|w| format(w)).collect::<Option<_>>()?,
+                ["input", formats @ ..] => {
+                    graph.input_formats = formats.iter().map(|w| format(w)).collect::<Option<_>>()?
+                }
                 ["output", formats @ ..] => {
                     graph.output_formats = formats.iter().map(|w| format(w)).collect::<Option<_>>()?;
                 }

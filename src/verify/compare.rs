@@ -170,7 +170,11 @@ impl fmt::Display for VerifyReport {
             writeln!(f, "{mismatch}")?;
         }
         if self.latency_measured.is_none() {
-            writeln!(f, "no latency: the outputs are the same for all {} vectors, so nothing was proved", self.samples)?;
+            writeln!(
+                f,
+                "no latency: the outputs are the same for all {} vectors, so nothing was proved",
+                self.samples
+            )?;
         }
         let measured = self.latency_measured.map_or("not measurable".to_owned(), |l| l.to_string());
         write!(

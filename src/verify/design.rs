@@ -72,11 +72,8 @@ pub fn verify_design(folder: &Path, options: &DesignOptions) -> Result<VerifyRep
             0 => String::new(),
             percent => format!(" --stall {percent} --seed {}", options.seed),
         };
-        mismatch.replay = Some(format!(
-            "sluice verify {} --vectors {} --wave mismatch.vcd{stall}",
-            folder.display(),
-            path.display()
-        ));
+        mismatch.replay =
+            Some(format!("sluice verify {} --vectors {} --wave mismatch.vcd{stall}", folder.display(), path.display()));
     }
     if let Some(wave) = &options.wave {
         let part = inputs.slice(s![..inputs.nrows().min(WAVE_VECTORS), ..]).to_owned();
@@ -105,9 +102,8 @@ fn vectors(options: &DesignOptions, network: &IntegerNetwork, engine: &Engine) -
     let v = Vectors::load(path)?;
     let ((n_in, n_out), (design_in, design_out)) =
         ((v.inputs.ncols(), v.outputs.ncols()), (network.n_in, network.n_out()));
-    let misfit = |cause: String| {
-        Error::new(Code::Vectors, format!("`{}` does not fit the design", path.display())).cause(cause)
-    };
+    let misfit =
+        |cause: String| Error::new(Code::Vectors, format!("`{}` does not fit the design", path.display())).cause(cause);
     if (n_in, n_out) != (design_in, design_out) {
         return Err(misfit(format!("vectors of {n_in} -> {n_out} values, design of {design_in} -> {design_out}")));
     }

@@ -155,12 +155,10 @@ fn testbench(dut: &Dut, n: usize, options: &IcarusOptions) -> String {
             total = n + latency,
         )
     };
-    let look: String = options.probes.iter().map(|s| format!("    $fdisplay(probes, \"%b\", top.dut.{s});\n")).collect();
-    let wave = if options.wave.is_some() {
-        "    $dumpfile(\"sluice_wave\");\n    $dumpvars(0, top.dut);\n"
-    } else {
-        ""
-    };
+    let look: String =
+        options.probes.iter().map(|s| format!("    $fdisplay(probes, \"%b\", top.dut.{s});\n")).collect();
+    let wave =
+        if options.wave.is_some() { "    $dumpfile(\"sluice_wave\");\n    $dumpvars(0, top.dut);\n" } else { "" };
     // Inputs are X until the first vector, so nothing that came before it can pass for an answer.
     format!(
         "`timescale 1ns/1ns

@@ -157,7 +157,8 @@ fn a_design_that_does_not_compile_shows_the_tools_words() {
     let folder = tempfile::tempdir().unwrap();
     let dut = tiny(folder.path(), &KERNEL.replace("reg [9:0] q3;", ""), 3);
     let inputs = stimuli(&dut.input_formats, 5, 1);
-    for e in [simulate(&dut, &inputs, 0, 0).unwrap_err(), icarus(&dut, &inputs, &IcarusOptions::default()).unwrap_err()] {
+    for e in [simulate(&dut, &inputs, 0, 0).unwrap_err(), icarus(&dut, &inputs, &IcarusOptions::default()).unwrap_err()]
+    {
         assert_eq!(e.code(), Code::ToolFailed);
         assert!(e.to_string().contains("q3"), "{e}");
     }

@@ -57,8 +57,7 @@ pub fn simulate(dut: &Dut, inputs: &Array2<i64>, stall_percent: u32, seed: u64) 
     }
     let verilator = tool("verilator", "apt install verilator g++ make")?;
     let model = Model::load(dut, &verilator)?;
-    let run =
-        if dut.axis { stream(dut, &model, inputs, stall_percent, seed) } else { kernel(dut, &model, inputs) };
+    let run = if dut.axis { stream(dut, &model, inputs, stall_percent, seed) } else { kernel(dut, &model, inputs) };
     run.map(|run| SimRun { tool_version: verilator.version, ..run })
 }
 
