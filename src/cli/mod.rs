@@ -1,6 +1,8 @@
 //! The command line: one verb a stage, each reading and writing the files between the stages.
 
 mod backend;
+mod facts;
+mod rival;
 mod run;
 mod stages;
 
@@ -15,6 +17,7 @@ use crate::hw::Target;
 use crate::model::file::write_json;
 use crate::model::{QuantizedModel, TrainedModel, neutral};
 use crate::recipe::Recipe;
+use crate::report::schema::Document;
 use crate::verilog::Interface;
 
 /// FPGA streaming compression: train, quantize, emit, verify, compress.
@@ -192,6 +195,12 @@ enum Verb {
         /// Run folder
         run: PathBuf,
     },
+    /// Print the JSON Schema of a file format: report, quantized or trained
+    Schema {
+        /// File format
+        #[arg(value_parser = ["report", "quantized", "trained"])]
+        document: String,
+    },
     /// Print shell completions
     Completions {
         /// Shell
@@ -298,7 +307,7 @@ impl Cli {
                 })
             }
             Verb::Compare { file } => {
-                let sizes = stages::compare(&file)?;
+                let sizes = stages::sizes(&data::read(&file, &Selection::default())?)?;
                 print(json, &sizes, || {
                     sizes
                         .iter()
@@ -309,6 +318,10 @@ impl Cli {
             Verb::Report { run } => {
                 let report: serde_json::Value = crate::model::file::read_json(&run.join("report.json"), Code::Report)?;
                 print(json, &report, || run::summary(&report))
+            }
+            Verb::Schema { document } => {
+                let schema = Document::ALL.into_iter().find(|d| d.name() == document).map(Document::schema);
+                print(true, &schema, String::new)
             }
             Verb::Completions { shell } => {
                 clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod layering;
+mod report;
 mod spine;
 
 use std::path::Path;
