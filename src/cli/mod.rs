@@ -164,9 +164,9 @@ enum Verb {
         /// Quantized model of `neural`
         #[arg(long)]
         model: Option<PathBuf>,
-        /// Rows in a block
-        #[arg(long, default_value_t = 8192)]
-        block_rows: usize,
+        /// Rows in a block [default: as many as make about 2 MiB, at most 8192]
+        #[arg(long)]
+        block_rows: Option<usize>,
     },
     /// Reconstruct the data of a container
     Decompress {
@@ -232,8 +232,9 @@ impl Cli {
                 let mut recipe = Recipe::load(&recipe)?;
                 run::replace_data(&mut recipe, data);
                 let (dataset, _) = stages::load_data(&recipe)?;
-                let model = stages::train(&recipe, &dataset)?;
+                let model = stages::train(&recipe, &dataset, &out)?;
                 write_json(&out, &model)?;
+                crate::train::remove_checkpoints(&out);
                 eprintln!("train: wrote {}", out.display());
                 Ok(true)
             }
@@ -284,11 +285,17 @@ impl Cli {
                 })
             }
             Verb::Decompress { input, output, recover } => {
-                let codec::Decompressed { data, lost } = codec::decompress(&input, recover, &backend::from_bytes)?;
-                data::write(&output, &data)?;
-                eprintln!("decompress: {} rows -> {}", data.rows, output.display());
+                let decoder = codec::Decoder::open(&input, recover, &backend::from_bytes)?;
+                let mut sink = data::create(&output, &decoder.head()?)?;
+                let mut rows = 0;
+                let lost = decoder.each(&mut |block| {
+                    rows += block.rows;
+                    sink.push(&block)
+                })?;
+                sink.finish()?;
+                eprintln!("decompress: {rows} rows -> {}", output.display());
                 for gap in lost {
-                    eprintln!("decompress: lost {gap:?}");
+                    eprintln!("decompress: lost rows {} to {}: {}", gap.rows.start, gap.rows.end, gap.cause);
                 }
                 Ok(true)
             }
@@ -376,9 +383,9 @@ fn compress(
         return Err(Error::new(Code::Usage, "`--mode bounded` and `--bound` go together")
             .hint("for example --bound range:1e-3"));
     }
-    let data = data::read(input, &Selection::default())?;
+    let data = data::open(input, &Selection::default())?;
     let backend = model.map(|path| backend::Neural::new(QuantizedModel::load(path)?)).transpose()?;
-    codec::compress(&data, options, backend.as_ref().map(|b| b as &dyn codec::NeuralBackend), output)
+    codec::compress(data.as_ref(), options, backend.as_ref().map(|b| b as &dyn codec::NeuralBackend), output)
 }
 
 fn inspect(file: &Path, array: Option<String>, json: bool) -> Result<bool> {

@@ -83,7 +83,9 @@ pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, json: bool)
 
     let inputs = (&checksum, &recipe.name, &recipe.split, &recipe.transform, &recipe.train, &recipe.quantize);
     let trained_path = folder.join("model.trained.json");
-    let trained: TrainedModel = ledger.stage("train", &inputs, &trained_path, || stages::train(&recipe, &dataset))?;
+    let trained: TrainedModel =
+        ledger.stage("train", &inputs, &trained_path, || stages::train(&recipe, &dataset, &trained_path))?;
+    crate::train::remove_checkpoints(&trained_path);
     let model_path = folder.join("model.quant.json");
     let model: QuantizedModel = ledger.stage("quantize", &trained, &model_path, || stages::quantize(&trained))?;
 

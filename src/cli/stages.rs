@@ -49,7 +49,9 @@ pub fn pick(data: &Dataset, rows: &[usize]) -> Dataset {
 }
 
 /// Float training, calibration, quantization-aware fine-tuning.
-pub fn train(recipe: &Recipe, dataset: &Dataset) -> Result<TrainedModel> {
+///
+/// `path` is where the caller will write the model: checkpoints lie beside it until then.
+pub fn train(recipe: &Recipe, dataset: &Dataset, path: &Path) -> Result<TrainedModel> {
     if let Some((row, column)) = dataset.first_not_finite() {
         return Err(Error::new(Code::NotFinite, format!("row {row}, column `{column}` is NaN or infinite"))
             .hint("exclude the column or the rows in `data.select`: a network cannot learn from it"));
@@ -62,7 +64,7 @@ pub fn train(recipe: &Recipe, dataset: &Dataset) -> Result<TrainedModel> {
     let train = part(&split.train)?;
     let validation = if split.validation.is_empty() { None } else { Some(part(&split.validation)?) };
     let options = &recipe.train;
-    let weights = vec![1.0; transform.n_features()];
+    let weights = options.loss.of(&transform, &train, options.weight_floor);
 
     let bar = ProgressBar::new((options.epochs + options.qat_epochs) as u64);
     bar.set_style(
@@ -73,11 +75,17 @@ pub fn train(recipe: &Recipe, dataset: &Dataset) -> Result<TrainedModel> {
         bar.set_message(format!("loss {:.3e}", e.train_loss));
         bar.inc(1);
     };
-    let mut trained = training::train(&train, validation.as_ref(), &weights, options, &mut progress)?;
+    let key = crate::recipe::checksum_of(&(
+        env!("CARGO_PKG_VERSION"),
+        dataset.checksum(),
+        (&recipe.split, &recipe.transform, options, &recipe.quantize),
+    ));
+    let mut session = training::Session { progress: &mut progress, checkpoint: Some((path, &key)) };
+    let mut trained = training::train(&train, validation.as_ref(), &weights, options, &mut session)?;
     let flags = transform.n_features() - transform.n_values();
     let plan = quantize::calibrate(&trained.encoder, &train, flags, &recipe.quantize)?;
     if options.qat_epochs > 0 {
-        trained = training::fine_tune(&trained, &plan, &train, validation.as_ref(), &weights, options, &mut progress)?;
+        trained = training::fine_tune(&trained, &plan, &train, validation.as_ref(), &weights, options, &mut session)?;
     }
     bar.finish_and_clear();
     let last = trained.history.last();

@@ -1,7 +1,7 @@
 //! Container → data set.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -9,8 +9,8 @@ use rayon::prelude::*;
 use super::frame::{self, Entry, Front, place};
 use super::meta::{ColumnMeta, Meta, Mode};
 use super::neural::NeuralBackend;
-use super::{column, exceptions, values};
-use crate::data::{Column, DataSource, Dataset, Layout, Values};
+use super::{column, exceptions};
+use crate::data::{Column, DataSource, Dataset, FileAt, Layout, Values};
 use crate::entropy::bytes::{Reader, malformed};
 use crate::entropy::decode_ints;
 use crate::error::{Code, Error, Result};
@@ -70,20 +70,16 @@ pub struct ContainerInfo {
     pub ratio: f64,
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|e| Error::io("read", path, &e))
-}
-
 /// What the container at `path` says about itself. Payloads are not read.
 ///
 /// # Errors
 /// `I001`, `C001` with the place, `C002`.
 pub fn info(path: &Path) -> Result<ContainerInfo> {
-    let file = read(path)?;
+    let file = FileAt::open(path)?;
     describe(&file).map_err(|e| e.at(path.display().to_string()))
 }
 
-fn describe(file: &[u8]) -> Result<ContainerInfo> {
+fn describe(file: &FileAt) -> Result<ContainerInfo> {
     let front = frame::read_front(file)?;
     let entries = frame::read_back(file, &front)?;
     let meta = front.meta;
@@ -114,81 +110,131 @@ fn item_size(column: &ColumnMeta) -> u64 {
     Values::from_le_bytes(&column.dtype, &[]).map_or(0, |v| v.item_size() as u64)
 }
 
-/// Reads the container at `path`. `make_backend` builds the decoder from the embedded model; it is called once, and only
-/// for a neural container.
-///
-/// With `recover`, blocks that are damaged are left out and named in [`Decompressed::lost`]; an index that is gone is
-/// replaced by a search for blocks. Header and model have to be sound in any case.
+/// Reads the container at `path` whole: [`Decoder`] with everything in memory.
 ///
 /// # Errors
-/// `I001`, `C001` with the place, `C002`, [`Code::ModelMismatch`], and what `make_backend` returns.
+/// As [`Decoder::open`] and [`Decoder::each`].
 pub fn decompress(
     path: &Path,
     recover: bool,
     make_backend: &dyn Fn(&[u8]) -> Result<Box<dyn NeuralBackend>>,
 ) -> Result<Decompressed> {
-    let file = read(path)?;
-    decode_file(&file, recover, make_backend).map_err(|e| e.at(path.display().to_string()))
+    let decoder = Decoder::open(path, recover, make_backend)?;
+    let mut data = decoder.head()?;
+    let lost = decoder.each(&mut |block| data.append(&block))?;
+    Ok(Decompressed { data, lost })
 }
 
-fn decode_file(
-    file: &[u8],
+/// A container that is read block by block: memory holds one block a thread.
+pub struct Decoder {
+    path: PathBuf,
+    file: FileAt,
+    front: Front,
+    backend: Option<Box<dyn NeuralBackend>>,
+    blocks: Vec<(u32, Entry)>,
     recover: bool,
-    make_backend: &dyn Fn(&[u8]) -> Result<Box<dyn NeuralBackend>>,
-) -> Result<Decompressed> {
-    let front = frame::read_front(file)?;
-    let (blocks, no_index) = match frame::read_back(file, &front) {
-        Ok(entries) => ((0..).zip(entries).collect(), None),
-        Err(e) if recover => (frame::scan(file, &front), Some(e)),
-        Err(e) => return Err(e),
-    };
-    let backend = front.meta.model.is_some().then(|| make_backend(front.model)).transpose()?;
-    let backend = backend.as_deref();
-    if let (Some(backend), Some(model)) = (backend, &front.meta.model)
-        && backend.latent_formats().len() != model.latents
-    {
-        return Err(Error::new(Code::ModelMismatch, "the model does not have the latents of the container"));
+    /// Why the index could not be used.
+    no_index: Option<Error>,
+}
+
+impl Decoder {
+    /// Reads header, model and index. `make_backend` builds the decoder from the embedded model; it is called once, and
+    /// only for a neural container.
+    ///
+    /// With `recover`, blocks that are damaged will be left out; an index that is gone is replaced by a search for
+    /// blocks. Header and model have to be sound in any case.
+    ///
+    /// # Errors
+    /// `I001`, `C001` with the place, `C002`, [`Code::ModelMismatch`], and what `make_backend` returns.
+    pub fn open(
+        path: &Path,
+        recover: bool,
+        make_backend: &dyn Fn(&[u8]) -> Result<Box<dyn NeuralBackend>>,
+    ) -> Result<Self> {
+        Self::begin(path, recover, make_backend).map_err(|e| e.at(path.display().to_string()))
     }
-    let meta = &front.meta;
-    let mut output: Vec<Values> =
-        meta.columns.iter().map(|c| Values::from_le_bytes(&c.dtype, &[])).collect::<Result<_>>()?;
-    let mut rows = 0;
-    let mut lost = Vec::new();
-    let mut next = 0;
-    for group in blocks.chunks(rayon::current_num_threads().max(1)) {
-        let decoded: Vec<Result<Vec<Values>>> =
-            group.par_iter().map(|(number, entry)| decode_block(file, *number, entry, &front, backend)).collect();
-        for ((_, entry), decoded) in group.iter().zip(decoded) {
-            let end = entry.first_row + u64::from(entry.rows);
-            if entry.first_row > next {
-                lost.push(missing(next..entry.first_row, no_index.as_ref()));
-            }
-            next = end;
-            match decoded {
-                Ok(columns) => {
-                    for (all, part) in output.iter_mut().zip(&columns) {
-                        values::append(all, part)?;
+
+    fn begin(
+        path: &Path,
+        recover: bool,
+        make_backend: &dyn Fn(&[u8]) -> Result<Box<dyn NeuralBackend>>,
+    ) -> Result<Self> {
+        let file = FileAt::open(path)?;
+        let front = frame::read_front(&file)?;
+        let (blocks, no_index) = match frame::read_back(&file, &front) {
+            Ok(entries) => ((0..).zip(entries).collect(), None),
+            Err(e) if recover => (frame::scan(&file, &front)?, Some(e)),
+            Err(e) => return Err(e),
+        };
+        let backend = front.meta.model.is_some().then(|| make_backend(&front.model)).transpose()?;
+        if let (Some(backend), Some(model)) = (&backend, &front.meta.model)
+            && backend.latent_formats().len() != model.latents
+        {
+            return Err(Error::new(Code::ModelMismatch, "the model does not have the latents of the container"));
+        }
+        Ok(Decoder { path: path.to_owned(), file, front, backend, blocks, recover, no_index })
+    }
+
+    /// Rows that the container announces.
+    pub fn rows(&self) -> u64 {
+        self.front.meta.rows
+    }
+
+    /// The columns without rows.
+    ///
+    /// # Errors
+    /// `C001` if the header describes impossible columns.
+    pub fn head(&self) -> Result<Dataset> {
+        let empty = |c: &ColumnMeta| Values::from_le_bytes(&c.dtype, &[]);
+        self.dataset(self.front.meta.columns.iter().map(empty).collect::<Result<_>>()?, 0)
+    }
+
+    fn dataset(&self, values: Vec<Values>, rows: usize) -> Result<Dataset> {
+        let meta = &self.front.meta;
+        let columns = (meta.columns.iter().zip(values))
+            .map(|(c, values)| Column { name: c.name.clone(), unit: c.unit.clone(), shape: c.shape.clone(), values })
+            .collect();
+        Dataset::new(columns, rows, meta.layout.clone(), meta.source.clone())
+    }
+
+    /// Gives every sound block to `take`, in order of rows; says which rows are missing (none unless opened to recover).
+    ///
+    /// # Errors
+    /// `I001`, `C001` with the place, and what `take` returns.
+    pub fn each(&self, take: &mut dyn FnMut(Dataset) -> Result<()>) -> Result<Vec<LostRows>> {
+        let mut lost = Vec::new();
+        let mut next = 0;
+        for group in self.blocks.chunks(rayon::current_num_threads().max(1)) {
+            let decoded: Vec<Result<Dataset>> =
+                group.par_iter().map(|(number, entry)| self.block(*number, entry)).collect();
+            for ((_, entry), decoded) in group.iter().zip(decoded) {
+                let end = entry.first_row + u64::from(entry.rows);
+                if entry.first_row > next {
+                    lost.push(missing(next..entry.first_row, self.no_index.as_ref()));
+                }
+                next = end;
+                match decoded {
+                    Ok(block) => take(block)?,
+                    Err(e) if self.recover && e.code() == Code::ContainerDamaged => {
+                        lost.push(LostRows { rows: entry.first_row..end, cause: e.what().to_owned() });
                     }
-                    rows += entry.rows as usize;
+                    Err(e) => return Err(e.at(self.path.display().to_string())),
                 }
-                Err(e) if recover && e.code() == Code::ContainerDamaged => {
-                    lost.push(LostRows { rows: entry.first_row..end, cause: e.what().to_owned() });
-                }
-                Err(e) => return Err(e),
             }
         }
+        if next < self.rows() {
+            lost.push(missing(next..self.rows(), self.no_index.as_ref()));
+        }
+        Ok(lost)
     }
-    if next < meta.rows {
-        lost.push(missing(next..meta.rows, no_index.as_ref()));
+
+    fn block(&self, number: u32, entry: &Entry) -> Result<Dataset> {
+        let payload = frame::payload(&self.file, number, entry)?;
+        let rows = entry.rows as usize;
+        let values =
+            parse_block(&payload, rows, &self.front.meta, self.backend.as_deref()).map_err(place(entry.offset))?;
+        self.dataset(values, rows)
     }
-    let columns = meta
-        .columns
-        .iter()
-        .zip(output)
-        .map(|(c, values)| Column { name: c.name.clone(), unit: c.unit.clone(), shape: c.shape.clone(), values })
-        .collect();
-    let data = Dataset::new(columns, rows, meta.layout.clone(), meta.source.clone())?;
-    Ok(Decompressed { data, lost })
 }
 
 fn missing(rows: Range<u64>, no_index: Option<&Error>) -> LostRows {
@@ -197,17 +243,6 @@ fn missing(rows: Range<u64>, no_index: Option<&Error>) -> LostRows {
 }
 
 /// The columns of one block, in the order of the header.
-fn decode_block(
-    file: &[u8],
-    number: u32,
-    entry: &Entry,
-    front: &Front,
-    backend: Option<&dyn NeuralBackend>,
-) -> Result<Vec<Values>> {
-    let payload = frame::payload(file, number, entry)?;
-    parse_block(payload, entry.rows as usize, &front.meta, backend).map_err(place(entry.offset))
-}
-
 fn parse_block(payload: &[u8], rows: usize, meta: &Meta, backend: Option<&dyn NeuralBackend>) -> Result<Vec<Values>> {
     let mut reader = Reader::new(payload);
     let by_model = meta.model_columns()?;

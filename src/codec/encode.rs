@@ -8,15 +8,17 @@ use super::column::{Coded, lossless, within};
 use super::frame::{self, Entry, FRAME_BYTES};
 use super::meta::{ColumnMeta, Meta, Mode, ModelMeta};
 use super::neural::NeuralBackend;
-use super::write::WholeFile;
 use super::{exceptions, values};
-use crate::data::{Column, Dataset, Values};
+use crate::data::{Column, Dataset, RowSource, Values};
 use crate::entropy::bytes::{put_section, put_varint};
 use crate::entropy::encode_ints;
 use crate::error::{Code, Error, Result};
+use crate::model::whole::WholeFile;
 
-/// Rows in a block unless the options say otherwise.
-pub const DEFAULT_BLOCK_ROWS: usize = 8192;
+/// Raw bytes in a block, about, unless the options name its rows.
+const BLOCK_BYTES: usize = 1 << 21;
+/// Most rows in a block unless the options name them.
+const MOST_ROWS: usize = 8192;
 
 /// How far a value may move.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,14 +38,15 @@ pub struct CompressOptions {
     pub bound: Option<Bound>,
     /// For single columns, by name, in place of `bound`.
     pub column_bounds: Vec<(String, Bound)>,
-    /// Rows in a block, at least 1. Each block can be read without the others.
-    pub block_rows: usize,
+    /// Rows in a block, at least 1; as many as make about 2 MiB, at most 8192, if absent. Each block can be read without
+    /// the others.
+    pub block_rows: Option<usize>,
 }
 
 impl CompressOptions {
-    /// Options of a mode, with blocks of [`DEFAULT_BLOCK_ROWS`] and no bound.
+    /// Options of a mode, with no bound and blocks of the default size.
     pub fn new(mode: Mode) -> Self {
-        CompressOptions { mode, bound: None, column_bounds: Vec::new(), block_rows: DEFAULT_BLOCK_ROWS }
+        CompressOptions { mode, bound: None, column_bounds: Vec::new(), block_rows: None }
     }
 }
 
@@ -91,33 +94,35 @@ pub struct CompressReport {
 
 /// Writes `data` to the container `out`, which appears only when complete.
 ///
-/// Memory beyond `data`: one block a thread. The bytes do not depend on the number of threads.
+/// Memory: one block a thread; a bound relative to the range reads the data twice. The bytes do not depend on the number of threads.
 ///
 /// # Errors
 /// [`Code::Usage`] if mode and backend or bound do not go together, [`Code::Bound`] for a bound that is negative or not
 /// finite, [`Code::ModelMismatch`] for latents outside their formats, `I001`, and what the backend returns.
 pub fn compress(
-    data: &Dataset,
+    data: &dyn RowSource,
     options: &CompressOptions,
     neural: Option<&dyn NeuralBackend>,
     out: &Path,
 ) -> Result<CompressReport> {
+    let total_rows = data.rows();
     let meta = plan(data, options, neural)?;
+    let block_rows = meta.block_rows as usize;
     let model = neural.map(|n| n.model_bytes()).unwrap_or_default();
     let front = frame::front(&meta, &model)?;
     let mut file = WholeFile::create(out)?;
     file.write(&front)?;
 
-    let starts: Vec<usize> = (0..data.rows).step_by(options.block_rows).collect();
+    let starts: Vec<usize> = (0..total_rows).step_by(block_rows).collect();
     let mut entries: Vec<Entry> = Vec::with_capacity(starts.len());
-    let mut columns = sizes(data, &meta)?;
+    let mut columns = sizes(&data.head(), total_rows, &meta)?;
     // A few blocks at a time: done in parallel, written in order.
     for group in starts.chunks(rayon::current_num_threads().max(1)) {
         let parts: Vec<Vec<Coded>> = group
             .par_iter()
             .map(|start| {
-                let rows = *start..(start + options.block_rows).min(data.rows);
-                encode_block(&data.slice(rows), &meta, neural)
+                let rows = *start..(start + block_rows).min(total_rows);
+                encode_block(&data.read(rows)?, &meta, neural)
             })
             .collect::<Result<_>>()?;
         for (start, parts) in group.iter().zip(parts) {
@@ -127,7 +132,7 @@ pub fn compress(
                 size.bytes += part.bytes.len() as u64;
                 size.exceptions += part.exceptions as u64;
             }
-            let rows = (data.rows - start).min(options.block_rows) as u32;
+            let rows = (total_rows - start).min(block_rows) as u32;
             let number = u32::try_from(entries.len())
                 .map_err(|_| Error::new(Code::Unsupported, "more than 2^32 blocks").hint("use more rows a block"))?;
             let head = frame::frame(number, *start as u64, rows, &payload)?;
@@ -144,7 +149,7 @@ pub fn compress(
     let raw_bytes = data.raw_bytes();
     let model_bytes = model.len() as u64;
     Ok(CompressReport {
-        rows: data.rows as u64,
+        rows: total_rows as u64,
         blocks: entries.len(),
         raw_bytes,
         payload_bytes: entries.iter().map(|e| u64::from(e.length)).sum(),
@@ -160,7 +165,8 @@ pub fn compress(
 }
 
 /// The header, with everything about the request checked.
-fn plan(data: &Dataset, options: &CompressOptions, neural: Option<&dyn NeuralBackend>) -> Result<Meta> {
+fn plan(source: &dyn RowSource, options: &CompressOptions, neural: Option<&dyn NeuralBackend>) -> Result<Meta> {
+    let data = source.head();
     let usage = |what: &str, hint: &str| Err(Error::new(Code::Usage, what).hint(hint));
     match (options.mode, neural.is_some()) {
         (Mode::Neural, false) => return usage("neural mode needs a model", "name a quantized model"),
@@ -171,7 +177,9 @@ fn plan(data: &Dataset, options: &CompressOptions, neural: Option<&dyn NeuralBac
     if !bounded && (options.bound.is_some() || !options.column_bounds.is_empty()) {
         return usage("only bounded mode takes a bound", "use bounded mode, or leave the bound away");
     }
-    let block_rows = u32::try_from(options.block_rows).ok().filter(|n| *n > 0);
+    let row_bytes: usize = data.columns.iter().map(|c| c.width() * c.values.item_size()).sum();
+    let by_size = (BLOCK_BYTES / row_bytes.max(1)).clamp(1, MOST_ROWS);
+    let block_rows = u32::try_from(options.block_rows.unwrap_or(by_size)).ok().filter(|n| *n > 0);
     let Some(block_rows) = block_rows else {
         return usage("a block has 1 to 2^32 - 1 rows", "use some thousand");
     };
@@ -180,9 +188,20 @@ fn plan(data: &Dataset, options: &CompressOptions, neural: Option<&dyn NeuralBac
     }
     let mut columns: Vec<ColumnMeta> = data.columns.iter().map(ColumnMeta::of).collect();
     if bounded {
-        for (meta, column) in columns.iter_mut().zip(&data.columns) {
-            let own = options.column_bounds.iter().find(|(name, _)| *name == column.name).map(|(_, b)| *b);
-            meta.bound = Some(absolute(own.or(options.bound), column)?);
+        let bounds = (data.columns.iter())
+            .map(|c| {
+                let own = options.column_bounds.iter().find(|(name, _)| *name == c.name).map(|(_, b)| *b);
+                checked(own.or(options.bound), &c.name)
+            })
+            .collect::<Result<Vec<Bound>>>()?;
+        let relative = bounds.iter().any(|b| matches!(b, Bound::Range(_)));
+        let ranges = if relative { ranges(source, block_rows as usize)? } else { vec![0.0; bounds.len()] };
+        for ((meta, bound), range) in columns.iter_mut().zip(bounds).zip(ranges) {
+            meta.bound = Some(match bound {
+                Bound::Abs(b) => b,
+                // A column without finite values, or a range beyond f64, has no scale: keep it exactly.
+                Bound::Range(fraction) => Some(fraction * range).filter(|b| b.is_finite() && *b > 0.0).unwrap_or(0.0),
+            });
         }
     }
     let mut model = None;
@@ -197,7 +216,7 @@ fn plan(data: &Dataset, options: &CompressOptions, neural: Option<&dyn NeuralBac
         mode: options.mode,
         layout: data.layout.clone(),
         source: data.source.clone(),
-        rows: data.rows as u64,
+        rows: source.rows() as u64,
         block_rows,
         columns,
         model,
@@ -211,39 +230,43 @@ fn plan(data: &Dataset, options: &CompressOptions, neural: Option<&dyn NeuralBac
     Ok(meta)
 }
 
-/// The bound of one column in its own unit.
-fn absolute(bound: Option<Bound>, column: &Column) -> Result<f64> {
+/// The bound of column `name`, if it is one.
+fn checked(bound: Option<Bound>, name: &str) -> Result<Bound> {
     let Some(bound) = bound else {
-        return Err(Error::new(Code::Bound, format!("column `{}` has no bound", column.name))
+        return Err(Error::new(Code::Bound, format!("column `{name}` has no bound"))
             .hint("give one for all columns, or use lossless mode"));
     };
     let (Bound::Abs(number) | Bound::Range(number)) = bound;
     if !number.is_finite() || number < 0.0 {
-        return Err(Error::new(Code::Bound, format!("column `{}`: {number} is not a bound", column.name))
+        return Err(Error::new(Code::Bound, format!("column `{name}`: {number} is not a bound"))
             .hint("a bound is 0 or a positive number"));
     }
-    Ok(match bound {
-        Bound::Abs(b) => b,
-        Bound::Range(fraction) => {
+    Ok(bound)
+}
+
+/// Largest minus smallest finite value of every column.
+fn ranges(source: &dyn RowSource, block_rows: usize) -> Result<Vec<f64>> {
+    let mut ends = vec![(f64::INFINITY, f64::NEG_INFINITY); source.head().columns.len()];
+    for start in (0..source.rows()).step_by(block_rows) {
+        let block = source.read(start..(start + block_rows).min(source.rows()))?;
+        for (ends, column) in ends.iter_mut().zip(&block.columns) {
             let finite = (0..column.values.len()).map(|i| column.values.get_f64(i)).filter(|x| x.is_finite());
-            let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));
-            // A column without finite values, or a range beyond f64, has no scale: keep it exactly.
-            let b = fraction * (high - low);
-            if b.is_finite() && b > 0.0 { b } else { 0.0 }
+            *ends = finite.fold(*ends, |(low, high), x| (low.min(x), high.max(x)));
         }
-    })
+    }
+    Ok(ends.into_iter().map(|(low, high)| high - low).collect())
 }
 
 /// One entry a section of a block, without bytes yet.
-fn sizes(data: &Dataset, meta: &Meta) -> Result<Vec<ColumnSize>> {
-    let raw = |c: &Column| (c.values.len() * c.values.item_size()) as u64;
+fn sizes(head: &Dataset, rows: usize, meta: &Meta) -> Result<Vec<ColumnSize>> {
+    let raw = |c: &Column| (rows * c.width() * c.values.item_size()) as u64;
     let size = |name: &str, raw_bytes| ColumnSize { name: name.to_owned(), raw_bytes, bytes: 0, exceptions: 0 };
     let by_model = meta.model_columns()?;
     let mut sizes = Vec::new();
     if !by_model.is_empty() {
-        sizes.push(size("latents", by_model.iter().map(|i| raw(&data.columns[*i])).sum()));
+        sizes.push(size("latents", by_model.iter().map(|i| raw(&head.columns[*i])).sum()));
     }
-    let others = data.columns.iter().enumerate().filter(|(i, _)| !by_model.contains(i));
+    let others = head.columns.iter().enumerate().filter(|(i, _)| !by_model.contains(i));
     sizes.extend(others.map(|(_, c)| size(&c.name, raw(c))));
     Ok(sizes)
 }

@@ -4,6 +4,7 @@ use crc32c::{crc32c, crc32c_append};
 
 use super::general::{unzstd, zstd};
 use super::meta::Meta;
+use crate::data::FileAt;
 use crate::entropy::bytes::malformed;
 use crate::error::{Code, Error, Result};
 
@@ -72,9 +73,9 @@ pub(super) fn front(meta: &Meta, model: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// What [`front`] wrote.
-pub(super) struct Front<'a> {
+pub(super) struct Front {
     pub meta: Meta,
-    pub model: &'a [u8],
+    pub model: Vec<u8>,
     pub header_bytes: usize,
     /// Where the blocks begin.
     pub end: usize,
@@ -84,29 +85,29 @@ pub(super) struct Front<'a> {
 ///
 /// # Errors
 /// `C001` with the place, `C002` for another version or a file that is no container.
-pub(super) fn read_front(file: &[u8]) -> Result<Front<'_>> {
-    let shared = file.len().min(MAGIC.len());
-    if file[..shared] != MAGIC[..shared] {
+pub(super) fn read_front(file: &FileAt) -> Result<Front> {
+    let prefix = file.read(0, file.len().min(PREFIX_BYTES))?;
+    let shared = prefix.len().min(MAGIC.len());
+    if prefix[..shared] != MAGIC[..shared] {
         return Err(Error::new(Code::ContainerDamaged, "the container is damaged at byte 0: its magic is missing")
             .hint("is this a `.slc` file?"));
     }
-    let prefix = file.get(..PREFIX_BYTES).ok_or_else(|| damaged(file.len(), "it ends within its prefix"))?;
-    if crc32c(&prefix[..PREFIX_BYTES - 4]) != u32_at(prefix, PREFIX_BYTES - 4) {
+    if prefix.len() < PREFIX_BYTES {
+        return Err(damaged(file.len(), "it ends within its prefix"));
+    }
+    if crc32c(&prefix[..PREFIX_BYTES - 4]) != u32_at(&prefix, PREFIX_BYTES - 4) {
         return Err(damaged(0, "the prefix does not match its CRC"));
     }
-    if u16_at(prefix, 8) != VERSION || u16_at(prefix, 10) != 0 {
+    let (version, flags) = (u16_at(&prefix, 8), u16_at(&prefix, 10));
+    if version != VERSION || flags != 0 {
         return Err(Error::new(
             Code::ContainerVersion,
-            format!(
-                "the container has version {}, flags {}; this program reads 1, 0",
-                u16_at(prefix, 8),
-                u16_at(prefix, 10)
-            ),
+            format!("the container has version {version}, flags {flags}; this program reads 1, 0"),
         )
         .hint("use the program that wrote it, or a newer one"));
     }
     let mut at = PREFIX_BYTES;
-    let mut part = |what: &str, length: u64| -> Result<&[u8]> {
+    let mut part = |what: &str, length: u64| -> Result<Vec<u8>> {
         let start = at;
         let end = usize::try_from(length)
             .ok()
@@ -114,14 +115,17 @@ pub(super) fn read_front(file: &[u8]) -> Result<Front<'_>> {
             .filter(|e| e.checked_add(4).is_some_and(|e| e <= file.len()));
         let end = end.ok_or_else(|| damaged(file.len(), format!("it ends within its {what}")))?;
         at = end + 4;
-        if crc32c(&file[start..end]) != u32_at(file, end) {
+        let mut bytes = file.read(start, at - start)?;
+        let stored = u32_at(&bytes, end - start);
+        bytes.truncate(end - start);
+        if crc32c(&bytes) != stored {
             return Err(damaged(start, format!("the {what} does not match its CRC")));
         }
-        Ok(&file[start..end])
+        Ok(bytes)
     };
-    let header = part("header", u32_at(prefix, 12).into())?;
-    let model = part("model", u64_at(prefix, 20))?;
-    let json = unzstd(header, (u32_at(prefix, 16) as usize).min(MAX_HEADER)).map_err(place(PREFIX_BYTES))?;
+    let header = part("header", u32_at(&prefix, 12).into())?;
+    let model = part("model", u64_at(&prefix, 20))?;
+    let json = unzstd(&header, (u32_at(&prefix, 16) as usize).min(MAX_HEADER)).map_err(place(PREFIX_BYTES))?;
     let meta: Meta =
         serde_json::from_slice(&json).map_err(|e| damaged(PREFIX_BYTES, format!("the header is unreadable: {e}")))?;
     meta.check().map_err(|e| damaged(PREFIX_BYTES, e.what()))?;
@@ -153,31 +157,32 @@ pub(super) fn frame(number: u32, first_row: u64, rows: u32, payload: &[u8]) -> R
     Ok(out)
 }
 
-/// Reads the frame at `offset`: its number and entry.
-fn read_frame(file: &[u8], offset: usize) -> Result<(u32, Entry)> {
-    let end = offset.checked_add(FRAME_BYTES);
-    let bytes =
-        end.and_then(|end| file.get(offset..end)).ok_or_else(|| damaged(file.len(), "it ends within a block"))?;
+/// Reads a frame that lies at `offset`: its number, entry and the CRC of its payload.
+fn parse_frame(bytes: &[u8], offset: usize) -> Result<(u32, Entry, u32)> {
     if bytes[..4] != BLOCK || crc32c(&bytes[..FRAME_BYTES - 4]) != u32_at(bytes, FRAME_BYTES - 4) {
         return Err(damaged(offset, "the frame of a block does not match its CRC"));
     }
     let entry = Entry { offset, first_row: u64_at(bytes, 8), rows: u32_at(bytes, 16), length: u32_at(bytes, 20) };
-    Ok((u32_at(bytes, 4), entry))
+    Ok((u32_at(bytes, 4), entry, u32_at(bytes, 24)))
 }
 
 /// The payload of block `number`, checked against its frame and the index.
-pub(super) fn payload<'a>(file: &'a [u8], number: u32, entry: &Entry) -> Result<&'a [u8]> {
-    let found = read_frame(file, entry.offset)?;
-    if found != (number, entry.clone()) {
+pub(super) fn payload(file: &FileAt, number: u32, entry: &Entry) -> Result<Vec<u8>> {
+    let start = entry.offset.checked_add(FRAME_BYTES);
+    let end = start.and_then(|s| s.checked_add(entry.length as usize)).filter(|end| *end <= file.len());
+    let (Some(start), Some(end)) = (start, end) else {
+        return Err(damaged(file.len(), "it ends within a block"));
+    };
+    let mut bytes = file.read(entry.offset, end - entry.offset)?;
+    let (found, described, crc) = parse_frame(&bytes, entry.offset)?;
+    if (found, &described) != (number, entry) {
         return Err(damaged(entry.offset, "the frame of a block contradicts the index"));
     }
-    let start = entry.offset + FRAME_BYTES;
-    let end = start.checked_add(entry.length as usize).filter(|end| *end <= file.len());
-    let payload = &file[start..end.ok_or_else(|| damaged(file.len(), "it ends within a block"))?];
-    if crc32c(payload) != u32_at(file, entry.offset + 24) {
+    bytes.drain(..FRAME_BYTES);
+    if crc32c(&bytes) != crc {
         return Err(damaged(start, format!("block {number} does not match its CRC")));
     }
-    Ok(payload)
+    Ok(bytes)
 }
 
 /// Index and trailer of a container whose blocks end at `offset`.
@@ -204,24 +209,24 @@ pub(super) fn back(entries: &[Entry], offset: usize) -> Vec<u8> {
 ///
 /// # Errors
 /// `C001` with the place.
-pub(super) fn read_back(file: &[u8], front: &Front) -> Result<Vec<Entry>> {
+pub(super) fn read_back(file: &FileAt, front: &Front) -> Result<Vec<Entry>> {
     let at = file.len().checked_sub(TRAILER_BYTES).filter(|at| *at >= front.end);
     let at = at.ok_or_else(|| damaged(file.len(), "it ends before its trailer"))?;
-    let trailer = &file[at..];
-    if trailer[20..] != END || crc32c_append(crc32c(&trailer[..16]), &END) != u32_at(trailer, 16) {
+    let trailer = file.read(at, TRAILER_BYTES)?;
+    if trailer[20..] != END || crc32c_append(crc32c(&trailer[..16]), &END) != u32_at(&trailer, 16) {
         return Err(damaged(at, "there is no sound trailer: the file is cut or its end was changed"));
     }
-    if u64_at(trailer, 8) != file.len() as u64 {
-        return Err(damaged(at, format!("it has {} bytes, {} were written", file.len(), u64_at(trailer, 8))));
+    if u64_at(&trailer, 8) != file.len() as u64 {
+        return Err(damaged(at, format!("it has {} bytes, {} were written", file.len(), u64_at(&trailer, 8))));
     }
-    let start = usize::try_from(u64_at(trailer, 0)).ok().filter(|s| *s >= front.end && *s + 12 <= at);
+    let start = usize::try_from(u64_at(&trailer, 0)).ok().filter(|s| *s >= front.end && *s + 12 <= at);
     let start = start.ok_or_else(|| damaged(at, "the trailer points outside the file"))?;
-    let index = &file[start..at];
+    let index = file.read(start, at - start)?;
     let body = index.len() - 4;
-    if index[..4] != INDEX || crc32c(&index[..body]) != u32_at(index, body) {
+    if index[..4] != INDEX || crc32c(&index[..body]) != u32_at(&index, body) {
         return Err(damaged(start, "the index does not match its CRC"));
     }
-    if (body - 8) as u64 != u64::from(u32_at(index, 4)) * ENTRY_BYTES as u64 {
+    if (body - 8) as u64 != u64::from(u32_at(&index, 4)) * ENTRY_BYTES as u64 {
         return Err(damaged(start, "the index has a wrong length"));
     }
     let entries: Vec<Entry> = index[8..body]
@@ -246,24 +251,35 @@ pub(super) fn read_back(file: &[u8], front: &Front) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
+/// Bytes that the search for blocks holds at once.
+const SCAN_BYTES: usize = 1 << 20;
+
 /// Finds blocks without an index: every place where a sound frame stands, in order of rows.
-pub(super) fn scan(file: &[u8], front: &Front) -> Vec<(u32, Entry)> {
+///
+/// # Errors
+/// `I001`.
+pub(super) fn scan(file: &FileAt, front: &Front) -> Result<Vec<(u32, Entry)>> {
     let mut found: Vec<(u32, Entry)> = Vec::new();
     let mut at = front.end;
     while at + FRAME_BYTES <= file.len() {
-        match read_frame(file, at) {
-            Ok((number, entry)) => {
-                let rows = u64::from(entry.rows);
-                let fits = entry.first_row.checked_add(rows).is_some_and(|end| end <= front.meta.rows);
-                let next = found.last().map_or(0, |(_, e)| e.first_row + u64::from(e.rows));
-                if fits && rows > 0 && entry.rows <= front.meta.block_rows && entry.first_row >= next {
-                    found.push((number, entry));
-                }
-                // Not over the payload: if the file was cut inside it, other frames follow early.
-                at += FRAME_BYTES;
+        let part = file.read(at, SCAN_BYTES.min(file.len() - at))?;
+        let mut i = 0;
+        while i + FRAME_BYTES <= part.len() {
+            let Ok((number, entry, _)) = parse_frame(&part[i..i + FRAME_BYTES], at + i) else {
+                i += 1;
+                continue;
+            };
+            let rows = u64::from(entry.rows);
+            let fits = entry.first_row.checked_add(rows).is_some_and(|end| end <= front.meta.rows);
+            let next = found.last().map_or(0, |(_, e)| e.first_row + u64::from(e.rows));
+            if fits && rows > 0 && entry.rows <= front.meta.block_rows && entry.first_row >= next {
+                found.push((number, entry));
             }
-            Err(_) => at += 1,
+            // Not over the payload: if the file was cut inside it, other frames follow early.
+            i += FRAME_BYTES;
         }
+        // What is left is shorter than a frame and begins the next part.
+        at += i;
     }
-    found
+    Ok(found)
 }

@@ -17,11 +17,10 @@ mod meta;
 mod neural;
 mod peers;
 mod values;
-mod write;
 
 pub use compact::{DecoderModel, WeightPrecision};
-pub use decode::{ContainerInfo, Decompressed, LostRows, decompress, info};
-pub use encode::{Bound, ColumnSize, CompressOptions, CompressReport, DEFAULT_BLOCK_ROWS, compress};
+pub use decode::{ContainerInfo, Decoder, Decompressed, LostRows, decompress, info};
+pub use encode::{Bound, ColumnSize, CompressOptions, CompressReport, compress};
 pub use meta::{ColumnMeta, Mode};
 pub use neural::NeuralBackend;
 pub use peers::{PeerSize, peers};

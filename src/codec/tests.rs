@@ -62,13 +62,13 @@ fn data() -> Dataset {
     t[9] = f64::NEG_INFINITY;
     t[332] = -0.0;
     columns.push(Column { name: "t".into(), unit: "ns".into(), shape: vec![], values: Values::F64(t) });
-    let source = DataSource { name: "made here".into(), selection: "all".into() };
+    let source = DataSource { name: "made here".into(), selection: "all".into(), ..DataSource::default() };
     Dataset::new(columns, rows, Layout::Table, source).unwrap()
 }
 
 fn options(mode: Mode) -> CompressOptions {
     let bound = (mode == Mode::Bounded).then_some(Bound::Range(1e-3));
-    CompressOptions { bound, block_rows: 100, ..CompressOptions::new(mode) }
+    CompressOptions { bound, block_rows: Some(100), ..CompressOptions::new(mode) }
 }
 
 fn write(mode: Mode) -> (tempfile::TempDir, PathBuf, CompressReport) {

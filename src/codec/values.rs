@@ -60,12 +60,6 @@ macro_rules! same_type {
     };
 }
 
-/// Appends `more`, which has the same type.
-pub(super) fn append(to: &mut Values, more: &Values) -> Result<()> {
-    same_type!(to, more, |a, b| a.extend_from_slice(b));
-    Ok(())
-}
-
 /// Puts `exact[k]` at `at[k]`; the positions were checked.
 pub(super) fn scatter(to: &mut Values, at: &[usize], exact: &Values) -> Result<()> {
     same_type!(to, exact, |a, b| for (i, x) in at.iter().zip(b) {

@@ -49,6 +49,23 @@ macro_rules! dtypes {
                 match self { $(Values::$variant(v) => Values::$variant(at.iter().map(|i| v[*i]).collect()),)* }
             }
 
+            /// Adds the values of `more` at the end.
+            ///
+            /// # Errors
+            /// [`Code::DataType`] if `more` has another dtype.
+            pub fn append(&mut self, more: &Values) -> Result<()> {
+                match (self, more) {
+                    $((Values::$variant(all), Values::$variant(part)) => all.extend_from_slice(part),)*
+                    (all, part) => {
+                        return Err(Error::new(
+                            Code::DataType,
+                            format!("values of type {} do not follow values of type {}", part.dtype(), all.dtype()),
+                        ));
+                    }
+                }
+                Ok(())
+            }
+
             /// Values of `dtype` from little-endian bytes.
             ///
             /// # Errors
@@ -142,6 +159,15 @@ pub enum Layout {
     NamedMatrix,
     /// One array (NPY, raw): a single column.
     Array,
+    /// A ROOT tree.
+    Tree {
+        /// Name of the tree.
+        name: String,
+        /// Entries of the tree where its branches are jagged: a row is then one element, and the first column,
+        /// `entry_index`, says which entry it belongs to. Absent where a row is an entry.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        entries: Option<u64>,
+    },
 }
 
 /// Where the data came from.
@@ -149,8 +175,27 @@ pub enum Layout {
 pub struct DataSource {
     /// File name as given, or the toy detector with its seed.
     pub name: String,
-    /// What was taken of it: arrays, columns, rows.
+    /// What was taken of it and done to it: arrays, rows, the policy for NaN.
     pub selection: String,
+    /// Columns that are kept in the file but that no model reads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pass_through: Vec<String>,
+}
+
+impl DataSource {
+    /// The file `path`, of which `selection` was taken.
+    pub fn file(path: &std::path::Path, selection: &str) -> Self {
+        let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+        DataSource { name, selection: selection.to_owned(), pass_through: Vec::new() }
+    }
+
+    /// Adds what else was taken or done.
+    pub fn note(&mut self, what: &str) {
+        if !self.selection.is_empty() {
+            self.selection += "; ";
+        }
+        self.selection += what;
+    }
 }
 
 /// Columns of equal row count.
@@ -212,6 +257,11 @@ impl Dataset {
         })
     }
 
+    /// The columns that a model may read: all but those passed through.
+    pub fn model_columns(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|c| !self.source.pass_through.contains(&c.name))
+    }
+
     /// Bytes of all values in their own dtypes.
     pub fn raw_bytes(&self) -> u64 {
         self.columns.iter().map(|c| (c.values.len() * c.values.item_size()) as u64).sum()
@@ -226,6 +276,18 @@ impl Dataset {
             .map(|c| Column { values: c.values.rows(range.clone(), c.width()), ..c.clone() })
             .collect();
         Dataset { columns, rows: range.len(), ..self.clone() }
+    }
+
+    /// Adds the rows of `more`, which has the same columns.
+    ///
+    /// # Errors
+    /// [`Code::DataType`] if a column has another dtype.
+    pub fn append(&mut self, more: &Dataset) -> Result<()> {
+        for (all, part) in self.columns.iter_mut().zip(&more.columns) {
+            all.values.append(&part.values)?;
+        }
+        self.rows += more.rows;
+        Ok(())
     }
 
     /// SHA-256 over names, dtypes, shapes and values, hexadecimal.

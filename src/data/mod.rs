@@ -1,40 +1,37 @@
 //! Data sets: columns of numbers with dtype, shape, unit and provenance, read from and written to files.
 
+mod at;
 pub mod dataset;
 mod fit;
+#[cfg(feature = "formats")]
+mod hdf5;
+mod npy_stream;
 mod numpy;
+#[cfg(feature = "formats")]
+mod parquet;
+mod raw;
+#[cfg(feature = "formats")]
+mod root;
 mod rows;
+mod selection;
 mod split;
+mod stream;
 mod table;
 mod toy;
 
 use std::path::Path;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
+pub use at::FileAt;
 pub use dataset::{Column, DataSource, Dataset, Layout, Values};
 pub use fit::{NormKind, TransformSpec, fit_transform};
 pub use rows::{model_rows, restore_columns};
+pub use selection::{NanPolicy, Selection};
 pub use split::{SplitOptions, SplitRows, split};
+pub use stream::{RowSink, RowSource, create, open};
 pub use table::{ColumnSummary, inspect};
 pub use toy::toy;
 
 use crate::error::{Code, Error, Result};
-
-/// What is taken of a file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Selection {
-    /// Array inside an archive.
-    pub array: Option<String>,
-    /// Columns to keep, in this order; all if absent.
-    pub columns: Option<Vec<String>>,
-    /// Columns to leave out.
-    pub exclude: Vec<String>,
-    /// First row and the row after the last.
-    pub rows: Option<(usize, usize)>,
-}
 
 fn extension(path: &Path) -> String {
     path.extension().map_or_else(String::new, |e| e.to_string_lossy().to_lowercase())
@@ -42,50 +39,73 @@ fn extension(path: &Path) -> String {
 
 fn unknown(path: &Path) -> Error {
     Error::new(Code::DataType, format!("`{}`: files of this kind are not known", path.display()))
-        .hint("use .npy, .npz or .csv")
+        .hint("use .npy, .npz, .csv, .root, .h5, .parquet, or .bin, .raw, .dat for raw numbers")
+}
+
+#[cfg(not(feature = "formats"))]
+fn left_out(path: &Path) -> Error {
+    Error::new(Code::MissingFeature, format!("`{}`: this build reads no files of this kind", path.display()))
+        .hint("build with the Cargo feature `formats`")
 }
 
 /// Reads a data file by its extension.
 ///
 /// # Errors
-/// `I001`, `D001` to `D004`, naming file and place.
+/// `I001`, `D001` to `D004`, naming file and place; `U002` for a format that was not built in.
 pub fn read(path: &Path, selection: &Selection) -> Result<Dataset> {
     let data = match extension(path).as_str() {
         "npy" => numpy::read_npy(path)?,
         "npz" => numpy::read_npz(path, selection)?,
         "csv" => table::read_csv(path)?,
+        "bin" | "raw" | "dat" => raw::read(path, selection)?,
+        #[cfg(feature = "formats")]
+        "root" => root::read(path, selection)?,
+        #[cfg(feature = "formats")]
+        "h5" | "hdf5" | "lh5" => hdf5::read(path, selection)?,
+        #[cfg(feature = "formats")]
+        "parquet" | "pq" => parquet::read(path, selection)?,
+        #[cfg(not(feature = "formats"))]
+        "root" | "h5" | "hdf5" | "lh5" | "parquet" | "pq" => return Err(left_out(path)),
         _ => return Err(unknown(path)),
     };
-    select(data, selection)
+    let mut data = data;
+    data.columns.retain(|c| selection.wants(&c.name) || data.source.pass_through.contains(&c.name));
+    selection.apply(data)
 }
 
-fn select(mut data: Dataset, selection: &Selection) -> Result<Dataset> {
-    if let Some(names) = &selection.columns {
-        data.columns = names.iter().map(|n| data.column(n).cloned()).collect::<Result<_>>()?;
+/// Whether files of this kind can be written.
+fn writable(path: &Path) -> Result<()> {
+    match extension(path).as_str() {
+        "npy" | "npz" | "csv" | "bin" | "raw" | "dat" => Ok(()),
+        #[cfg(feature = "formats")]
+        "root" | "h5" | "hdf5" | "lh5" | "parquet" | "pq" => Ok(()),
+        #[cfg(not(feature = "formats"))]
+        "root" | "h5" | "hdf5" | "lh5" | "parquet" | "pq" => Err(left_out(path)),
+        _ => Err(unknown(path)),
     }
-    for name in &selection.exclude {
-        data.column(name)?;
-        data.columns.retain(|c| c.name != *name);
-    }
-    if let Some((start, end)) = selection.rows {
-        if start >= end || end > data.rows {
-            return Err(Error::new(Code::DataSelection, format!("there are no rows {start} to {end}"))
-                .hint(format!("the file has {} rows", data.rows)));
-        }
-        data = data.slice(start..end);
-    }
-    Dataset::new(data.columns, data.rows, data.layout, data.source)
 }
 
 /// Writes a data file by its extension, whole or not at all.
 ///
 /// # Errors
-/// `I001`, or `D002` for an unknown kind of file.
+/// `I001`, `D002` for an unknown kind of file, `D004` for columns that the format cannot hold.
 pub fn write(path: &Path, data: &Dataset) -> Result<()> {
     match extension(path).as_str() {
-        "npy" => numpy::write_npy(path, data),
         "npz" => numpy::write_npz(path, data),
-        "csv" => table::write_csv(path, data),
+        "npy" | "csv" => {
+            let mut sink = create(path, &data.slice(0..0))?;
+            sink.push(data)?;
+            sink.finish()
+        }
+        "bin" | "raw" | "dat" => raw::write(path, data),
+        #[cfg(feature = "formats")]
+        "root" => root::write(path, data),
+        #[cfg(feature = "formats")]
+        "h5" | "hdf5" | "lh5" => hdf5::write(path, data),
+        #[cfg(feature = "formats")]
+        "parquet" | "pq" => parquet::write(path, data),
+        #[cfg(not(feature = "formats"))]
+        "root" | "h5" | "hdf5" | "lh5" | "parquet" | "pq" => Err(left_out(path)),
         _ => Err(unknown(path)),
     }
 }

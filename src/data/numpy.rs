@@ -1,7 +1,7 @@
 //! NumPy's NPY and NPZ.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Write as _};
+use std::io::{BufReader, Read, Seek as _, Write as _};
 use std::path::Path;
 
 use npyz::{DType, NpyFile};
@@ -19,20 +19,29 @@ fn damaged(place: &str, cause: impl ToString) -> Error {
     Error::new(Code::DataDamaged, format!("`{place}` is cut, damaged or not a NumPy array")).cause(cause.to_string())
 }
 
-fn parse(bytes: &[u8], place: &str) -> Result<Array> {
-    let npy = NpyFile::new(bytes).map_err(|e| damaged(place, e))?;
+/// What the values are, in NumPy's short form; C order and plain numbers are a condition.
+fn kind<R: Read>(npy: &NpyFile<R>, place: &str) -> Result<String> {
     if npy.order() == npyz::Order::Fortran && npy.shape().len() > 1 {
         return Err(Error::new(Code::DataType, format!("`{place}` is in Fortran order"))
             .hint("save numpy.ascontiguousarray(a)"));
     }
-    let shape: Vec<usize> = npy.shape().iter().map(|n| *n as usize).collect();
-    let DType::Plain(kind) = npy.dtype() else {
-        return Err(Error::new(Code::DataType, format!("`{place}` holds records, not numbers"))
-            .hint("save each field as an array of its own"));
-    };
+    match npy.dtype() {
+        DType::Plain(kind) => Ok(kind.to_string().trim_matches('\'').to_owned()),
+        _ => Err(Error::new(Code::DataType, format!("`{place}` holds records, not numbers"))
+            .hint("save each field as an array of its own")),
+    }
+}
+
+fn shape<R: Read>(npy: &NpyFile<R>) -> Vec<usize> {
+    npy.shape().iter().map(|n| *n as usize).collect()
+}
+
+fn parse(bytes: &[u8], place: &str) -> Result<Array> {
+    let npy = NpyFile::new(bytes).map_err(|e| damaged(place, e))?;
+    let (kind, shape) = (kind(&npy, place)?, shape(&npy));
     macro_rules! read {
         ($($text:literal => $variant:ident($type:ty),)*) => {
-            match kind.to_string().trim_matches('\'') {
+            match kind.as_str() {
                 $($text => Values::$variant(npy.into_vec::<$type>().map_err(|e| damaged(place, e))?),)*
                 "|b1" => Values::U8(npy.into_vec::<bool>().map_err(|e| damaged(place, e))?.into_iter().map(u8::from).collect()),
                 other => return Err(Error::new(Code::DataType, format!("`{place}` holds values of type `{other}`"))
@@ -77,15 +86,26 @@ fn column(name: &str, array: Array) -> Result<(Column, usize)> {
     Ok((Column { name: name.to_owned(), unit: String::new(), shape: shape.to_vec(), values: array.values }, rows))
 }
 
-pub fn read_npy(path: &Path) -> Result<Dataset> {
-    let name = path.file_stem().and_then(|s| s.to_str()).unwrap_or("data");
-    let (column, rows) = column(name, parse(&read_bytes(path)?, &path.display().to_string())?)?;
-    Dataset::new(vec![column], rows, Layout::Array, source(path, ""))
+/// Column without rows, number of rows, and where the values begin.
+pub(super) fn read_head(path: &Path) -> Result<(Dataset, usize, usize)> {
+    let place = path.display().to_string();
+    let mut file = BufReader::new(File::open(path).map_err(|e| Error::io("read", path, &e))?);
+    let npy = NpyFile::new(&mut file).map_err(|e| damaged(&place, e))?;
+    let (kind, shape) = (kind(&npy, &place)?, shape(&npy));
+    drop(npy);
+    let start = file.stream_position().map_err(|e| Error::io("read", path, &e))?;
+    let values = parse(&header_of(&kind, &[0], 0), &place)?.values;
+    let (column, rows) = column(stem(path), Array { shape, values })?;
+    Ok((Dataset::new(vec![column], 0, Layout::Array, DataSource::file(path, ""))?, rows, start as usize))
 }
 
-fn source(path: &Path, selection: &str) -> DataSource {
-    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    DataSource { name, selection: selection.to_owned() }
+fn stem(path: &Path) -> &str {
+    path.file_stem().and_then(|s| s.to_str()).unwrap_or("data")
+}
+
+pub fn read_npy(path: &Path) -> Result<Dataset> {
+    let (column, rows) = column(stem(path), parse(&read_bytes(path)?, &path.display().to_string())?)?;
+    Dataset::new(vec![column], rows, Layout::Array, DataSource::file(path, ""))
 }
 
 pub fn read_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
@@ -125,7 +145,7 @@ pub fn read_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
             }
             columns.push(column);
         }
-        return Dataset::new(columns, rows.unwrap_or(0), Layout::Table, source(path, ""));
+        return Dataset::new(columns, rows.unwrap_or(0), Layout::Table, DataSource::file(path, ""));
     };
     let matrix = array(name)?;
     let names = members.iter().find(|(n, _)| n == "names").and_then(|(_, b)| strings(b));
@@ -138,18 +158,18 @@ pub fn read_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
                     Column { name, unit: String::new(), shape: Vec::new(), values: matrix.values.pick(&at) }
                 })
                 .collect();
-            Dataset::new(columns, rows, Layout::NamedMatrix, source(path, name))
+            Dataset::new(columns, rows, Layout::NamedMatrix, DataSource::file(path, name))
         }
         _ => {
             let (column, rows) = column(name, matrix)?;
-            Dataset::new(vec![column], rows, Layout::Array, source(path, name))
+            Dataset::new(vec![column], rows, Layout::Array, DataSource::file(path, name))
         }
     }
 }
 
-/// NPY version 1.0 bytes of an array.
-fn to_npy(shape: &[usize], values: &Values) -> Vec<u8> {
-    let kind = match values.dtype() {
+/// The header of an NPY 1.0 file, at least `room` bytes long.
+pub(super) fn npy_header(dtype: &str, rows: usize, row_shape: &[usize], room: usize) -> Vec<u8> {
+    let kind = match dtype {
         "uint8" => "|u1",
         "int8" => "|i1",
         "uint16" => "<u2",
@@ -161,30 +181,26 @@ fn to_npy(shape: &[usize], values: &Values) -> Vec<u8> {
         "float32" => "<f4",
         _ => "<f8",
     };
-    let list: String = shape.iter().map(|n| format!("{n}, ")).collect();
-    let list = if shape.len() == 1 { list.trim_end().to_owned() } else { list.trim_end_matches(", ").to_owned() };
-    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({list}), }}");
+    header_of(kind, &[&[rows], row_shape].concat(), room)
+}
+
+fn header_of(kind: &str, shape: &[usize], room: usize) -> Vec<u8> {
+    let list: Vec<String> = shape.iter().map(usize::to_string).collect();
+    let comma = if list.len() == 1 { "," } else { "" };
+    let text = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({}{comma}), }}", list.join(", "));
     // The data begin at a multiple of 64 bytes, the header ends with a line feed.
-    while (10 + header.len() + 1) % 64 != 0 {
-        header.push(' ');
-    }
-    header.push('\n');
+    let length = (10 + text.len() + 1).max(room).next_multiple_of(64) - 11;
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((header.len() as u16).to_le_bytes());
-    bytes.extend(header.as_bytes());
-    bytes.extend(values.to_le_bytes());
+    bytes.extend(((length + 1) as u16).to_le_bytes());
+    bytes.extend(format!("{text:<length$}\n").as_bytes());
     bytes
 }
 
-pub fn write_npy(path: &Path, data: &Dataset) -> Result<()> {
-    let [column] = data.columns.as_slice() else {
-        return Err(Error::new(
-            Code::DataShape,
-            format!("an .npy file holds one array, the data have {} columns", data.columns.len()),
-        )
-        .hint("write an .npz file"));
-    };
-    write_whole(path, &to_npy(&[&[data.rows], column.shape.as_slice()].concat(), &column.values))
+/// NPY version 1.0 bytes of an array of `rows` rows.
+fn to_npy(rows: usize, row_shape: &[usize], values: &Values) -> Vec<u8> {
+    let mut bytes = npy_header(values.dtype(), rows, row_shape, 0);
+    bytes.extend(values.to_le_bytes());
+    bytes
 }
 
 pub fn write_npz(path: &Path, data: &Dataset) -> Result<()> {
@@ -208,7 +224,7 @@ pub fn write_npz(path: &Path, data: &Dataset) -> Result<()> {
             }
         }
         let values = Values::from_le_bytes(first.values.dtype(), &matrix)?;
-        add("data", &to_npy(&[data.rows, data.columns.len()], &values))?;
+        add("data", &to_npy(data.rows, &[data.columns.len()], &values))?;
         let longest = data.columns.iter().map(|c| c.name.chars().count()).max().unwrap_or(1).max(1);
         let mut names = Vec::new();
         for c in &data.columns {
@@ -216,19 +232,12 @@ pub fn write_npz(path: &Path, data: &Dataset) -> Result<()> {
             text.resize(longest, 0);
             names.extend(text.into_iter().flat_map(u32::to_le_bytes));
         }
-        let mut bytes = to_npy(&[data.columns.len()], &Values::U8(Vec::new()));
-        // Same header form, with the text type in place of `|u1` and one padding space fewer per added character.
-        let kind = format!("<U{longest}");
-        let header = String::from_utf8_lossy(&bytes[10..]).into_owned();
-        let header = header.replace("|u1", &kind);
-        let header = format!("{}\n", &header[..header.len() - 1 - (kind.len() - 3)]);
-        bytes.truncate(10);
-        bytes.extend(header.as_bytes());
+        let mut bytes = header_of(&format!("<U{longest}"), &[data.columns.len()], 0);
         bytes.extend(names);
         add("names", &bytes)?;
     } else {
         for c in &data.columns {
-            add(&c.name, &to_npy(&[&[data.rows], c.shape.as_slice()].concat(), &c.values))?;
+            add(&c.name, &to_npy(data.rows, &c.shape, &c.values))?;
         }
     }
     let done = zip.finish().map_err(|e| wrong(&e))?;

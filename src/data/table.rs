@@ -4,9 +4,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::stream::RowSink;
 use super::{Column, DataSource, Dataset, Layout, Values};
 use crate::error::{Code, Error, Result};
-use crate::model::file::write_whole;
+use crate::model::whole::WholeFile;
 
 pub fn read_csv(path: &Path) -> Result<Dataset> {
     let damaged = |cause: String| {
@@ -44,29 +45,52 @@ pub fn read_csv(path: &Path) -> Result<Dataset> {
             Column { name, unit: String::new(), shape: Vec::new(), values }
         })
         .collect();
-    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    Dataset::new(columns, rows, Layout::Table, DataSource { name, selection: String::new() })
+    Dataset::new(columns, rows, Layout::Table, DataSource::file(path, ""))
 }
 
-pub fn write_csv(path: &Path, data: &Dataset) -> Result<()> {
-    let wrong = |e: csv::Error| Error::new(Code::Io, format!("cannot write `{}`", path.display())).cause(e.to_string());
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    if let Some(c) = data.columns.iter().find(|c| !c.shape.is_empty()) {
-        return Err(Error::new(Code::DataShape, format!("column `{}` holds an array per row, CSV cannot", c.name))
-            .hint("write .npy or .npz"));
+/// A `.csv` file that grows.
+pub struct CsvSink {
+    file: WholeFile,
+}
+
+impl CsvSink {
+    /// # Errors
+    /// `I001`, or `D004` for a column of arrays.
+    pub fn create(path: &Path, head: &Dataset) -> Result<Self> {
+        if let Some(c) = head.columns.iter().find(|c| !c.shape.is_empty()) {
+            return Err(Error::new(Code::DataShape, format!("column `{}` holds an array per row, CSV cannot", c.name))
+                .hint("write .npy or .npz"));
+        }
+        let mut file = WholeFile::create(path)?;
+        file.write(&lines(std::iter::once(head.columns.iter().map(|c| c.name.clone())))?)?;
+        Ok(CsvSink { file })
     }
-    writer.write_record(data.columns.iter().map(|c| &c.name)).map_err(wrong)?;
-    for r in 0..data.rows {
-        let cell = |c: &Column| match &c.values {
+}
+
+impl RowSink for CsvSink {
+    fn push(&mut self, block: &Dataset) -> Result<()> {
+        let cell = |c: &Column, r: usize| match &c.values {
             Values::I64(v) => v[r].to_string(),
             Values::U64(v) => v[r].to_string(),
             Values::F32(v) => v[r].to_string(),
             other => other.get_f64(r).to_string(),
         };
-        writer.write_record(data.columns.iter().map(cell)).map_err(wrong)?;
+        let rows = (0..block.rows).map(|r| block.columns.iter().map(move |c| cell(c, r)));
+        self.file.write(&lines(rows)?)
     }
-    let bytes = writer.into_inner().map_err(|e| Error::new(Code::Io, "cannot write the table").cause(e.to_string()))?;
-    write_whole(path, &bytes)
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        self.file.finish()
+    }
+}
+
+fn lines<R: Iterator<Item = String>>(rows: impl Iterator<Item = R>) -> Result<Vec<u8>> {
+    let wrong = |e: &dyn ToString| Error::new(Code::Io, "cannot write the table").cause(e.to_string());
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.write_record(row).map_err(|e| wrong(&e))?;
+    }
+    writer.into_inner().map_err(|e| wrong(&e))
 }
 
 /// What one column holds.

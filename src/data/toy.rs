@@ -29,7 +29,7 @@ pub fn toy(name: &str, rows: usize, seed: u64) -> Result<Dataset> {
                 .hint("there is: trigger-cells"));
         }
     };
-    let source = DataSource { name: format!("toy {name}, seed {seed}"), selection: String::new() };
+    let source = DataSource { name: format!("toy {name}, seed {seed}"), ..DataSource::default() };
     Dataset::new(vec![column], rows, Layout::Array, source)
 }
 

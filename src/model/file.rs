@@ -1,11 +1,11 @@
 //! Reading and writing model files: JSON, checked on the way in, written whole or not at all.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::whole::WholeFile;
 use super::{QuantizedModel, TrainedModel};
 use crate::error::{Code, Error, Result};
 
@@ -59,19 +59,7 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
 /// # Errors
 /// `I001`.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = match path.parent() {
-        Some(p) if !p.as_os_str().is_empty() => p,
-        _ => Path::new("."),
-    };
-    std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, &e))?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| Error::io("write in", folder, &e))?;
-    file.write_all(bytes).map_err(|e| Error::io("write", path, &e))?;
-    // Temporary files are private; a result should have the ordinary permissions.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let _ = file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644));
-    }
-    file.persist(path).map_err(|e| Error::io("write", path, &e.error))?;
-    Ok(())
+    let mut file = WholeFile::create(path)?;
+    file.write(bytes)?;
+    file.finish()
 }

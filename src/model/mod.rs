@@ -17,6 +17,7 @@ pub mod quantized;
 pub mod trained;
 pub mod transform;
 pub mod vectors;
+pub mod whole;
 
 pub use integer::{Granular, IntegerLayer, IntegerNetwork, IntegerOp};
 pub use network::{Activation, Conv2d, Layer, Network, Op};

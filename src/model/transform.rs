@@ -96,6 +96,17 @@ impl Norm {
         (f - self.offset) / self.scale
     }
 
+    /// Change of the physical value with the feature, at the feature `y`.
+    pub fn slope(&self, y: f64) -> f64 {
+        match self.function {
+            NormFunction::Identity => self.scale,
+            NormFunction::Asinh { unit } => {
+                let sinh = portable::sinh((y * self.scale + self.offset).clamp(-300.0, 300.0));
+                self.scale * unit * (1.0 + sinh * sinh).sqrt()
+            }
+        }
+    }
+
     /// Feature → physical value.
     pub fn inverse(&self, y: f64) -> f64 {
         let f = y * self.scale + self.offset;

@@ -1,12 +1,17 @@
 //! The training loop: Adam on a weighted mean squared error, with the best epoch kept.
+//!
+//! burn differentiates; everything that is one pass over a buffer (gathering a batch, the loss and its gradient, Adam)
+//! runs on plain slices: at these sizes a tensor operation costs more to start than to do.
 
-use burn::tensor::{Device, Int, Tensor, TensorData, s};
+use burn::tensor::{Device, Tensor, TensorData, s};
 use ndarray::Array2;
-use rand_chacha::ChaCha8Rng;
 
+use super::adam::Adam;
+use super::checkpoint::{Checkpoint, State};
 use super::fake::FakeNetwork;
 use super::graph::Graph;
-use super::initial::shuffled;
+use super::initial::{generator, shuffled};
+use super::options::Schedule;
 use crate::error::{Code, Error, Result};
 use crate::model::trained::Epoch;
 
@@ -16,157 +21,182 @@ pub(super) struct Autoencoder {
     pub(super) decoder: Graph,
     /// Tensors that belong to the encoder.
     pub(super) encoder_tensors: usize,
+    /// `[rows, columns]` of every tensor.
+    pub(super) shapes: Vec<[usize; 2]>,
     /// Formats for the encoder, in the quantization-aware phase.
     pub(super) fake: Option<FakeNetwork>,
-    /// Loss weight of each feature over their sum, `[1, n_features]`.
-    pub(super) weights: Tensor<2>,
+    /// Loss weight of each feature over their sum.
+    pub(super) weights: Vec<f32>,
+    pub(super) device: Device,
 }
 
-/// How long and how fast.
-pub(super) struct Schedule {
+/// How long and how fast, and where the time of day is kept.
+pub(super) struct Plan<'a> {
     pub(super) phase: &'static str,
     pub(super) epochs: usize,
     pub(super) first_epoch: usize,
     pub(super) batch: usize,
     pub(super) learning_rate: f64,
+    pub(super) schedule: Schedule,
+    pub(super) weight_decay: f64,
+    pub(super) noise: f64,
     pub(super) patience: usize,
+    pub(super) seed: u64,
+    /// Phases do not share random numbers.
+    pub(super) stream: u64,
+    pub(super) checkpoint: Option<Checkpoint<'a>>,
 }
 
 impl Autoencoder {
-    /// Weighted squared error, summed over features, averaged over rows: a scalar.
-    fn loss(&self, parameters: &[Tensor<2>], x: Tensor<2>) -> Tensor<1> {
-        let (encoder, decoder) = parameters.split_at(self.encoder_tensors);
-        let latents = self.encoder.forward(encoder, x.clone(), self.fake.as_ref());
-        let difference = self.decoder.forward(decoder, latents, None) - x;
-        let rows = difference.dims()[0] as f64;
-        (difference.clone() * difference * self.weights.clone()).sum() / rows
+    fn tensors(&self, parameters: &[Vec<f32>]) -> Vec<Tensor<2>> {
+        let pairs = parameters.iter().zip(&self.shapes);
+        pairs.map(|(p, shape)| Tensor::from_data(TensorData::new(p.clone(), *shape), &self.device)).collect()
     }
 
-    /// The loss over all rows, without gradients.
-    pub(super) fn evaluate(&self, parameters: &[Tensor<2>], rows: &Tensor<2>) -> f64 {
+    fn forward(&self, parameters: &[Tensor<2>], x: Tensor<2>) -> Tensor<2> {
+        let (encoder, decoder) = parameters.split_at(self.encoder_tensors);
+        self.decoder.forward(decoder, self.encoder.forward(encoder, x, self.fake.as_ref()), None)
+    }
+
+    /// Weighted squared error of `y` against `x`, summed over features and rows.
+    fn loss(&self, y: &[f32], x: &[f32]) -> f64 {
+        let n = self.weights.len();
+        let row = |(y, x): (&[f32], &[f32])| {
+            let terms = y.iter().zip(x).zip(&self.weights);
+            f64::from(terms.map(|((y, x), w)| (y - x) * (y - x) * w).sum::<f32>())
+        };
+        y.chunks_exact(n).zip(x.chunks_exact(n)).map(row).sum()
+    }
+
+    /// The mean loss over all rows, without gradients.
+    pub(super) fn evaluate(&self, parameters: &[Vec<f32>], rows: &Tensor<2>) -> f64 {
         const CHUNK: usize = 4096;
         let n = rows.dims()[0];
+        let parameters = self.tensors(parameters);
         let mut sum = 0.0;
         for start in (0..n).step_by(CHUNK) {
-            let end = (start + CHUNK).min(n);
-            let part = self.loss(parameters, rows.clone().slice(s![start..end, ..]));
-            sum += part.into_scalar::<f64>() * (end - start) as f64;
+            let part = rows.clone().slice(s![start..(start + CHUNK).min(n), ..]);
+            sum += self.loss(&read(self.forward(&parameters, part.clone())), &read(part));
         }
         sum / n as f64
     }
 
-    /// Runs the schedule from `parameters` and returns the best ones: of the lowest validation loss, the start
-    /// included; without validation rows those of the last epoch.
+    /// Loss of a batch (sum over its rows) and the gradient of its mean with respect to each parameter.
+    fn gradients(&self, parameters: &[Vec<f32>], x: Vec<f32>, target: &[f32]) -> (f64, Vec<Option<Vec<f32>>>) {
+        let n = self.weights.len();
+        let rows = x.len() / n;
+        let tracked: Vec<Tensor<2>> =
+            self.tensors(parameters).into_iter().map(|p| p.autodiff().require_grad()).collect();
+        let y = self.forward(&tracked, Tensor::from_data(TensorData::new(x, [rows, n]), &self.device));
+        let mut slope = read(y.clone().inner());
+        let loss = self.loss(&slope, target);
+        let scale = 2.0 / rows as f32;
+        for (slope, target) in slope.chunks_exact_mut(n).zip(target.chunks_exact(n)) {
+            for ((s, t), w) in slope.iter_mut().zip(target).zip(&self.weights) {
+                *s = (*s - t) * w * scale;
+            }
+        }
+        // The gradient of this sum is the loss's: its slope at `y` is the constant factor.
+        let slope = Tensor::<2>::from_data(TensorData::new(slope, [rows, n]), &self.device);
+        let mut all = (y * slope).sum().backward();
+        let gradients = tracked.iter().map(|p| p.grad_remove(&mut all).map(read));
+        (loss, gradients.collect())
+    }
+
+    /// Runs `plan` from `parameters` and returns the best ones: of the lowest validation loss, the start included;
+    /// without validation rows those of the last epoch.
     ///
     /// # Errors
-    /// [`Code::Training`] if the loss is not a number.
-    #[allow(clippy::too_many_arguments)] // two data sets, the state and where it is reported
+    /// [`Code::Training`] if the loss is not a number; those of writing a checkpoint.
     pub(super) fn fit(
         &self,
-        mut parameters: Vec<Tensor<2>>,
-        rows: &Tensor<2>,
+        parameters: Vec<Vec<f32>>,
+        rows: &Array2<f32>,
         validation: Option<&Tensor<2>>,
-        schedule: &Schedule,
-        rng: &mut ChaCha8Rng,
+        plan: &Plan<'_>,
         history: &mut Vec<Epoch>,
         progress: &mut dyn FnMut(&Epoch),
-    ) -> Result<Vec<Tensor<2>>> {
-        let n = rows.dims()[0];
-        let device = rows.device();
-        let total_steps = (schedule.epochs * n.div_ceil(schedule.batch)).max(1) as f64;
-        let mut adam = Adam::new(&parameters);
-        let mut best = validation.map(|v| (self.evaluate(&parameters, v), parameters.clone()));
-        let mut epochs_since_best = 0;
-        for epoch in 0..schedule.epochs {
-            let order = shuffled(n, rng);
-            let (mut sum, mut learning_rate) = (0.0, 0.0);
-            for chosen in order.chunks(schedule.batch) {
-                let index = TensorData::new(chosen.to_vec(), [chosen.len()]);
-                let x = rows.clone().select(0, Tensor::<1, Int>::from_data(index, &device));
-                let tracked: Vec<Tensor<2>> = parameters.into_iter().map(|p| p.autodiff().require_grad()).collect();
-                let loss = self.loss(&tracked, x);
-                let value = loss.clone().inner().into_scalar::<f64>();
-                if !value.is_finite() {
-                    return Err(diverged(schedule, epoch, value));
-                }
-                sum += value * chosen.len() as f64;
-                let mut gradients = loss.backward();
-                let pairs = tracked.into_iter().map(|p| {
-                    let gradient = p.grad_remove(&mut gradients);
-                    (p.inner(), gradient)
-                });
-                let progress = adam.steps as f64 / total_steps;
-                learning_rate = schedule.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos());
-                parameters = adam.step(pairs.collect(), learning_rate);
+    ) -> Result<Vec<Vec<f32>>> {
+        let n = rows.nrows();
+        let steps_per_epoch = n.div_ceil(plan.batch);
+        let saved = plan.checkpoint.as_ref().and_then(Checkpoint::load);
+        let mut state = match saved {
+            Some(state) => {
+                state.history.iter().for_each(&mut *progress);
+                state
             }
-            let validation_loss = validation.map(|v| self.evaluate(&parameters, v));
+            None => {
+                let best = validation.map(|v| (self.evaluate(&parameters, v), parameters.clone()));
+                State { adam: Adam::new(&parameters), best, parameters, ..State::default() }
+            }
+        };
+        while state.epoch < plan.epochs && !state.stopped {
+            let epoch = state.epoch;
+            // A generator for each epoch: a resumed training needs no other memory of the draws.
+            let mut rng = generator(plan.seed, (plan.stream << 32) + epoch as u64);
+            let order = shuffled(n, &mut rng);
+            let (mut sum, mut learning_rate) = (0.0, 0.0);
+            for (step, chosen) in order.chunks(plan.batch).enumerate() {
+                let mut target = Vec::with_capacity(chosen.len() * rows.ncols());
+                for row in chosen {
+                    target.extend(rows.row(*row as usize));
+                }
+                let mut x = target.clone();
+                if plan.noise > 0.0 {
+                    super::initial::add_noise(&mut x, plan.noise as f32, &mut rng);
+                }
+                let (loss, gradients) = self.gradients(&state.parameters, x, &target);
+                if !loss.is_finite() {
+                    return Err(diverged(plan, epoch, loss));
+                }
+                sum += loss;
+                let at = epoch as f64 + step as f64 / steps_per_epoch as f64;
+                learning_rate = plan.learning_rate * plan.schedule.factor(at, plan.epochs as f64);
+                state.adam.step(&mut state.parameters, &gradients, learning_rate, plan.weight_decay);
+            }
+            state.epoch += 1;
+            let validation_loss = validation.map(|v| self.evaluate(&state.parameters, v));
             let record = Epoch {
-                epoch: schedule.first_epoch + epoch,
-                phase: schedule.phase.to_owned(),
+                epoch: plan.first_epoch + epoch,
+                phase: plan.phase.to_owned(),
                 train_loss: sum / n as f64,
                 validation_loss,
                 learning_rate,
             };
             progress(&record);
-            history.push(record);
-            if let (Some(loss), Some(best)) = (validation_loss, &mut best) {
+            state.history.push(record);
+            if let (Some(loss), Some(best)) = (validation_loss, &mut state.best) {
                 if !loss.is_finite() {
-                    return Err(diverged(schedule, epoch, loss));
+                    return Err(diverged(plan, epoch, loss));
                 }
-                epochs_since_best += 1;
+                state.since_best += 1;
                 if loss < best.0 {
-                    *best = (loss, parameters.clone());
-                    epochs_since_best = 0;
+                    *best = (loss, state.parameters.clone());
+                    state.since_best = 0;
                 }
-                if schedule.patience > 0 && epochs_since_best >= schedule.patience {
-                    break;
+                state.stopped = plan.patience > 0 && state.since_best >= plan.patience;
+            }
+            if let Some(checkpoint) = &plan.checkpoint {
+                let last = state.epoch == plan.epochs || state.stopped;
+                if last || (checkpoint.every > 0 && state.epoch % checkpoint.every == 0) {
+                    checkpoint.save(&state)?;
                 }
             }
         }
-        Ok(best.map_or(parameters, |(_, p)| p))
+        history.append(&mut state.history);
+        Ok(state.best.map_or(state.parameters, |(_, p)| p))
     }
 }
 
-fn diverged(schedule: &Schedule, epoch: usize, loss: f64) -> Error {
-    Error::new(Code::Training, format!("the loss became {loss} in epoch {}", schedule.first_epoch + epoch))
-        .cause(format!("Adam with a learning rate of {} did not converge", schedule.learning_rate))
+fn diverged(plan: &Plan<'_>, epoch: usize, loss: f64) -> Error {
+    Error::new(Code::Training, format!("the loss became {loss} in epoch {}", plan.first_epoch + epoch))
+        .cause(format!("Adam with a learning rate of {} did not converge", plan.learning_rate))
         .hint("lower the learning rate, or check the data for outliers that the normalisation leaves large")
 }
 
-/// Adam with the usual constants (Kingma and Ba, arXiv:1412.6980).
-struct Adam {
-    first: Vec<Tensor<2>>,
-    second: Vec<Tensor<2>>,
-    steps: i32,
-}
-
-impl Adam {
-    const BETA: (f64, f64) = (0.9, 0.999);
-
-    fn new(parameters: &[Tensor<2>]) -> Self {
-        let zeros = || parameters.iter().map(Tensor::zeros_like).collect();
-        Adam { first: zeros(), second: zeros(), steps: 0 }
-    }
-
-    /// One step along the gradients; a parameter that the loss does not reach has none and stays.
-    fn step(&mut self, pairs: Vec<(Tensor<2>, Option<Tensor<2>>)>, learning_rate: f64) -> Vec<Tensor<2>> {
-        self.steps += 1;
-        let (b1, b2) = Self::BETA;
-        let rate = learning_rate / (1.0 - b1.powi(self.steps));
-        let unbias = 1.0 / (1.0 - b2.powi(self.steps));
-        let mut updated = Vec::with_capacity(pairs.len());
-        for (i, (parameter, gradient)) in pairs.into_iter().enumerate() {
-            let Some(g) = gradient else {
-                updated.push(parameter);
-                continue;
-            };
-            let (m, v) = (&mut self.first[i], &mut self.second[i]);
-            *m = m.clone() * b1 + g.clone() * (1.0 - b1);
-            *v = v.clone() * b2 + g.clone() * g * (1.0 - b2);
-            updated.push(parameter - m.clone() * rate / ((v.clone() * unbias).sqrt() + 1e-8));
-        }
-        updated
-    }
+/// The numbers of a tensor, row-major.
+pub(super) fn read(tensor: Tensor<2>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().expect("tensors here are f32")
 }
 
 /// Rows as a tensor on `device`.

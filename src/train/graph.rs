@@ -76,12 +76,26 @@ impl Node {
         match self.activation {
             Activation::None => y,
             Activation::Relu => burn::tensor::activation::relu(y),
-            Activation::Smooth => {
-                let root = (y.clone() * y.clone() + 1.0).sqrt();
-                y.clone() * (y / root + 1.0) * 0.5
-            }
+            Activation::Smooth => smooth(y),
         }
     }
+}
+
+/// [`Activation::Smooth`] in one pass. burn sees `f'(y) y + (f(y) - f'(y) y)` with both brackets constant: the value
+/// is `f(y)` and the gradient `f'(y)`, for two operations in place of six.
+fn smooth(y: Tensor<2>) -> Tensor<2> {
+    let (shape, device) = (y.dims(), y.device());
+    let mut slope = super::fit::read(y.clone().inner());
+    let mut rest = vec![0.0; slope.len()];
+    for (s, r) in slope.iter_mut().zip(&mut rest) {
+        let y = *s;
+        let square = 1.0 + y * y;
+        let ratio = y / square.sqrt();
+        *s = 0.5 * (1.0 + ratio + ratio / square);
+        *r = 0.5 * y * (1.0 + ratio) - *s * y;
+    }
+    let constant = |v: Vec<f32>| Tensor::<2>::from_data(TensorData::new(v, shape), &device);
+    y * constant(slope) + constant(rest)
 }
 
 impl Patches {
@@ -109,18 +123,17 @@ pub(super) fn parameters(network: &Network, device: &Device) -> Vec<Tensor<2>> {
 }
 
 /// `network` with its weights replaced by `parameters`, the inverse of [`parameters`].
-pub(super) fn with_parameters(network: &Network, parameters: &[Tensor<2>]) -> Network {
+pub(super) fn with_parameters(network: &Network, parameters: &[Vec<f32>]) -> Network {
     let mut network = network.clone();
     for (layer, pair) in network.layers.iter_mut().zip(parameters.chunks(2)) {
-        let read = |t: &Tensor<2>| t.to_data().try_to_vec::<f32>().expect("parameters are f32");
-        let (flat, new_bias) = (read(&pair[0]), read(&pair[1]));
+        let (flat, new_bias) = (&pair[0], &pair[1]);
         match &mut layer.op {
             Op::Dense { weights, bias } | Op::Conv2d { weights, bias, .. } => {
                 let rows = weights.len();
                 for (r, row) in weights.iter_mut().enumerate() {
                     row.iter_mut().enumerate().for_each(|(c, w)| *w = flat[c * rows + r]);
                 }
-                *bias = new_bias;
+                bias.clone_from(new_bias);
             }
         }
     }
@@ -153,7 +166,8 @@ mod tests {
             let mut expected: Vec<Vec<f32>> = data.outer_iter().map(|r| r.to_vec()).collect();
             for network in [&encoder, &decoder] {
                 let p = parameters(network, &device);
-                assert_eq!(&with_parameters(network, &p), network);
+                let flat: Vec<Vec<f32>> = p.iter().map(|t| super::super::fit::read(t.clone())).collect();
+                assert_eq!(&with_parameters(network, &flat), network);
                 x = Graph::new(network, &device).forward(&p, x, None);
                 expected = expected.iter().map(|r| network.forward(r)).collect();
                 let got: Vec<f32> = x.to_data().try_to_vec().unwrap();

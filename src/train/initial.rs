@@ -47,7 +47,7 @@ pub(super) fn networks(data: &Array2<f32>, weights: &[f32], options: &TrainOptio
     last(&mut encoder, "latent", options.latent, linear, &mut rng);
 
     let mut decoder = Network { n_in: options.latent, layers: vec![] };
-    hidden(&mut decoder, &options.decoder_hidden, Activation::Smooth, &mut rng);
+    hidden(&mut decoder, &options.decoder_hidden, options.decoder_activation, &mut rng);
     let linear = start.as_ref().map(|s| (&s.decoder, &s.decoder_bias));
     last(&mut decoder, "output", n, linear, &mut rng);
     (encoder, decoder)
@@ -146,4 +146,14 @@ pub(super) fn shuffled(n: usize, rng: &mut ChaCha8Rng) -> Vec<i64> {
         order.swap(i, j as usize);
     }
     order
+}
+
+/// Adds Gaussian noise of standard deviation `sigma` (Box and Muller's pairs).
+pub(super) fn add_noise(values: &mut [f32], sigma: f32, rng: &mut ChaCha8Rng) {
+    let mut uniform = || ((rng.next_u32() >> 8) as f32 + 0.5) / (1u32 << 24) as f32;
+    for pair in values.chunks_mut(2) {
+        let (radius, angle) = ((-2.0 * uniform().ln()).sqrt() * sigma, std::f32::consts::TAU * uniform());
+        let parts = [radius * angle.cos(), radius * angle.sin()];
+        pair.iter_mut().zip(parts).for_each(|(v, p)| *v += p);
+    }
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error, Result};
-use crate::model::Conv2d;
+use crate::model::{Activation, Conv2d, Transform};
 
 /// Shape of the autoencoder and how it is fitted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -14,7 +14,7 @@ pub struct TrainOptions {
     pub latent: usize,
     /// Sizes of the encoder's hidden layers (`relu`).
     pub hidden: Vec<usize>,
-    /// Sizes of the decoder's hidden layers (`smooth`).
+    /// Sizes of the decoder's hidden layers.
     pub decoder_hidden: Vec<usize>,
     /// The last layer of encoder and decoder also reads the network's input; both start as principal components.
     pub linear_path: bool,
@@ -27,8 +27,24 @@ pub struct TrainOptions {
     pub qat_epochs: usize,
     /// Rows a step.
     pub batch: usize,
-    /// Adam's step size at the start; falls to 0 along half a cosine.
+    /// Adam's step size, before the schedule.
     pub learning_rate: f64,
+    /// The same at the start of the phase with fake-quantized encoder, as a share of `learning_rate`.
+    pub qat_rate: f64,
+    /// How the step size changes with time, in both phases.
+    pub schedule: Schedule,
+    /// What an error in each feature costs.
+    pub loss: LossWeights,
+    /// With `range`: the least weight of a value, as a share of the largest.
+    pub weight_floor: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Standard deviation of Gaussian noise on the features that the encoder reads while training.
+    pub noise: f64,
+    /// Non-linear function of the decoder's hidden layers: `smooth` or `relu`.
+    pub decoder_activation: Activation,
+    /// Epochs between two checkpoints; 0 writes one at the end of each phase only.
+    pub checkpoint_every: usize,
     /// Stop after this many epochs without a better validation loss; 0 never stops.
     pub patience: usize,
     /// Seed of initial weights and batch order.
@@ -47,6 +63,105 @@ pub struct ConvOptions {
     pub kernel: [usize; 2],
 }
 
+/// What an error costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LossWeights {
+    /// The same in every column if it is the same share of the column's range: the figure of merit of the report.
+    #[default]
+    Range,
+    /// The same in every feature, however the normalisation stretched it.
+    Feature,
+}
+
+/// The step size over time, as a factor on `learning_rate`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Schedule {
+    /// The curve after the warm-up.
+    pub kind: ScheduleKind,
+    /// Epochs (or a part of one) in which the factor rises from 0 to 1.
+    pub warmup: f64,
+    /// With `step`: epochs between two steps.
+    pub step_epochs: usize,
+    /// With `step`: what each step multiplies by.
+    pub step_factor: f64,
+}
+
+/// The curve of a [`Schedule`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleKind {
+    /// Half a cosine from 1 to 0.
+    #[default]
+    Cosine,
+    /// Falls by `step_factor` every `step_epochs`.
+    Step,
+    /// 1 throughout.
+    Constant,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Schedule { kind: ScheduleKind::Cosine, warmup: 0.0, step_epochs: 10, step_factor: 0.5 }
+    }
+}
+
+impl Schedule {
+    /// The factor at `epoch` (with the part that is done) of `epochs`.
+    pub fn factor(&self, epoch: f64, epochs: f64) -> f64 {
+        if epoch < self.warmup {
+            return epoch / self.warmup;
+        }
+        match self.kind {
+            ScheduleKind::Constant => 1.0,
+            ScheduleKind::Step => self.step_factor.powf((epoch / self.step_epochs.max(1) as f64).floor()),
+            ScheduleKind::Cosine => {
+                let done = (epoch - self.warmup) / (epochs - self.warmup).max(f64::MIN_POSITIVE);
+                0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+            }
+        }
+    }
+}
+
+/// Weight of the feature of a zero flag beside a value's of 1.
+const FLAG_WEIGHT: f32 = 0.25;
+
+impl LossWeights {
+    /// One weight a feature of `transform`; the values' weights are at most 1.
+    ///
+    /// With `range` an error of one feature is turned into an error of the column: `dx / range = slope dy`, with the
+    /// root mean square of the slope of the inverse normalisation over the training rows. The `floor` keeps columns
+    /// whose tail sets the range (and whose bulk is then nearly free to be wrong) from being given up altogether.
+    ///
+    /// * `features`: the training rows, `[rows, n_features]`
+    pub fn of(self, transform: &Transform, features: &ndarray::Array2<f32>, floor: f64) -> Vec<f32> {
+        let n = transform.n_values();
+        let mut weights = vec![1.0f32; n];
+        if self == LossWeights::Range {
+            let squares: Vec<f64> = transform
+                .value_columns()
+                .zip(features.columns())
+                .map(|(spec, column)| {
+                    let rows = column.len().max(1) as f64;
+                    let sum: f64 = column.iter().map(|y| spec.norm.slope(f64::from(*y)).powi(2)).sum();
+                    let ends = |(low, high): (f32, f32), y: &f32| (low.min(*y), high.max(*y));
+                    let (low, high) = column.iter().fold((f32::INFINITY, f32::NEG_INFINITY), ends);
+                    let range = spec.norm.inverse(f64::from(high)) - spec.norm.inverse(f64::from(low));
+                    // A constant column has no range: its error costs nothing that is known.
+                    if range > 0.0 { sum / rows / (range * range) } else { 0.0 }
+                })
+                .collect();
+            let largest = squares.iter().fold(0.0, |a: f64, b| a.max(*b));
+            if largest > 0.0 {
+                weights = squares.iter().map(|s| (s / largest).max(floor) as f32).collect();
+            }
+        }
+        weights.resize(transform.n_features(), FLAG_WEIGHT);
+        weights
+    }
+}
+
 impl Default for TrainOptions {
     fn default() -> Self {
         TrainOptions {
@@ -59,6 +174,14 @@ impl Default for TrainOptions {
             qat_epochs: 10,
             batch: 512,
             learning_rate: 2e-3,
+            qat_rate: 0.25,
+            schedule: Schedule::default(),
+            loss: LossWeights::default(),
+            weight_floor: 0.2,
+            weight_decay: 0.0,
+            noise: 0.0,
+            decoder_activation: Activation::Smooth,
+            checkpoint_every: 5,
             patience: 0,
             seed: 1,
         }
@@ -100,6 +223,25 @@ impl TrainOptions {
         }
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
             return wrong(format!("`learning_rate` is {}", self.learning_rate), "0.002 is a good start");
+        }
+        let fractions = [("weight_floor", self.weight_floor), ("qat_rate", self.qat_rate)];
+        if let Some((name, value)) = fractions.iter().find(|(_, v)| !(0.0..=1.0).contains(v)) {
+            return wrong(format!("`{name}` is {value}"), "use a share from 0 to 1");
+        }
+        let positive = [
+            ("weight_decay", self.weight_decay),
+            ("noise", self.noise),
+            ("schedule.warmup", self.schedule.warmup),
+            ("schedule.step_factor", self.schedule.step_factor),
+        ];
+        if let Some((name, value)) = positive.iter().find(|(_, v)| !(v.is_finite() && *v >= 0.0)) {
+            return wrong(format!("`{name}` is {value}"), "use 0 or a positive number");
+        }
+        if self.schedule.kind == ScheduleKind::Step && self.schedule.step_epochs == 0 {
+            return wrong("`schedule.step_epochs` is 0".into(), "say after how many epochs the step size falls");
+        }
+        if self.decoder_activation == Activation::None {
+            return wrong("`decoder_activation` is `none`".into(), "use `smooth` or `relu`");
         }
         if let Some(conv) = &self.conv {
             let geometry = conv.geometry();

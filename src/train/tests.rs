@@ -46,14 +46,14 @@ fn pca_mse(fit: &Array2<f32>, data: &Array2<f32>, k: usize) -> f64 {
 fn training_starts_at_the_principal_components_and_improves_on_them() {
     let (data, held_out) = (sheet(600, 0.0), sheet(200, 0.3));
     let linear = TrainOptions { hidden: vec![], decoder_hidden: vec![], epochs: 0, ..options() };
-    let start = train(&data, None, &[1.0; 5], &linear, &mut |_| {}).unwrap();
+    let start = train(&data, None, &[1.0; 5], &linear, &mut Session::new(&mut |_| {})).unwrap();
     let (at_start, rival) = (mse(&start, &held_out), pca_mse(&data, &held_out, 3));
     assert!((at_start / rival - 1.0).abs() < 1e-3, "{at_start} {rival}");
     let latents: Vec<f32> = data.outer_iter().map(|r| start.encoder.forward(&r.to_vec())[0]).collect();
     let variance = latents.iter().map(|z| z * z).sum::<f32>() / latents.len() as f32;
     assert!((variance - 1.0).abs() < 1e-2, "{variance}");
 
-    let trained = train(&data, Some(&held_out), &[1.0; 5], &options(), &mut |_| {}).unwrap();
+    let trained = train(&data, Some(&held_out), &[1.0; 5], &options(), &mut Session::new(&mut |_| {})).unwrap();
     assert!(mse(&trained, &held_out) < 0.3 * rival, "{} {rival}", mse(&trained, &held_out));
     // The loss the loop reports is the one the exported networks have.
     let best = trained.history.iter().filter_map(|e| e.validation_loss).fold(f64::INFINITY, f64::min);
@@ -63,7 +63,9 @@ fn training_starts_at_the_principal_components_and_improves_on_them() {
 #[test]
 fn two_trainings_give_bit_identical_networks() {
     let data = sheet(300, 0.0);
-    let run = |seed| train(&data, None, &[1.0; 5], &TrainOptions { epochs: 3, seed, ..options() }, &mut |_| {});
+    let run = |seed| {
+        train(&data, None, &[1.0; 5], &TrainOptions { epochs: 3, seed, ..options() }, &mut Session::new(&mut |_| {}))
+    };
     assert_eq!(run(1).unwrap(), run(1).unwrap());
     assert_ne!(run(1).unwrap(), run(2).unwrap());
 }
@@ -82,11 +84,11 @@ fn plan(encoder: &Network) -> QuantPlan {
 #[test]
 fn fine_tuning_recovers_what_rounding_lost() {
     let (data, held_out) = (sheet(600, 0.0), sheet(200, 0.3));
-    let trained = train(&data, Some(&held_out), &[1.0; 5], &options(), &mut |_| {}).unwrap();
+    let trained = train(&data, Some(&held_out), &[1.0; 5], &options(), &mut Session::new(&mut |_| {})).unwrap();
     let plan = plan(&trained.encoder);
     let tune = |epochs| {
         let options = TrainOptions { qat_epochs: epochs, learning_rate: 2e-2, ..options() };
-        fine_tune(&trained, &plan, &data, Some(&held_out), &[1.0; 5], &options, &mut |_| {}).unwrap()
+        fine_tune(&trained, &plan, &data, Some(&held_out), &[1.0; 5], &options, &mut Session::new(&mut |_| {})).unwrap()
     };
     assert_eq!(tune(0), trained);
     let tuned = tune(6);
@@ -116,7 +118,7 @@ fn rounded_loss(t: &Trained, plan: &QuantPlan, data: &Array2<f32>) -> f64 {
 fn a_diverging_loss_is_an_error_with_a_hint() {
     let data = sheet(100, 0.0) * 1e15;
     let wild = TrainOptions { learning_rate: 1e30, ..options() };
-    let e = train(&data, None, &[1.0; 5], &wild, &mut |_| {}).unwrap_err();
+    let e = train(&data, None, &[1.0; 5], &wild, &mut Session::new(&mut |_| {})).unwrap_err();
     assert_eq!(e.code(), Code::Training);
     assert!(e.to_string().contains("lower the learning rate"), "{e}");
 }
@@ -124,12 +126,13 @@ fn a_diverging_loss_is_an_error_with_a_hint() {
 #[test]
 fn data_and_options_that_do_not_fit_are_rejected() {
     let data = sheet(10, 0.0);
-    let e = train(&data, None, &[1.0; 4], &options(), &mut |_| {}).unwrap_err();
+    let e = train(&data, None, &[1.0; 4], &options(), &mut Session::new(&mut |_| {})).unwrap_err();
     assert_eq!(e.what(), "4 loss weights for 5 features");
-    let e = train(&data, None, &[1.0; 5], &TrainOptions { latent: 6, ..options() }, &mut |_| {}).unwrap_err();
+    let e = train(&data, None, &[1.0; 5], &TrainOptions { latent: 6, ..options() }, &mut Session::new(&mut |_| {}))
+        .unwrap_err();
     assert_eq!(e.what(), "`latent` is 6, the rows have 5 features");
     let mut bad = data.clone();
     bad[[3, 2]] = f32::NAN;
-    let e = train(&bad, None, &[1.0; 5], &options(), &mut |_| {}).unwrap_err();
+    let e = train(&bad, None, &[1.0; 5], &options(), &mut Session::new(&mut |_| {})).unwrap_err();
     assert!(e.to_string().contains("row 3, feature 2"), "{e}");
 }

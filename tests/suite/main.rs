@@ -1,6 +1,7 @@
 //! The tests that cross modules, in one binary (one link).
 
 mod bad_input;
+mod data;
 mod layering;
 mod report;
 mod spine;

@@ -1,0 +1,263 @@
+//! Every file format on real files, where they are at hand, and on files written here.
+
+use std::path::{Path, PathBuf};
+
+use sluice::data::{self, Column, DataSource, Dataset, Layout, Selection, Values};
+
+/// A file of the shared data, or none with a word on it.
+fn shared(name: &str) -> Option<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let places = match std::env::var_os("SLUICE_SHARED_DATA") {
+        Some(folder) => vec![PathBuf::from(folder)],
+        None => vec![here.join("../shared/data"), here.join("../../shared/data")],
+    };
+    let found = places.iter().map(|p| p.join(name)).find(|p| p.exists());
+    if found.is_none() {
+        eprintln!("skipped: {name} of the shared data is absent");
+    }
+    found
+}
+
+fn read(path: &Path) -> Dataset {
+    data::read(path, &Selection::default()).unwrap()
+}
+
+fn select(text: &str) -> Selection {
+    toml::from_str(text).unwrap()
+}
+
+/// Names, and every value as a float.
+fn assert_same_numbers(a: &Dataset, b: &Dataset) {
+    assert_eq!(a.rows, b.rows);
+    let names = |d: &Dataset| d.columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(a), names(b));
+    for (x, y) in a.columns.iter().zip(&b.columns) {
+        let differs = (0..x.values.len()).find(|i| x.values.get_f64(*i) != y.values.get_f64(*i));
+        assert_eq!(differs, None, "column `{}`", x.name);
+    }
+}
+
+/// A table with every dtype, extreme values included.
+fn every_dtype() -> Dataset {
+    let columns = [
+        Values::U8(vec![0, 1, u8::MAX]),
+        Values::I8(vec![i8::MIN, 0, i8::MAX]),
+        Values::U16(vec![0, 1, u16::MAX]),
+        Values::I16(vec![i16::MIN, 0, i16::MAX]),
+        Values::U32(vec![0, 1, u32::MAX]),
+        Values::I32(vec![i32::MIN, 0, i32::MAX]),
+        Values::U64(vec![0, (1 << 53) + 1, u64::MAX]),
+        Values::I64(vec![i64::MIN, (1 << 53) + 1, i64::MAX]),
+        Values::F32(vec![-0.0, f32::MIN_POSITIVE, f32::MAX]),
+        Values::F64(vec![-0.0, f64::MIN_POSITIVE, f64::MAX]),
+    ];
+    let columns = columns
+        .into_iter()
+        .map(|values| Column { name: format!("c_{}", values.dtype()), unit: String::new(), shape: vec![], values })
+        .collect();
+    Dataset::new(columns, 3, Layout::Table, DataSource::default()).unwrap()
+}
+
+fn assert_same_columns(a: &Dataset, b: &Dataset) {
+    assert_eq!(a.rows, b.rows);
+    assert_eq!(a.columns.len(), b.columns.len());
+    for (x, y) in a.columns.iter().zip(&b.columns) {
+        assert_eq!((&x.name, &x.shape, x.values.dtype()), (&y.name, &y.shape, y.values.dtype()));
+        assert!(x.values.to_le_bytes() == y.values.to_le_bytes(), "column `{}`", x.name);
+    }
+}
+
+#[test]
+fn the_lhcb_tree_holds_the_values_and_the_column_order_of_its_npz() {
+    let (Some(root), Some(npz)) = (shared("lhcb_b2hhh/candidates.root"), shared("lhcb_b2hhh/candidates.npz")) else {
+        return;
+    };
+    let (root, npz) = (read(&root), read(&npz));
+    assert_eq!((root.rows, root.columns.len()), (3200, 26));
+    assert!(root.columns.iter().all(|c| c.values.dtype() == "float64"));
+    assert_same_numbers(&root, &npz);
+}
+
+#[test]
+fn the_jets_tree_holds_the_values_of_its_npz_with_integers_as_integers() {
+    let (Some(root), Some(npz)) = (shared("cms_like_jets/jets.root"), shared("cms_like_jets/jets.npz")) else {
+        return;
+    };
+    let (root, npz) = (read(&root), read(&npz));
+    assert_same_numbers(&root, &npz);
+    assert_eq!(root.column("pt").unwrap().values.dtype(), "float32");
+    assert_eq!(root.column("mMuonMultiplicity").unwrap().values.dtype(), "int32");
+    assert_eq!(root.layout, Layout::Tree { name: "Events".into(), entries: None });
+}
+
+#[test]
+fn every_compression_is_read_or_named() {
+    let Some(reference) = shared("cms_like_jets/root_small/jets_2k_none.root") else { return };
+    let of = |kind: &str| reference.with_file_name(format!("jets_2k_{kind}.root"));
+    let plain = read(&reference);
+    assert_eq!(plain.rows, 2000);
+    for kind in ["zlib", "lz4", "lzma"] {
+        assert_same_columns(&plain, &read(&of(kind)));
+    }
+    for (kind, word) in [("zstd", "compressed with zstd"), ("rntuple", "RNTuple")] {
+        let e = data::read(&of(kind), &Selection::default()).unwrap_err();
+        assert_eq!(e.code(), sluice::Code::DataType);
+        assert!(e.to_string().contains(word) && e.to_string().contains("hint:"), "{e}");
+    }
+}
+
+#[test]
+fn jagged_branches_are_flattened_with_an_index_and_written_back() {
+    let name = "cms_opendata_jets/nanoaod_ttbar_200ev_original.root";
+    let (Some(root), Some(npz)) = (shared(name), shared("cms_opendata_jets/jets_ttbar.npz")) else { return };
+    let flat = read(&npz);
+    let e = data::read(&root, &Selection::default()).unwrap_err();
+    assert!(e.to_string().contains("flat and jagged") && e.to_string().contains("jagged: CorrT1METJet"), "{e}");
+
+    let choice = select("tree = \"Events\"\ncolumns = [\"Jet_pt\", \"Jet_eta\", \"Jet_nConstituents\"]");
+    let jets = data::read(&root, &choice).unwrap();
+    assert_eq!(jets.rows, 537);
+    assert_eq!(jets.layout, Layout::Tree { name: "Events".into(), entries: Some(200) });
+    assert_eq!(jets.source.pass_through, ["entry_index"]);
+    let matrix_names: Vec<&str> = flat.columns.iter().map(|c| c.name.as_str()).collect();
+    for name in ["Jet_pt", "Jet_eta", "Jet_nConstituents"] {
+        let (a, b) = (jets.column(name).unwrap(), flat.column(name).unwrap_or_else(|_| panic!("{matrix_names:?}")));
+        assert!((0..537).all(|i| a.values.get_f64(i) == b.values.get_f64(i)), "{name}");
+    }
+
+    // Out as vectors and in again: the same elements in the same entries.
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("jets.root");
+    data::write(&out, &jets).unwrap();
+    let back = read(&out);
+    assert_eq!(back.layout, jets.layout);
+    assert_same_columns(&jets, &back);
+    // A branch of one entry each beside them is repeated.
+    let mixed = data::read(&root, &select("tree = \"Events\"\ncolumns = [\"event\", \"Jet_pt\"]")).unwrap();
+    assert_eq!((mixed.rows, mixed.columns[1].name.as_str()), (537, "event"));
+    let e = data::read(&root, &select("tree = \"Events\"\ncolumns = [\"Muon_pt\", \"Jet_pt\"]")).unwrap_err();
+    assert!(e.to_string().contains("different lengths"), "{e}");
+}
+
+#[test]
+fn a_written_tree_is_read_back_in_every_dtype() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("all.root");
+    let table = every_dtype();
+    data::write(&path, &table).unwrap();
+    assert_same_columns(&table, &read(&path));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no partial file is left");
+}
+
+#[test]
+fn a_file_that_is_no_root_file_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.root");
+    for (content, word) in
+        [(&b"abc"[..], "does not begin with `root`"), (&[b"root".as_slice(), &[0; 200]].concat(), "")]
+    {
+        std::fs::write(&path, content).unwrap();
+        let e = data::read(&path, &Selection::default()).unwrap_err();
+        assert!(e.to_string().contains(word), "{e}");
+    }
+}
+
+/// Arrays of rank 1 and 3 of one row count.
+fn arrays() -> Dataset {
+    let column = |name: &str, shape: &[usize], values| Column {
+        name: name.into(),
+        unit: "ADC".into(),
+        shape: shape.to_vec(),
+        values,
+    };
+    let columns = vec![
+        column("event", &[], Values::I64((0..5).map(|i| i64::MAX - i).collect())),
+        column("image", &[3, 4], Values::U16((0..60).map(|i| i * 1000).collect())),
+        column("wave", &[7], Values::F32((0..35).map(|i| (i as f32).sqrt()).collect())),
+    ];
+    Dataset::new(columns, 5, Layout::Table, DataSource::default()).unwrap()
+}
+
+#[test]
+fn tables_and_arrays_come_back_with_dtype_shape_and_unit() {
+    let folder = tempfile::tempdir().unwrap();
+    for extension in ["npz", "h5", "parquet"] {
+        for (name, data) in [("table", every_dtype()), ("arrays", arrays())] {
+            let path = folder.path().join(format!("{name}.{extension}"));
+            data::write(&path, &data).unwrap();
+            let back = read(&path);
+            // Groups and columns of HDF5 come in the order of their names.
+            let by_name = |d: &Dataset| {
+                let mut d = d.clone();
+                d.columns.sort_by(|a, b| a.name.cmp(&b.name));
+                d
+            };
+            assert_same_columns(&by_name(&data), &by_name(&back));
+            if extension != "npz" {
+                assert_eq!(by_name(&data).columns[0].unit, by_name(&back).columns[0].unit);
+            }
+        }
+    }
+}
+
+#[test]
+fn parquet_jets_equal_the_first_rows_of_the_npz() {
+    let (Some(parquet), Some(npz)) = (shared("cms_like_jets/jets_30k.parquet"), shared("cms_like_jets/jets.npz"))
+    else {
+        return;
+    };
+    let parquet = read(&parquet);
+    assert_eq!(parquet.rows, 30_000);
+    assert_same_numbers(&parquet, &data::read(&npz, &select("rows = [0, 30000]")).unwrap());
+    let Some(higgs) = shared("atlas_higgs_tau/events.parquet") else { return };
+    let columns = data::read(&higgs, &select("columns = [\"PRI_met\", \"DER_mass_vis\"]")).unwrap();
+    let names: Vec<&str> = columns.columns.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(names, ["PRI_met", "DER_mass_vis"]);
+}
+
+#[test]
+fn hdf5_originals_are_read_by_path() {
+    if let (Some(h5), Some(npz)) = (shared("next_tpc/tl208_5evts_original.h5"), shared("next_tpc/tl208_zs.npz")) {
+        let e = data::read(&h5, &Selection::default()).unwrap_err();
+        assert!(e.to_string().contains("different numbers of rows") && e.to_string().contains("RD/sipmrwf"), "{e}");
+        for (path, array) in [("/RD/sipmrwf", "sipm"), ("RD/pmtrwf", "pmt")] {
+            let a = data::read(&h5, &Selection { array: Some(path.into()), ..Selection::default() }).unwrap();
+            let b = data::read(&npz, &Selection { array: Some(array.into()), ..Selection::default() }).unwrap();
+            assert_eq!(a.columns[0].shape, b.columns[0].shape);
+            assert!(a.columns[0].values == b.columns[0].values, "{path}");
+        }
+    }
+    if let Some(lh5) = shared("legend_waveforms/hpge_cal_original.h5") {
+        let e = data::read(&lh5, &Selection { array: Some("nothing".into()), ..Selection::default() }).unwrap_err();
+        assert!(e.to_string().contains("waveform/values"), "{e}");
+        let path = "geds/raw/waveform/values";
+        let data = data::read(&lh5, &Selection { array: Some(path.into()), ..Selection::default() }).unwrap();
+        assert_eq!((data.rows, data.columns[0].shape.as_slice()), (100, &[5592usize][..]));
+        assert!(data.columns[0].values.is_integer());
+    }
+}
+
+#[test]
+fn raw_integers_need_a_type_and_fit_their_shape() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.raw");
+    let values = Values::U16((0..24).map(|i| i * 2000).collect());
+    std::fs::write(&path, values.to_le_bytes()).unwrap();
+    let data = data::read(&path, &select("dtype = \"u16\"\nshape = [0, 2, 4]")).unwrap();
+    assert_eq!((data.rows, data.columns[0].shape.as_slice()), (3, &[2usize, 4][..]));
+    assert_eq!(data.columns[0].values, values);
+    let out = folder.path().join("b.dat");
+    data::write(&out, &data).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(&out).unwrap());
+    for (selection, word) in [
+        ("", "--dtype"),
+        ("dtype = \"u17\"", "u17"),
+        ("dtype = \"u16\"\nshape = [5, 5]", "5 rows of 5 are not"),
+        ("dtype = \"u16\"\nshape = [0, 5]", "are not that many"),
+        ("dtype = \"u16\"\nshape = [2, 0]", "only the first"),
+        ("dtype = \"u16\"\nshape = []", "at least one number"),
+    ] {
+        let e = data::read(&path, &select(selection)).unwrap_err();
+        assert!(e.to_string().contains(word), "{selection}: {e}");
+    }
+}
