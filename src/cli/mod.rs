@@ -1,6 +1,8 @@
 //! The command line: one verb a stage, each reading and writing the files between the stages.
 
 mod backend;
+mod facts;
+mod rival;
 mod run;
 mod stages;
 
@@ -16,6 +18,7 @@ use crate::model::file::write_json;
 use crate::model::{QuantizedModel, TrainedModel, neutral};
 use crate::recipe::Recipe;
 use crate::verify::{DEFAULT_VECTORS, DesignOptions};
+use crate::report::schema::Document;
 use crate::verilog::Interface;
 
 /// FPGA streaming compression: train, quantize, emit, verify, compress.
@@ -198,6 +201,12 @@ enum Verb {
     },
     /// Print the hardware passes in the order in which they run
     Passes,
+    /// Print the JSON Schema of a file format: report, quantized or trained
+    Schema {
+        /// File format
+        #[arg(value_parser = ["report", "quantized", "trained"])]
+        document: String,
+    },
     /// Print shell completions
     Completions {
         /// Shell
@@ -314,7 +323,7 @@ impl Cli {
                 })
             }
             Verb::Compare { file } => {
-                let sizes = stages::compare(&file)?;
+                let sizes = stages::sizes(&data::read(&file, &Selection::default())?)?;
                 print(json, &sizes, || {
                     sizes
                         .iter()
@@ -327,6 +336,10 @@ impl Cli {
                 print(json, &report, || run::summary(&report))
             }
             Verb::Passes => passes(json),
+            Verb::Schema { document } => {
+                let schema = Document::ALL.into_iter().find(|d| d.name() == document).map(Document::schema);
+                print(true, &schema, String::new)
+            }
             Verb::Completions { shell } => {
                 clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());
                 Ok(true)
