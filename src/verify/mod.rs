@@ -18,7 +18,7 @@ mod wrap;
 pub use compare::{Mismatch, SecondOpinion, VerifyReport, compare, count_mismatches};
 pub use icarus::icarus;
 pub use stimuli::stimuli;
-pub use tool::{Tool, tool};
+pub use tool::{Tool, default_limit, tool};
 pub use verilator::{SimRun, simulate};
 pub use wrap::{Dut, Reset};
 
