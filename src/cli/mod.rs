@@ -3,6 +3,7 @@
 mod backend;
 mod facts;
 mod rival;
+mod progress;
 mod run;
 mod stages;
 
@@ -148,10 +149,22 @@ enum Verb {
         #[arg(long, default_value_t = 500)]
         icarus: usize,
     },
-    /// Count the cells of an emitted design with Yosys
+    /// Count the cells of an emitted design in Yosys, and place and route it for ECP5
     Synth {
         /// Folder written by `sluice emit`
         design: PathBuf,
+        /// Targets, separated by commas: generic, ecp5, ice40, xcup or xc7
+        #[arg(long, value_delimiter = ',', default_value = "generic,ecp5,xcup", value_parser = from_json::<Target>)]
+        target: Vec<Target>,
+        /// Seeds of place and route (ecp5 only); Fmax is their median
+        #[arg(long, default_value_t = 3)]
+        seeds: u32,
+        /// Only count cells
+        #[arg(long, conflicts_with = "seeds")]
+        no_route: bool,
+        /// Give up place and route of a seed after this many seconds
+        #[arg(long, default_value_t = 3600)]
+        route_seconds: u64,
     },
     /// Compress a data file
     Compress {
@@ -276,8 +289,9 @@ impl Cli {
                 print(json, &report, || report.to_string())?;
                 Ok(report.passed())
             }
-            Verb::Synth { design } => {
-                let reports = stages::synth(&design)?;
+            Verb::Synth { design, target, seeds, no_route, route_seconds } => {
+                let options = stages::synth_options(&target, if no_route { 0 } else { seeds }, route_seconds)?;
+                let reports = stages::synth(&design, &options)?;
                 print(json, &reports, || reports.iter().map(|r| format!("{r}\n")).collect())
             }
             Verb::Compress { input, output, mode, bound, model, block_rows } => {

@@ -11,6 +11,7 @@ use super::facts::Results;
 use super::stages;
 use crate::codec::{self, CompressOptions, CompressReport, Mode, PeerSize};
 use crate::error::{Code, Error, Result};
+use crate::hw::Target;
 use crate::model::file::{read_json, write_json};
 use crate::model::{QuantizedModel, TrainedModel};
 use crate::recipe::{Recipe, checksum_of};
@@ -109,7 +110,10 @@ pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, json: bool)
     })?;
     eprintln!("verify: {verified}");
     let synth: Vec<SynthReport> = if check.synth {
-        ledger.stage("synth", &manifest, &folder.join("synth.json"), || stages::synth(&design))?
+        let targets = [hardware.target, Target::Ecp5, Target::Xcup, Target::Generic];
+        let options = stages::synth_options(&targets, check.seeds, check.route_seconds)?;
+        let key = (&manifest, check.seeds, check.route_seconds);
+        ledger.stage("synth", &key, &folder.join("synth.json"), || stages::synth(&design, &options))?
     } else {
         Vec::new()
     };

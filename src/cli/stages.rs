@@ -1,11 +1,12 @@
 //! One function a stage, shared by the verbs and by `sluice run`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::Array2;
 
 use super::backend;
+use super::progress::Progress;
 use crate::codec::PeerSize;
 use crate::data::{self, Dataset, SplitRows};
 use crate::error::{Code, Error, Result};
@@ -14,7 +15,7 @@ use crate::model::quantized::QUANTIZED_SCHEMA;
 use crate::model::trained::{Provenance, TRAINED_SCHEMA};
 use crate::model::{QuantizedModel, TrainedModel};
 use crate::recipe::Recipe;
-use crate::synth::{SynthReport, SynthTarget};
+use crate::synth::{SynthOptions, SynthReport, SynthTarget};
 use crate::verify::{DesignOptions, Dut, VerifyReport};
 use crate::verilog::{DesignManifest, Interface};
 use crate::{codec, quantize, synth, train as training, verify as simulation, verilog};
@@ -65,15 +66,8 @@ pub fn train(recipe: &Recipe, dataset: &Dataset, path: &Path) -> Result<TrainedM
     let options = &recipe.train;
     let weights = options.loss.of(&transform, &train, options.weight_floor);
 
-    let bar = ProgressBar::new((options.epochs + options.qat_epochs) as u64);
-    bar.set_style(
-        ProgressStyle::with_template("train {bar:30} epoch {pos}/{len}, {msg}, {eta} left")
-            .expect("a constant template"),
-    );
-    let mut progress = |e: &crate::model::trained::Epoch| {
-        bar.set_message(format!("loss {:.3e}", e.train_loss));
-        bar.inc(1);
-    };
+    let bar = Progress::new("train", options.epochs + options.qat_epochs, "epochs");
+    let mut progress = |e: &crate::model::trained::Epoch| bar.step(&format!("loss {:.3e}", e.train_loss));
     let key = crate::recipe::checksum_of(&(
         env!("CARGO_PKG_VERSION"),
         dataset.checksum(),
@@ -86,7 +80,7 @@ pub fn train(recipe: &Recipe, dataset: &Dataset, path: &Path) -> Result<TrainedM
     if options.qat_epochs > 0 {
         trained = training::fine_tune(&trained, &plan, &train, validation.as_ref(), &weights, options, &mut session)?;
     }
-    bar.finish_and_clear();
+    drop(bar);
     let last = trained.history.last();
     eprintln!(
         "train: {} rows, {} features -> {} latents, {} epochs, loss {:.3e}",
@@ -173,10 +167,31 @@ pub fn verify(folder: &Path, options: DesignOptions) -> Result<VerifyReport> {
     simulation::verify_design(folder, &DesignOptions { cache: Some(cache_folder()), ..options })
 }
 
-/// Cell counts for each family that Yosys knows here.
-pub fn synth(folder: &Path) -> Result<Vec<SynthReport>> {
+/// The targets, each once, and seeds 1 to `seeds`.
+///
+/// # Errors
+/// `U001` for more than 100 seeds.
+pub fn synth_options(targets: &[Target], seeds: u32, route_seconds: u64) -> Result<SynthOptions> {
+    if seeds > 100 {
+        return Err(
+            Error::new(Code::Usage, format!("{seeds} seeds of place and route are too many")).hint("use 0 to 100")
+        );
+    }
+    let mut once: Vec<SynthTarget> = Vec::new();
+    for target in targets.iter().map(|t| SynthTarget::from(*t)) {
+        if !once.contains(&target) {
+            once.push(target);
+        }
+    }
+    let route_limit = Duration::from_secs(route_seconds);
+    Ok(SynthOptions { targets: once, seeds: (1..=seeds).collect(), route_limit })
+}
+
+/// Cell counts for each target; place and route for ECP5.
+pub fn synth(folder: &Path, options: &SynthOptions) -> Result<Vec<SynthReport>> {
     let dut = Dut::emitted(folder, &DesignManifest::load(folder)?, None);
-    [SynthTarget::Ecp5, SynthTarget::Xcup].into_iter().map(|t| synth::yosys(&dut, t)).collect()
+    let progress = Progress::new("synth", synth::steps(options), "steps").at_once();
+    synth::synthesize(&dut, options, &|message| progress.step(message))
 }
 
 /// gzip, xz, zstd and sluice's lossless mode on the same data.

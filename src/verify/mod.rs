@@ -20,7 +20,7 @@ pub use compare::{Mismatch, SecondOpinion, StageDifference, VerifyReport, compar
 pub use design::{DEFAULT_VECTORS, DesignOptions, first_difference, verify_design};
 pub use icarus::{IcarusOptions, IcarusRun, icarus};
 pub use stimuli::stimuli;
-pub use tool::{Tool, tool};
+pub use tool::{Tool, default_limit, tool};
 pub use verilator::{SimRun, simulate};
 pub use wrap::{Dut, Reset};
 
