@@ -3,6 +3,7 @@
 mod at;
 pub mod dataset;
 mod fit;
+mod gaps;
 #[cfg(feature = "formats")]
 mod hdf5;
 mod npy_stream;
@@ -23,7 +24,8 @@ use std::path::Path;
 
 pub use at::FileAt;
 pub use dataset::{Column, DataSource, Dataset, Layout, Values};
-pub use fit::{NormKind, TransformSpec, fit_transform};
+pub use fit::{Domain, NormKind, TransformSpec, fit_transform};
+pub use gaps::{Gaps, filled, training_rows};
 pub use rows::{model_rows, restore_columns};
 pub use selection::{NanPolicy, Selection};
 pub use split::{SplitOptions, SplitRows, split};
@@ -53,11 +55,17 @@ fn left_out(path: &Path) -> Error {
 /// # Errors
 /// `I001`, `D001` to `D004`, naming file and place; `U002` for a format that was not built in.
 pub fn read(path: &Path, selection: &Selection) -> Result<Dataset> {
-    let data = match extension(path).as_str() {
-        "npy" => numpy::read_npy(path)?,
+    let place = path.display().to_string();
+    // Formats that cannot leave columns out as they read; the others check the names themselves.
+    let checked = |data: Dataset| {
+        let names: Vec<&str> = data.columns.iter().map(|c| c.name.as_str()).collect();
+        selection.check_names(&names, "column", &place).map(|()| data)
+    };
+    let mut data = match extension(path).as_str() {
+        "npy" => checked(numpy::read_npy(path)?)?,
         "npz" => numpy::read_npz(path, selection)?,
-        "csv" => table::read_csv(path)?,
-        "bin" | "raw" | "dat" => raw::read(path, selection)?,
+        "csv" => checked(table::read_csv(path)?)?,
+        "bin" | "raw" | "dat" => checked(raw::read(path, selection)?)?,
         #[cfg(feature = "formats")]
         "root" => root::read(path, selection)?,
         #[cfg(feature = "formats")]
@@ -68,8 +76,18 @@ pub fn read(path: &Path, selection: &Selection) -> Result<Dataset> {
         "root" | "h5" | "hdf5" | "lh5" | "parquet" | "pq" => return Err(left_out(path)),
         _ => return Err(unknown(path)),
     };
-    let mut data = data;
     data.columns.retain(|c| selection.wants(&c.name) || data.source.pass_through.contains(&c.name));
+    selection.apply(data)
+}
+
+/// What `selection` takes of data that were not read from a file.
+///
+/// # Errors
+/// `D003` for columns or rows that are not there.
+pub fn select(mut data: Dataset, selection: &Selection) -> Result<Dataset> {
+    let names: Vec<&str> = data.columns.iter().map(|c| c.name.as_str()).collect();
+    selection.check_names(&names, "column", &data.source.name)?;
+    data.columns.retain(|c| selection.wants(&c.name));
     selection.apply(data)
 }
 

@@ -135,19 +135,28 @@ pub fn read_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
         None => None,
     };
     let Some(name) = chosen else {
+        let names: Vec<&str> = members.iter().map(|(n, _)| n.as_str()).collect();
+        selection.check_names(&names, "array", &place)?;
         let mut columns = Vec::new();
-        let mut rows = None;
-        for (name, _) in &members {
-            let (column, n) = column(name, array(name)?)?;
-            if *rows.get_or_insert(n) != n {
-                return Err(Error::new(Code::DataShape, format!("the arrays of `{place}` differ in length"))
-                    .hint("choose one with `data.select = { array = \"...\" }`"));
-            }
-            columns.push(column);
+        for name in names.into_iter().filter(|n| selection.wants(n)) {
+            let leave = "leave it out with `exclude`, or choose others with `array` or `columns`";
+            columns.push(array(name).and_then(|a| column(name, a)).map_err(|e| e.hint(leave))?);
         }
-        return Dataset::new(columns, rows.unwrap_or(0), Layout::Table, DataSource::file(path, ""));
+        let rows = columns.first().map_or(0, |(_, n)| *n);
+        if columns.iter().any(|(_, n)| *n != rows) {
+            let lengths: Vec<String> = columns.iter().map(|(c, n)| format!("{}: {n}", c.name)).collect();
+            return Err(Error::new(Code::DataShape, format!("the arrays of `{place}` differ in length"))
+                .cause(lengths.join(", "))
+                .hint("choose one with `data.select = { array = \"...\" }`, or several of one length with `columns`"));
+        }
+        let columns = columns.into_iter().map(|(c, _)| c).collect();
+        return Dataset::new(columns, rows, Layout::Table, DataSource::file(path, ""));
     };
     let matrix = array(name)?;
+    let checked = |data: Dataset| {
+        let names: Vec<&str> = data.columns.iter().map(|c| c.name.as_str()).collect();
+        selection.check_names(&names, "column", &place).map(|()| data)
+    };
     let names = members.iter().find(|(n, _)| n == "names").and_then(|(_, b)| strings(b));
     match (names, matrix.shape.as_slice()) {
         (Some(names), [rows, width]) if names.len() == *width => {
@@ -158,11 +167,11 @@ pub fn read_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
                     Column { name, unit: String::new(), shape: Vec::new(), values: matrix.values.pick(&at) }
                 })
                 .collect();
-            Dataset::new(columns, rows, Layout::NamedMatrix, DataSource::file(path, name))
+            checked(Dataset::new(columns, rows, Layout::NamedMatrix, DataSource::file(path, name))?)
         }
         _ => {
             let (column, rows) = column(name, matrix)?;
-            Dataset::new(vec![column], rows, Layout::Array, DataSource::file(path, name))
+            checked(Dataset::new(vec![column], rows, Layout::Array, DataSource::file(path, name))?)
         }
     }
 }
