@@ -6,6 +6,7 @@ mod fit;
 mod gaps;
 #[cfg(feature = "formats")]
 mod hdf5;
+mod listing;
 mod npy_stream;
 mod numpy;
 #[cfg(feature = "formats")]
@@ -17,6 +18,7 @@ mod rows;
 mod selection;
 mod split;
 mod stream;
+mod suggest;
 mod table;
 mod toy;
 
@@ -26,11 +28,12 @@ pub use at::FileAt;
 pub use dataset::{Column, DataSource, Dataset, Layout, Values};
 pub use fit::{Domain, NormKind, TransformSpec, fit_transform};
 pub use gaps::{Gaps, filled, training_rows};
+pub use listing::{ItemSummary, ValueSummary, inspect};
 pub use rows::{model_rows, restore_columns};
 pub use selection::{NanPolicy, Selection};
 pub use split::{SplitOptions, SplitRows, split};
 pub use stream::{RowSink, RowSource, create, open};
-pub use table::{ColumnSummary, inspect};
+pub use suggest::{ColumnHint, Suggestion, column_hint, suggest};
 pub use toy::toy;
 
 use crate::error::{Code, Error, Result};

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use npyz::{DType, NpyFile};
 
+use super::listing::Found;
 use super::{Column, DataSource, Dataset, Layout, Selection, Values};
 use crate::error::{Code, Error, Result};
 use crate::model::file::write_whole;
@@ -108,7 +109,8 @@ pub fn read_npy(path: &Path) -> Result<Dataset> {
     Dataset::new(vec![column], rows, Layout::Array, DataSource::file(path, ""))
 }
 
-pub fn read_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
+/// Name and bytes of every array in an archive.
+fn members(path: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let place = path.display().to_string();
     let file = File::open(path).map_err(|e| Error::io("read", path, &e))?;
     let mut zip = npyz::zip::ZipArchive::new(BufReader::new(file)).map_err(|e| damaged(&place, e))?;
@@ -120,6 +122,49 @@ pub fn read_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
         member.read_to_end(&mut bytes).map_err(|e| damaged(&format!("{place}: {name}"), e))?;
         members.push((name, bytes));
     }
+    Ok(members)
+}
+
+/// Gives every array of an archive to `found`; those of a named matrix column by column.
+///
+/// # Errors
+/// `I001`, `D001`; an array that cannot be read is given as such.
+pub fn list_npz(path: &Path, found: &mut dyn FnMut(Found)) -> Result<()> {
+    let members = members(path)?;
+    let matrix = read_npz(path, &Selection { array: Some("data".into()), ..Selection::default() });
+    let matrix = matrix.ok().filter(|d| d.layout == Layout::NamedMatrix);
+    for (name, bytes) in &members {
+        match &matrix {
+            Some(_) if name == "names" => continue,
+            Some(data) if name == "data" => {
+                data.columns.iter().for_each(|c| found(Found::of(name, c.clone(), data.rows)));
+                continue;
+            }
+            _ => {}
+        }
+        let read = parse(bytes, &format!("{}: {name}", path.display()));
+        match read.and_then(|array| column(name, array)) {
+            Ok((column, rows)) => found(Found::of("", column, rows)),
+            Err(e) => {
+                let shape = NpyFile::new(bytes.as_slice()).map(|npy| (npy.dtype().descr(), shape(&npy)));
+                let (kind, shape) = shape.unwrap_or_else(|_| ("unknown".into(), Vec::new()));
+                let rows = shape.first().copied().unwrap_or(1);
+                let kind = kind.trim_matches('\'').to_owned();
+                found(Found { group: String::new(), name: name.clone(), kind, rows, lengths: None, column: Err(e) });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads the array `selection.array`, an array named `data`, the only one, or all of one length as columns. An array of
+/// two axes with as many `names` beside it becomes a table.
+///
+/// # Errors
+/// `I001`, `D001` to `D004`, naming the array.
+pub fn read_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
+    let place = path.display().to_string();
+    let members = members(path)?;
     let array = |name: &str| -> Result<Array> {
         let (_, bytes) = members.iter().find(|(n, _)| n == name).ok_or_else(|| {
             let names: Vec<&str> = members.iter().map(|(n, _)| n.as_str()).collect();

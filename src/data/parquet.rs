@@ -15,6 +15,7 @@ use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
+use super::listing::Found;
 use super::{Column, DataSource, Dataset, Layout, Selection, Values};
 use crate::error::{Code, Error, Result};
 use crate::model::file::write_whole;
@@ -55,6 +56,29 @@ pub fn read(path: &Path, selection: &Selection) -> Result<Dataset> {
     }
     let columns = parts.into_iter().map(Part::finish).collect();
     Dataset::new(columns, rows, Layout::Table, DataSource::file(path, ""))
+}
+
+/// Gives every column to `found`.
+///
+/// # Errors
+/// `I001`, `D001`; a column that cannot be read is given as such.
+pub fn list(path: &Path, found: &mut dyn FnMut(Found)) -> Result<()> {
+    let file = std::fs::File::open(path).map_err(|e| Error::io("read", path, &e))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| damaged(path, &e))?;
+    let rows = builder.metadata().file_metadata().num_rows();
+    for field in builder.schema().fields() {
+        let one = Selection { columns: Some(vec![field.name().clone()]), ..Selection::default() };
+        let column = read(path, &one).map(|mut data| data.columns.remove(0));
+        found(Found {
+            group: String::new(),
+            name: field.name().clone(),
+            kind: field.data_type().to_string(),
+            rows: usize::try_from(rows).unwrap_or(0),
+            lengths: None,
+            column,
+        });
+    }
+    Ok(())
 }
 
 /// A column that grows batch by batch.
