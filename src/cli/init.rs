@@ -7,8 +7,10 @@ use super::print;
 use crate::data::{self, Column, Domain, NanPolicy, NormKind, Selection, Suggestion};
 use crate::error::{Error, Result};
 
-/// Rows of arrays longer than this are cut into windows.
+/// Waveforms longer than this are cut into windows of it.
 const WINDOW: usize = 64;
+/// Images of more numbers than this too: no encoder on a chip reads them at once.
+const LARGEST: usize = 1024;
 
 pub fn init(file: &Path, selection: &Selection) -> Result<bool> {
     let path = std::path::absolute(file).map_err(|e| Error::io("find", file, &e))?;
@@ -37,7 +39,8 @@ fn recipe(path: &Path, found: &Suggestion) -> String {
     let columns: Vec<&Column> = data.model_columns().collect();
     let width: usize = columns.iter().map(|c| c.width()).sum();
     // Long one-dimensional arrays are waveforms: a model for a stretch of them serves any length.
-    let window = (columns.len() == 1 && columns[0].shape.len() == 1 && width > WINDOW).then_some(WINDOW);
+    let window =
+        (columns.len() == 1 && (width > LARGEST || (columns[0].shape.len() == 1 && width > WINDOW))).then_some(WINDOW);
     let inputs = window.unwrap_or(width);
     let (latent, share) = if columns.len() > 1 {
         ((inputs * 3).div_ceil(5), "about 60 % of the columns")
@@ -49,9 +52,10 @@ fn recipe(path: &Path, found: &Suggestion) -> String {
     let hidden = inputs.clamp(8, 32);
 
     let mut text = format!(
-        "# {} rows, {} columns, {inputs} numbers into the model at a time.\n# sluice run RECIPE trains, quantizes, emits, verifies and compresses.\nname = \"{}\"\n\n[data]\npath = {}\n",
+        "# {} rows, {} column{}, {inputs} numbers into the model at a time.\n# sluice run RECIPE trains, quantizes, emits, verifies and compresses.\nname = \"{}\"\n\n[data]\npath = {}\n",
         data.rows,
         data.columns.len(),
+        if data.columns.len() == 1 { "" } else { "s" },
         model_name(path),
         quoted(&path.display().to_string()),
     );
@@ -62,11 +66,7 @@ fn recipe(path: &Path, found: &Suggestion) -> String {
         let _ = writeln!(text, "select = {line}");
     }
     text += "\n[split]\nvalidation = 0.05   # share of the rows that choose the best epoch\ntest = 0.25         # share that training never sees; both 0: a model for this file only\n";
-    text += if data.rows > 0 && window.is_some() {
-        "blocks = false      # true: contiguous blocks, for rows in order of time\n"
-    } else {
-        "blocks = false      # true: contiguous blocks, for rows in order of time\nseed = 1\n"
-    };
+    text += "blocks = false      # true: contiguous blocks, for rows in order of time\nseed = 1\n";
     text += &transform(&columns, window);
     let batch = if data.rows < 5000 { 64 } else { 256 };
     let _ = write!(

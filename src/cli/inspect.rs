@@ -28,7 +28,8 @@ pub fn inspect(file: &Path, selection: &Selection, json: bool) -> Result<bool> {
 
 fn text(contents: &Contents) -> String {
     let items = &contents.items;
-    let mut text = format!("{}: {} bytes, {} arrays or columns\n", contents.file, contents.bytes, items.len());
+    let s = if items.len() == 1 { "" } else { "s" };
+    let mut text = format!("{}: {} bytes, {} array{s} or column{s}\n", contents.file, contents.bytes, items.len());
     let longest = items.iter().map(|i| i.name.len()).max().unwrap_or(4).clamp(4, 40);
     let mut group: Option<(&str, usize)> = None;
     for item in items {
@@ -52,7 +53,12 @@ fn line(item: &ItemSummary, longest: usize) -> String {
         None if item.shape.is_empty() => String::new(),
         None => format!("{:?}", item.shape),
     };
-    let mut line = format!("  {:<longest$} {:<8} {shape:<11}", item.name, item.dtype);
+    // Records have long types.
+    let mut dtype: String = item.dtype.chars().take(32).collect();
+    if dtype.len() < item.dtype.len() {
+        dtype += "...";
+    }
+    let mut line = format!("  {:<longest$} {dtype:<8} {shape:<11}", item.name);
     if let Some(v) = &item.values {
         let zeros = 100.0 * v.zeros_fraction;
         line += &format!(" {:>12.6} {:>12.6} {:>12.6} {zeros:>5.1} %", Short(v.min), Short(v.max), Short(v.mean));

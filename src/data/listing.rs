@@ -49,7 +49,7 @@ pub struct ItemSummary {
     /// Of a jagged branch: elements of all entries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elements: Option<usize>,
-    /// What the values are like.
+    /// What the values are like, where there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub values: Option<ValueSummary>,
     /// Why it cannot be read.
@@ -114,7 +114,7 @@ fn summary(found: Found) -> ItemSummary {
         shape: column.map_or_else(|_| Vec::new(), |c| c.shape.clone()),
         rows: found.rows,
         elements: found.lengths.as_ref().map(|l| l.iter().map(|n| *n as usize).sum()),
-        values: column.ok().map(ValueSummary::of),
+        values: column.ok().filter(|c| !c.values.is_empty()).map(ValueSummary::of),
         unreadable: column.err().map(|e| e.what().to_owned()),
         lengths: found.lengths.map(|lengths| {
             use std::hash::{DefaultHasher, Hash as _, Hasher as _};

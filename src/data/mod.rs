@@ -113,20 +113,17 @@ fn writable(path: &Path) -> Result<()> {
 pub fn write(path: &Path, data: &Dataset) -> Result<()> {
     match extension(path).as_str() {
         "npz" => numpy::write_npz(path, data),
-        "npy" | "csv" => {
+        "npy" | "csv" | "bin" | "raw" | "dat" | "parquet" | "pq" => {
             let mut sink = create(path, &data.slice(0..0))?;
             sink.push(data)?;
             sink.finish()
         }
-        "bin" | "raw" | "dat" => raw::write(path, data),
         #[cfg(feature = "formats")]
         "root" => root::write(path, data),
         #[cfg(feature = "formats")]
         "h5" | "hdf5" | "lh5" => hdf5::write(path, data),
-        #[cfg(feature = "formats")]
-        "parquet" | "pq" => parquet::write(path, data),
         #[cfg(not(feature = "formats"))]
-        "root" | "h5" | "hdf5" | "lh5" | "parquet" | "pq" => Err(left_out(path)),
+        "root" | "h5" | "hdf5" | "lh5" => Err(left_out(path)),
         _ => Err(unknown(path)),
     }
 }

@@ -78,7 +78,8 @@ fn pass_through(selection: &mut Selection, data: &mut Dataset, notes: &mut Vec<S
         notes.push(format!("one value throughout: {}", names.join(", ")));
     }
     let left: Vec<&Column> = data.model_columns().filter(|c| !names.contains(&c.name)).collect();
-    if let Some(array) = left.iter().max_by_key(|c| c.width()).filter(|c| c.width() > 1 && left.len() > 1) {
+    // The first of the widest: `max_by_key` alone gives the last.
+    if let Some(array) = left.iter().rev().max_by_key(|c| c.width()).filter(|c| c.width() > 1 && left.len() > 1) {
         let others: Vec<String> = left.iter().filter(|c| c.name != array.name).map(|c| c.name.clone()).collect();
         notes.push(format!("the model reads `{}` only: a row of it has {} numbers", array.name, array.width()));
         names.extend(others);
