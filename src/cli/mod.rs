@@ -2,9 +2,12 @@
 
 mod backend;
 mod facts;
-mod rival;
+mod init;
+mod inspect;
 mod progress;
+mod rival;
 mod run;
+mod select;
 mod stages;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +24,7 @@ use crate::recipe::Recipe;
 use crate::verify::{DEFAULT_VECTORS, DesignOptions};
 use crate::report::schema::Document;
 use crate::verilog::Interface;
+use select::SelectArgs;
 
 /// FPGA streaming compression: train, quantize, emit, verify, compress.
 #[derive(Parser)]
@@ -55,16 +59,17 @@ enum Verb {
     },
     /// Say what is in a data file or a container
     Inspect {
-        /// Data file (.npy .npz .csv) or container (.slc)
+        /// Data file or container (.slc)
         file: PathBuf,
-        /// Array, tree or dataset inside the file
-        #[arg(long)]
-        array: Option<String>,
+        #[command(flatten)]
+        select: SelectArgs,
     },
     /// Print a commented recipe for a data file
     Init {
         /// Data file
         file: PathBuf,
+        #[command(flatten)]
+        select: SelectArgs,
     },
     /// Write a toy detector's data to a file
     Toy {
@@ -184,6 +189,8 @@ enum Verb {
         /// Rows in a block [default: as many as make about 2 MiB, at most 8192]
         #[arg(long)]
         block_rows: Option<usize>,
+        #[command(flatten)]
+        select: SelectArgs,
     },
     /// Reconstruct the data of a container
     Decompress {
@@ -240,8 +247,8 @@ impl Cli {
         let json = self.json;
         match self.verb {
             Verb::Run { recipe, data, out } => run::run(&recipe, data, out, json),
-            Verb::Inspect { file, array } => inspect(&file, array, json),
-            Verb::Init { file } => init(&file),
+            Verb::Inspect { file, select } => inspect::inspect(&file, &select.into(), json),
+            Verb::Init { file, select } => init::init(&file, &select.into()),
             Verb::Toy { detector, out, rows, seed } => {
                 data::write(&out, &data::toy(&detector, rows, seed)?)?;
                 eprintln!("toy: {rows} rows of `{detector}`, seed {seed} -> {}", out.display());
@@ -294,7 +301,7 @@ impl Cli {
                 let reports = stages::synth(&design, &options)?;
                 print(json, &reports, || reports.iter().map(|r| format!("{r}\n")).collect())
             }
-            Verb::Compress { input, output, mode, bound, model, block_rows } => {
+            Verb::Compress { input, output, mode, bound, model, block_rows, select } => {
                 let mode = match mode {
                     ModeArg::Neural => Mode::Neural,
                     ModeArg::Bounded => Mode::Bounded,
@@ -302,7 +309,7 @@ impl Cli {
                 };
                 let bound = bound.as_deref().map(parse_bound).transpose()?;
                 let options = CompressOptions { bound, block_rows, ..CompressOptions::new(mode) };
-                let report = compress(&input, &output, model.as_deref(), &options)?;
+                let report = compress(&input, &select.into(), &output, model.as_deref(), &options)?;
                 print(json, &report, || {
                     format!("{} -> {} bytes, ratio {:.3}", report.raw_bytes, report.total_bytes, report.ratio)
                 })
@@ -407,6 +414,7 @@ fn parse_bound(text: &str) -> Result<Bound> {
 
 fn compress(
     input: &Path,
+    selection: &Selection,
     output: &Path,
     model: Option<&Path>,
     options: &CompressOptions,
@@ -419,52 +427,7 @@ fn compress(
         return Err(Error::new(Code::Usage, "`--mode bounded` and `--bound` go together")
             .hint("for example --bound range:1e-3"));
     }
-    let data = data::open(input, &Selection::default())?;
+    let data = data::open(input, selection)?;
     let backend = model.map(|path| backend::Neural::new(QuantizedModel::load(path)?)).transpose()?;
     codec::compress(data.as_ref(), options, backend.as_ref().map(|b| b as &dyn codec::NeuralBackend), output)
-}
-
-fn inspect(file: &Path, array: Option<String>, json: bool) -> Result<bool> {
-    if file.extension().is_some_and(|e| e == "slc") {
-        let info = codec::info(file)?;
-        return print(json, &info, || serde_json::to_string_pretty(&info).unwrap_or_default());
-    }
-    let data = data::read(file, &Selection { array, ..Selection::default() })?;
-    let columns = data::inspect(&data);
-    print(json, &columns, || {
-        let mut text = format!("{} rows, {} columns, {} bytes\n", data.rows, data.columns.len(), data.raw_bytes());
-        for c in &columns {
-            text += &format!(
-                "{:<28} {:<8} {:<12} min {:<12.5} max {:<12.5} mean {:<12.5} zeros {:.1} %\n",
-                c.name,
-                c.dtype,
-                format!("{:?}", c.shape),
-                c.min,
-                c.max,
-                c.mean,
-                100.0 * c.zeros_fraction
-            );
-        }
-        text
-    })
-}
-
-fn init(file: &Path) -> Result<bool> {
-    let data = data::read(file, &Selection::default())?;
-    let features: usize = data.columns.iter().map(data::Column::width).sum();
-    let stem: String = file.file_stem().and_then(|s| s.to_str()).unwrap_or("model").to_lowercase();
-    let mut name: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
-        name.insert_str(0, "m_");
-    }
-    let latent = features.div_ceil(2);
-    let path = std::path::absolute(file).map_err(|e| Error::io("find", file, &e))?;
-    print(false, &(), || {
-        format!(
-            "# {} rows, {} columns, {features} numbers in a row\nname = \"{name}\"\n\n[data]\npath = {:?}\n\n[train]\nlatent = {latent}          # numbers sent per row\nhidden = [32]         # encoder, built in hardware\ndecoder_hidden = [64] # decoder, software only\nepochs = 40\n\n[quantize]\ninput_bits = 12\nweight_bits = 8\nactivation_bits = 10\nlatent_bits = 12\n\n[hardware]\ninterface = \"kernel\"\nclock_mhz = 100.0\ntarget = \"ecp5\"\n",
-            data.rows,
-            data.columns.len(),
-            path.display().to_string(),
-        )
-    })
 }

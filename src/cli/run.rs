@@ -82,7 +82,8 @@ pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, json: bool)
         dataset.source.name
     );
 
-    let inputs = (&checksum, &recipe.name, &recipe.split, &recipe.transform, &recipe.train, &recipe.quantize);
+    let columns = (recipe.data.select.nan, &dataset.source.pass_through);
+    let inputs = (&checksum, columns, &recipe.name, &recipe.split, &recipe.transform, &recipe.train, &recipe.quantize);
     let trained_path = folder.join("model.trained.json");
     let trained: TrainedModel =
         ledger.stage("train", &inputs, &trained_path, || stages::train(&recipe, &dataset, &trained_path))?;

@@ -8,7 +8,7 @@ use ndarray::Array2;
 use super::backend;
 use super::progress::Progress;
 use crate::codec::PeerSize;
-use crate::data::{self, Dataset, SplitRows};
+use crate::data::{self, Dataset, NanPolicy, SplitRows};
 use crate::error::{Code, Error, Result};
 use crate::hw::{self, CompileOptions, Target};
 use crate::model::quantized::QUANTIZED_SCHEMA;
@@ -25,13 +25,22 @@ pub fn load_data(recipe: &Recipe) -> Result<(Dataset, SplitRows)> {
     let section = &recipe.data;
     let dataset = match (&section.path, &section.toy) {
         (Some(path), _) => data::read(path, &section.select)?,
-        (None, Some(toy)) => data::toy(toy, section.toy_rows, section.toy_seed)?,
+        (None, Some(toy)) => data::select(data::toy(toy, section.toy_rows, section.toy_seed)?, &section.select)?,
         (None, None) => {
             return Err(Error::new(Code::Recipe, "the recipe names no data")
                 .hint("pass --data FILE, or set data.path or data.toy"));
         }
     };
-    let split = data::split(dataset.rows, &recipe.split)?;
+    let split = data::training_rows(&dataset, &recipe.split, section.select.nan)?;
+    let gaps = data::Gaps::find(&dataset);
+    if !gaps.none() {
+        let policy = match section.select.nan {
+            NanPolicy::DropRows => "these rows do not train",
+            _ => "training reads other numbers in their place",
+        };
+        eprintln!("data: {}: {policy}, a container keeps them", gaps.describe(dataset.rows));
+    }
+    eprintln!("split: {}", split.describe(&recipe.split));
     Ok((dataset, split))
 }
 
@@ -52,14 +61,12 @@ pub fn pick(data: &Dataset, rows: &[usize]) -> Dataset {
 ///
 /// `path` is where the caller will write the model: checkpoints lie beside it until then.
 pub fn train(recipe: &Recipe, dataset: &Dataset, path: &Path) -> Result<TrainedModel> {
-    if let Some((row, column)) = dataset.first_not_finite() {
-        return Err(Error::new(Code::NotFinite, format!("row {row}, column `{column}` is NaN or infinite"))
-            .hint("exclude the column or the rows in `data.select`: a network cannot learn from it"));
-    }
-    let split = data::split(dataset.rows, &recipe.split)?;
-    let transform = data::fit_transform(dataset, &recipe.transform, &split.train)?;
+    let nan = recipe.data.select.nan;
+    let split = data::training_rows(dataset, &recipe.split, nan)?;
+    let seen = data::filled(dataset, nan)?;
+    let transform = data::fit_transform(&seen, &recipe.transform, &split.train)?;
     let part = |rows: &[usize]| -> Result<Array2<f32>> {
-        Ok(backend::features(&transform, &data::model_rows(&pick(dataset, rows), &transform)?))
+        Ok(backend::features(&transform, &data::model_rows(&pick(&seen, rows), &transform)?))
     };
     let train = part(&split.train)?;
     let validation = if split.validation.is_empty() { None } else { Some(part(&split.validation)?) };
@@ -71,6 +78,7 @@ pub fn train(recipe: &Recipe, dataset: &Dataset, path: &Path) -> Result<TrainedM
     let key = crate::recipe::checksum_of(&(
         env!("CARGO_PKG_VERSION"),
         dataset.checksum(),
+        (nan, &dataset.source.pass_through),
         (&recipe.split, &recipe.transform, options, &recipe.quantize),
     ));
     let mut session = training::Session { progress: &mut progress, checkpoint: Some((path, &key)) };
