@@ -1,6 +1,8 @@
 //! The command line: one verb a stage, each reading and writing the files between the stages.
 
 mod backend;
+mod facts;
+mod rival;
 mod run;
 mod stages;
 
@@ -15,6 +17,7 @@ use crate::hw::{self, Target};
 use crate::model::file::write_json;
 use crate::model::{QuantizedModel, TrainedModel, neutral};
 use crate::recipe::Recipe;
+use crate::report::schema::Document;
 use crate::verify::{DEFAULT_VECTORS, DesignOptions};
 use crate::verilog::Interface;
 
@@ -64,7 +67,7 @@ enum Verb {
     },
     /// Write a toy detector's data to a file
     Toy {
-        /// trigger-cells
+        /// trigger-cells, jets, pulses or flow
         detector: String,
         /// File to write
         out: PathBuf,
@@ -210,6 +213,12 @@ enum Verb {
         #[arg(long, default_value_t = 100.0)]
         clock_mhz: f64,
     },
+    /// Print the JSON Schema of a file format: report, quantized, trained or design
+    Schema {
+        /// File format
+        #[arg(value_parser = ["report", "quantized", "trained", "design"])]
+        document: String,
+    },
     /// Print shell completions
     Completions {
         /// Shell
@@ -334,7 +343,7 @@ impl Cli {
                 })
             }
             Verb::Compare { file } => {
-                let sizes = stages::compare(&file)?;
+                let sizes = stages::sizes(&data::read(&file, &Selection::default())?)?;
                 print(json, &sizes, || {
                     sizes
                         .iter()
@@ -350,6 +359,10 @@ impl Cli {
             Verb::Passes { model: Some(model), after, clock_mhz } => {
                 let graphs = stages::graphs(&QuantizedModel::load(&model)?, clock_mhz, after.as_deref())?;
                 print(json, &graphs, || graphs.iter().map(|(step, g)| format!("# after {step}\n{g}\n")).collect())
+            }
+            Verb::Schema { document } => {
+                let schema = Document::ALL.iter().find(|d| d.name() == document).map(|d| d.schema());
+                print(true, &schema, String::new)
             }
             Verb::Completions { shell } => {
                 clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());
