@@ -21,8 +21,8 @@ use crate::hw::{self, Target};
 use crate::model::file::write_json;
 use crate::model::{QuantizedModel, TrainedModel, neutral};
 use crate::recipe::Recipe;
-use crate::verify::{DEFAULT_VECTORS, DesignOptions};
 use crate::report::schema::Document;
+use crate::verify::{DEFAULT_VECTORS, DesignOptions};
 use crate::verilog::Interface;
 use select::SelectArgs;
 
@@ -141,7 +141,10 @@ enum Verb {
         /// Recorded vectors with the outputs they must give: `N n_in n_out`, then N lines of `inputs | outputs`
         #[arg(long)]
         vectors: Option<PathBuf>,
-        /// Waveform to write of the first 1000 vectors, in Icarus: .fst in that format, any other name as VCD
+        /// Run only this vector, counted from 0, with those that share the pipeline with it
+        #[arg(long)]
+        replay: Option<usize>,
+        /// Waveform to write, in Icarus, of the replayed or the first 1000 vectors: .fst in that format, else VCD
         #[arg(long)]
         wave: Option<PathBuf>,
         /// Hold tvalid and tready low this often, in percent, at random (`axis` only)
@@ -219,12 +222,21 @@ enum Verb {
         /// Run folder
         run: PathBuf,
     },
-    /// Print the hardware passes in the order in which they run
-    Passes,
-    /// Print the JSON Schema of a file format: report, quantized or trained
+    /// Print the hardware passes in the order in which they run, or a model's graph after each of them
+    Passes {
+        /// Model written by `sluice quantize` or `sluice import`
+        model: Option<PathBuf>,
+        /// Only the graph after this pass, or after `build`
+        #[arg(long, requires = "model")]
+        after: Option<String>,
+        /// Clock to schedule for
+        #[arg(long, default_value_t = 100.0)]
+        clock_mhz: f64,
+    },
+    /// Print the JSON Schema of a file format: report, quantized, trained or design
     Schema {
         /// File format
-        #[arg(value_parser = ["report", "quantized", "trained"])]
+        #[arg(value_parser = ["report", "quantized", "trained", "design"])]
         document: String,
     },
     /// Print shell completions
@@ -288,10 +300,18 @@ impl Cli {
                 let manifest = stages::emit(&model, interface, target, clock, latency, &out)?;
                 print(json, &manifest, || stages::describe_design(&manifest))
             }
-            Verb::Verify { design, random, vectors, wave, stall, seed, icarus } => {
+            Verb::Verify { design, random, vectors, replay, wave, stall, seed, icarus } => {
                 let random = random.unwrap_or(if vectors.is_some() { 0 } else { DEFAULT_VECTORS });
-                let options =
-                    DesignOptions { random, vectors, wave, stall_percent: stall, seed, icarus, ..Default::default() };
+                let options = DesignOptions {
+                    random,
+                    vectors,
+                    replay,
+                    wave,
+                    stall_percent: stall,
+                    seed,
+                    icarus,
+                    ..Default::default()
+                };
                 let report = stages::verify(&design, options)?;
                 print(json, &report, || report.to_string())?;
                 Ok(report.passed())
@@ -356,9 +376,13 @@ impl Cli {
                 let report: serde_json::Value = crate::model::file::read_json(&run.join("report.json"), Code::Report)?;
                 print(json, &report, || run::summary(&report))
             }
-            Verb::Passes => passes(json),
+            Verb::Passes { model: None, .. } => passes(json),
+            Verb::Passes { model: Some(model), after, clock_mhz } => {
+                let graphs = stages::graphs(&QuantizedModel::load(&model)?, clock_mhz, after.as_deref())?;
+                print(json, &graphs, || graphs.iter().map(|(step, g)| format!("# after {step}\n{g}\n")).collect())
+            }
             Verb::Schema { document } => {
-                let schema = Document::ALL.into_iter().find(|d| d.name() == document).map(Document::schema);
+                let schema = Document::ALL.iter().find(|d| d.name() == document).map(|d| d.schema());
                 print(true, &schema, String::new)
             }
             Verb::Completions { shell } => {

@@ -98,17 +98,20 @@ pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, json: bool)
         stages::emit(&model, hardware.interface, hardware.target, Some(hardware.clock_mhz), None, &design)
     })?;
     let check = &recipe.verify;
-    let verified: VerifyReport = ledger.stage("verify", &(&manifest, check), &folder.join("verify.json"), || {
-        let options = DesignOptions {
-            random: check.random,
-            vectors: None,
-            stall_percent: check.stall,
-            seed: 1,
-            icarus: check.icarus,
-            ..Default::default()
-        };
-        stages::verify(&design, options)
-    })?;
+    let verified: VerifyReport =
+        ledger.stage("verify", &(&manifest, check, &checksum), &folder.join("verify.json"), || {
+            let recorded = folder.join("recorded.vec");
+            stages::record(&model, &dataset, &recorded)?;
+            let options = DesignOptions {
+                random: check.random,
+                vectors: Some(recorded),
+                stall_percent: check.stall,
+                seed: 1,
+                icarus: check.icarus,
+                ..Default::default()
+            };
+            stages::verify(&design, options)
+        })?;
     eprintln!("verify: {verified}");
     let synth: Vec<SynthReport> = if check.synth {
         let targets = [hardware.target, Target::Ecp5, Target::Xcup, Target::Generic];

@@ -13,8 +13,9 @@ use crate::error::{Code, Error, Result};
 use crate::hw::{self, CompileOptions, Target};
 use crate::model::quantized::QUANTIZED_SCHEMA;
 use crate::model::trained::{Provenance, TRAINED_SCHEMA};
-use crate::model::{QuantizedModel, TrainedModel};
+use crate::model::{QuantizedModel, TrainedModel, Vectors};
 use crate::recipe::Recipe;
+use crate::reference::Engine;
 use crate::synth::{SynthOptions, SynthReport, SynthTarget};
 use crate::verify::{DesignOptions, Dut, VerifyReport};
 use crate::verilog::{DesignManifest, Interface};
@@ -153,6 +154,24 @@ pub fn emit(
     Ok(design.manifest)
 }
 
+/// The text of a model's graph after each pass, or after the one asked for.
+pub fn graphs(model: &QuantizedModel, clock_mhz: f64, after: Option<&str>) -> Result<Vec<(&'static str, String)>> {
+    let options = CompileOptions { clock_mhz: Some(clock_mhz), ..Default::default() };
+    let mut graphs = Vec::new();
+    let mut names = Vec::new();
+    hw::compile_watched(&model.encoder, &options, |step, graph| {
+        names.push(step);
+        if after.is_none_or(|wanted| wanted == step) {
+            graphs.push((step, graph.to_string()));
+        }
+    })?;
+    match after {
+        Some(wanted) if graphs.is_empty() => Err(Error::new(Code::Usage, format!("there is no pass `{wanted}`"))
+            .hint(format!("one of {}", names.join(", ")))),
+        _ => Ok(graphs),
+    }
+}
+
 /// One line on a design.
 pub fn describe_design(m: &DesignManifest) -> String {
     format!(
@@ -164,6 +183,20 @@ pub fn describe_design(m: &DesignManifest) -> String {
 /// Where built simulators are kept: they are remade when lost.
 fn cache_folder() -> PathBuf {
     std::env::var_os("SLUICE_CACHE").map_or_else(|| std::env::temp_dir().join("sluice-cache"), PathBuf::from)
+}
+
+/// Rows of the data that `sluice run` sends through a design, beside the made vectors.
+const RECORDED: usize = 10_000;
+
+/// Writes the first rows of the data, as the encoder sees them, with the reference's outputs.
+pub fn record(model: &QuantizedModel, dataset: &Dataset, path: &Path) -> Result<()> {
+    let Some(transform) = &model.transform else {
+        return Err(Error::new(Code::ModelMismatch, "an encoder without a transform cannot read data"));
+    };
+    let rows = data::model_rows(&dataset.slice(0..dataset.rows.min(RECORDED)), transform)?;
+    let inputs = quantize::input_words(&model.encoder, &backend::features(transform, &rows));
+    let outputs = Engine::new(&model.encoder)?.infer_batch(&inputs);
+    Vectors { inputs, outputs }.save(path)
 }
 
 /// Runs a design in Verilator (and a part in Icarus) against the reference.
