@@ -20,7 +20,7 @@ use crate::reference;
 use crate::report::{self, Report};
 use crate::synth::SynthReport;
 use crate::train::pca::pca;
-use crate::verify::VerifyReport;
+use crate::verify::{DesignOptions, VerifyReport};
 use crate::verilog::DesignManifest;
 
 /// What each stage was last run with.
@@ -101,7 +101,15 @@ pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, json: bool)
     })?;
     let check = &recipe.verify;
     let verified: VerifyReport = ledger.stage("verify", &(&manifest, check), &folder.join("verify.json"), || {
-        stages::verify(&design, None, check.random, check.stall, 1, check.icarus)
+        let options = DesignOptions {
+            random: check.random,
+            vectors: None,
+            stall_percent: check.stall,
+            seed: 1,
+            icarus: check.icarus,
+            ..Default::default()
+        };
+        stages::verify(&design, options)
     })?;
     eprintln!("verify: {verified}");
     let synth: Vec<SynthReport> = if check.synth {
