@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::dut::Reset;
+use crate::tool::tool;
 use crate::fixed::QFormat;
 
 /// y0 = a + b, y1 = a - b, in three register ranks.
