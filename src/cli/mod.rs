@@ -1,7 +1,9 @@
 //! The command line: one verb a stage, each reading and writing the files between the stages.
 
 mod backend;
+mod facts;
 mod progress;
+mod rival;
 mod run;
 mod stages;
 
@@ -16,6 +18,7 @@ use crate::hw::{self, Target};
 use crate::model::file::write_json;
 use crate::model::{QuantizedModel, TrainedModel, neutral};
 use crate::recipe::Recipe;
+use crate::report::schema::Document;
 use crate::verify::{DEFAULT_VECTORS, DesignOptions};
 use crate::verilog::Interface;
 
@@ -211,6 +214,12 @@ enum Verb {
     },
     /// Print the hardware passes in the order in which they run
     Passes,
+    /// Print the JSON Schema of a file format: report, quantized or trained
+    Schema {
+        /// File format
+        #[arg(value_parser = ["report", "quantized", "trained"])]
+        document: String,
+    },
     /// Print shell completions
     Completions {
         /// Shell
@@ -328,7 +337,7 @@ impl Cli {
                 })
             }
             Verb::Compare { file } => {
-                let sizes = stages::compare(&file)?;
+                let sizes = stages::sizes(&data::read(&file, &Selection::default())?)?;
                 print(json, &sizes, || {
                     sizes
                         .iter()
@@ -341,6 +350,10 @@ impl Cli {
                 print(json, &report, || run::summary(&report))
             }
             Verb::Passes => passes(json),
+            Verb::Schema { document } => {
+                let schema = Document::ALL.into_iter().find(|d| d.name() == document).map(Document::schema);
+                print(true, &schema, String::new)
+            }
             Verb::Completions { shell } => {
                 clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());
                 Ok(true)

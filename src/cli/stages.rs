@@ -8,7 +8,7 @@ use ndarray::Array2;
 use super::backend;
 use super::progress::Progress;
 use crate::codec::PeerSize;
-use crate::data::{self, Dataset, Selection, SplitRows};
+use crate::data::{self, Dataset, SplitRows};
 use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
 use crate::hw::{self, CompileOptions, Target};
@@ -195,13 +195,12 @@ pub fn synth(folder: &Path, options: &SynthOptions) -> Result<Vec<SynthReport>> 
     synth::synthesize(&dut, options, &|message| progress.step(message))
 }
 
-/// gzip, xz, zstd and sluice's lossless mode on one file.
-pub fn compare(file: &Path) -> Result<Vec<PeerSize>> {
-    let data = data::read(file, &Selection::default())?;
-    let mut sizes = codec::peers(&data)?;
+/// gzip, xz, zstd and sluice's lossless mode on the same data.
+pub fn sizes(data: &Dataset) -> Result<Vec<PeerSize>> {
+    let mut sizes = codec::peers(data)?;
     let folder = tempfile::tempdir().map_err(|e| Error::io("create", &std::env::temp_dir(), &e))?;
     let options = codec::CompressOptions::new(codec::Mode::Lossless);
-    let report = codec::compress(&data, &options, None, &folder.path().join("a.slc"))?;
+    let report = codec::compress(data, &options, None, &folder.path().join("a.slc"))?;
     sizes.push(PeerSize { name: "sluice lossless".into(), bytes: report.total_bytes, ratio: report.ratio });
     Ok(sizes)
 }
