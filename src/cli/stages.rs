@@ -9,6 +9,7 @@ use super::backend;
 use super::progress::Progress;
 use crate::codec::PeerSize;
 use crate::data::{self, Dataset, NanPolicy, SplitRows};
+use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
 use crate::hw::{self, CompileOptions, Target};
 use crate::model::quantized::QUANTIZED_SCHEMA;
@@ -17,7 +18,7 @@ use crate::model::{QuantizedModel, TrainedModel, Vectors};
 use crate::recipe::Recipe;
 use crate::reference::Engine;
 use crate::synth::{SynthOptions, SynthReport, SynthTarget};
-use crate::verify::{DesignOptions, Dut, VerifyReport};
+use crate::verify::{DesignOptions, VerifyReport};
 use crate::verilog::{DesignManifest, Interface};
 use crate::{codec, quantize, synth, train as training, verify as simulation, verilog};
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{SynthReport, SynthTarget, harness};
+use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
-use crate::verify::{Dut, tool};
+use crate::tool::tool;
 
 /// Name of the netlist that [`map`] leaves for place and route (ECP5 only).
 pub(super) const NETLIST: &str = "netlist.json";

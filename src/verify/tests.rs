@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::*;
+use crate::dut::Reset;
 use crate::fixed::QFormat;
+use crate::tool::tool;
 
 /// y0 = a + b, y1 = a - b, in three register ranks.
 const KERNEL: &str = "module tiny(input clk, input [7:0] x, output [9:0] y);

@@ -11,9 +11,9 @@ use libloading::{Library, Symbol};
 use ndarray::{Array2, concatenate, s};
 use sha2::{Digest, Sha256};
 
-use super::tool::{Tool, tool};
-use super::wrap::Dut;
+use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
+use crate::tool::{Tool, tool};
 use crate::units::Cycles;
 
 const HARNESS: &str = include_str!("../../sim/harness.cpp");
