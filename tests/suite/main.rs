@@ -4,6 +4,7 @@ mod bad_input;
 mod data;
 mod docs;
 mod layering;
+mod recipes;
 mod report;
 mod spine;
 
