@@ -1,6 +1,8 @@
 //! The command line: one verb a stage, each reading and writing the files between the stages.
 
 mod backend;
+mod facts;
+mod rival;
 mod run;
 mod stages;
 
@@ -11,10 +13,12 @@ use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use crate::codec::{self, Bound, CompressOptions, Mode};
 use crate::data::{self, Selection};
 use crate::error::{Code, Error, Result};
-use crate::hw::Target;
+use crate::hw::{self, Target};
 use crate::model::file::write_json;
 use crate::model::{QuantizedModel, TrainedModel, neutral};
 use crate::recipe::Recipe;
+use crate::verify::{DEFAULT_VECTORS, DesignOptions};
+use crate::report::schema::Document;
 use crate::verilog::Interface;
 
 /// FPGA streaming compression: train, quantize, emit, verify, compress.
@@ -63,7 +67,7 @@ enum Verb {
     },
     /// Write a toy detector's data to a file
     Toy {
-        /// trigger-cells
+        /// trigger-cells, jets, pulses or flow
         detector: String,
         /// File to write
         out: PathBuf,
@@ -125,13 +129,16 @@ enum Verb {
     Verify {
         /// Folder written by `sluice emit`
         design: PathBuf,
-        /// Stimuli: extremes first, then random ones
-        #[arg(long, default_value_t = 100_000)]
-        random: usize,
-        /// Recorded vectors, instead of random ones
+        /// Vectors to make, extremes first, then random ones [default: 100000, or 0 with --vectors]
+        #[arg(long)]
+        random: Option<usize>,
+        /// Recorded vectors with the outputs they must give: `N n_in n_out`, then N lines of `inputs | outputs`
         #[arg(long)]
         vectors: Option<PathBuf>,
-        /// Hold tready low this often, in percent, at random (`axis` only)
+        /// Waveform to write of the first 1000 vectors, in Icarus: .fst in that format, any other name as VCD
+        #[arg(long)]
+        wave: Option<PathBuf>,
+        /// Hold tvalid and tready low this often, in percent, at random (`axis` only)
         #[arg(long, default_value_t = 0)]
         stall: u32,
         /// Seed of stimuli and stalls
@@ -191,6 +198,14 @@ enum Verb {
     Report {
         /// Run folder
         run: PathBuf,
+    },
+    /// Print the hardware passes in the order in which they run
+    Passes,
+    /// Print the JSON Schema of a file format: report, quantized or trained
+    Schema {
+        /// File format
+        #[arg(value_parser = ["report", "quantized", "trained"])]
+        document: String,
     },
     /// Print shell completions
     Completions {
@@ -253,8 +268,11 @@ impl Cli {
                 let manifest = stages::emit(&model, interface, target, clock, latency, &out)?;
                 print(json, &manifest, || stages::describe_design(&manifest))
             }
-            Verb::Verify { design, random, vectors, stall, seed, icarus } => {
-                let report = stages::verify(&design, vectors.as_deref(), random, stall, seed, icarus)?;
+            Verb::Verify { design, random, vectors, wave, stall, seed, icarus } => {
+                let random = random.unwrap_or(if vectors.is_some() { 0 } else { DEFAULT_VECTORS });
+                let options =
+                    DesignOptions { random, vectors, wave, stall_percent: stall, seed, icarus, ..Default::default() };
+                let report = stages::verify(&design, options)?;
                 print(json, &report, || report.to_string())?;
                 Ok(report.passed())
             }
@@ -305,7 +323,7 @@ impl Cli {
                 })
             }
             Verb::Compare { file } => {
-                let sizes = stages::compare(&file)?;
+                let sizes = stages::sizes(&data::read(&file, &Selection::default())?)?;
                 print(json, &sizes, || {
                     sizes
                         .iter()
@@ -316,6 +334,11 @@ impl Cli {
             Verb::Report { run } => {
                 let report: serde_json::Value = crate::model::file::read_json(&run.join("report.json"), Code::Report)?;
                 print(json, &report, || run::summary(&report))
+            }
+            Verb::Passes => passes(json),
+            Verb::Schema { document } => {
+                let schema = Document::ALL.into_iter().find(|d| d.name() == document).map(Document::schema);
+                print(true, &schema, String::new)
             }
             Verb::Completions { shell } => {
                 clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());
@@ -337,6 +360,18 @@ fn print<T: serde::Serialize>(json: bool, value: &T, text: impl FnOnce() -> Stri
     // A reader that closed the pipe has what it wanted.
     let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
     Ok(true)
+}
+
+fn passes(json: bool) -> Result<bool> {
+    let pipelines = hw::passes::pipelines();
+    let list: Vec<_> = pipelines
+        .iter()
+        .flat_map(|l| l.passes.iter().map(|p| serde_json::json!([l.name, p.name(), p.description()])))
+        .collect();
+    print(json, &list, || {
+        let line = |p: &Box<dyn hw::passes::Pass>| format!("  {:<12} {}\n", p.name(), p.description());
+        pipelines.iter().map(|l| format!("{}:\n{}", l.name, l.passes.iter().map(line).collect::<String>())).collect()
+    })
 }
 
 fn parse_bound(text: &str) -> Result<Bound> {

@@ -7,19 +7,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::backend::{self, Neural};
+use super::facts::Results;
 use super::stages;
-use crate::codec::{self, CompressOptions, CompressReport, Mode, NeuralBackend as _, PeerSize};
-use crate::data::{self, Dataset};
+use crate::codec::{self, CompressOptions, CompressReport, Mode, PeerSize};
 use crate::error::{Code, Error, Result};
-use crate::evaluate;
 use crate::model::file::{read_json, write_json};
 use crate::model::{QuantizedModel, TrainedModel};
 use crate::recipe::{Recipe, checksum_of};
-use crate::reference;
-use crate::report::{self, Report};
+use crate::report;
 use crate::synth::SynthReport;
-use crate::train::pca::pca;
-use crate::verify::VerifyReport;
+use crate::verify::{DesignOptions, VerifyReport};
 use crate::verilog::DesignManifest;
 
 /// What each stage was last run with.
@@ -100,7 +97,15 @@ pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, json: bool)
     })?;
     let check = &recipe.verify;
     let verified: VerifyReport = ledger.stage("verify", &(&manifest, check), &folder.join("verify.json"), || {
-        stages::verify(&design, None, check.random, check.stall, 1, check.icarus)
+        let options = DesignOptions {
+            random: check.random,
+            vectors: None,
+            stall_percent: check.stall,
+            seed: 1,
+            icarus: check.icarus,
+            ..Default::default()
+        };
+        stages::verify(&design, options)
     })?;
     eprintln!("verify: {verified}");
     let synth: Vec<SynthReport> = if check.synth {
@@ -118,184 +123,31 @@ pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, json: bool)
         })?;
     let reconstructed = codec::decompress(&container, false, &backend::from_bytes)?.data;
     let peers: Vec<PeerSize> =
-        ledger.stage("compare", &checksum, &folder.join("compare.json"), || codec::peers(&dataset))?;
+        ledger.stage("compare", &checksum, &folder.join("compare.json"), || stages::sizes(&dataset))?;
 
-    let figures = figures(&recipe, &trained, &dataset, &reconstructed, &split)?;
-    let rows = neural.rows(&dataset.slice(0..dataset.rows.min(20_000)))?;
-    let quantization = quantization_report(&trained, &model, &rows)?;
-    let report = assemble(
-        &recipe,
-        &dataset,
+    let report = Results {
+        folder: &folder,
+        recipe: &recipe,
+        data: &dataset,
+        back: &reconstructed,
+        split: &split,
         checksum,
-        &trained,
-        &manifest,
-        &verified,
-        &synth,
-        &sizes,
+        trained: &trained,
+        model: &model,
+        manifest: &manifest,
+        verified,
+        synth,
+        sizes,
         peers,
-        figures,
-        quantization,
-    )?;
+    }
+    .report()?;
     report::write(&report, &folder)?;
     eprintln!("report: {}", folder.join("report.html").display());
 
     let value = serde_json::to_value(&report)
         .map_err(|e| Error::new(Code::Report, "cannot print the report").cause(e.to_string()))?;
     super::print(json, &value, || summary(&value))?;
-    Ok(verified.passed())
-}
-
-/// The figures of merit that need more than two data sets.
-struct Figures {
-    columns: Vec<evaluate::ColumnFigures>,
-    /// RMS over range of the float model, all rows.
-    float: f64,
-    /// The same of the fixed-point model on the rows that training never saw; absent if there are none.
-    held_out: Option<f64>,
-    /// The same of PCA with as many components as latents, fitted on the training rows, in the same features.
-    pca: f64,
-    correlation_difference: f64,
-}
-
-fn figures(
-    recipe: &Recipe,
-    trained: &TrainedModel,
-    data: &Dataset,
-    back: &Dataset,
-    split: &data::SplitRows,
-) -> Result<Figures> {
-    let transform = &trained.transform;
-    let names: Vec<&str> = transform.columns.iter().map(|c| c.name.as_str()).collect();
-    let model_part = |d: &Dataset| Dataset {
-        columns: d.columns.iter().filter(|c| names.contains(&c.name.as_str())).cloned().collect(),
-        ..d.clone()
-    };
-    let (data, back) = (model_part(data), model_part(back));
-    let columns = evaluate::columns(&data, &back)?;
-    let held_out = if split.test.is_empty() {
-        None
-    } else {
-        // The range is that of the whole sample, so that the two figures compare.
-        let part = evaluate::columns(&stages::pick(&data, &split.test), &stages::pick(&back, &split.test))?;
-        Some(rms_over_ranges(part.iter().zip(&columns).map(|(p, all)| {
-            let range = if all.rms_over_range > 0.0 { all.rms / all.rms_over_range } else { 1.0 };
-            p.rms / range
-        })))
-    };
-
-    let rows = data::model_rows(&data, transform)?;
-    let features = backend::features(transform, &rows);
-    let restored = |decoded: &ndarray::Array2<f32>| -> Result<f64> {
-        let mut values = ndarray::Array2::zeros(rows.dim());
-        ndarray::Zip::from(values.rows_mut()).and(decoded.rows()).par_for_each(|mut out, x| {
-            out.assign(&ndarray::Array1::from(transform.values(&x.to_vec())));
-        });
-        let templates: Vec<_> = data
-            .columns
-            .iter()
-            .map(|c| (c.name.clone(), c.unit.clone(), c.values.dtype().to_owned(), c.shape.clone()))
-            .collect();
-        let columns = data::restore_columns(&values, transform, &templates)?;
-        let other = Dataset::new(columns, data.rows, data.layout.clone(), data.source.clone())?;
-        Ok(evaluate::overall(&evaluate::columns(&data, &other)?).rms_over_range)
-    };
-    let mut decoded = features.clone();
-    ndarray::Zip::from(decoded.rows_mut()).par_for_each(|mut row| {
-        let latents = trained.encoder.forward(&row.to_vec());
-        row.assign(&ndarray::Array1::from(trained.decoder.forward(&latents)));
-    });
-    let float = restored(&decoded)?;
-    let training = backend::features(transform, &data::model_rows(&stages::pick(&data, &split.train), transform)?);
-    let basis = pca(&training, recipe.train.latent);
-    let pca = restored(&basis.reconstruct(&basis.project(&features)))?;
-
-    let (before, after) = (evaluate::correlation(&data), evaluate::correlation(&back));
-    let correlation_difference =
-        before.iter().flatten().zip(after.iter().flatten()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-    Ok(Figures { columns, float, held_out, pca, correlation_difference })
-}
-
-fn rms_over_ranges(values: impl Iterator<Item = f64>) -> f64 {
-    let squares: Vec<f64> = values.map(|v| v * v).collect();
-    (squares.iter().sum::<f64>() / squares.len().max(1) as f64).sqrt()
-}
-
-fn quantization_report(
-    trained: &TrainedModel,
-    model: &QuantizedModel,
-    rows: &ndarray::Array2<f64>,
-) -> Result<serde_json::Value> {
-    let features = backend::features(&trained.transform, rows);
-    let report = reference::report(&trained.encoder, &model.encoder, &features)?;
-    serde_json::to_value(report)
-        .map_err(|e| Error::new(Code::Report, "cannot write the quantization report").cause(e.to_string()))
-}
-
-#[allow(clippy::too_many_arguments)] // one argument a stage
-fn assemble(
-    recipe: &Recipe,
-    data: &Dataset,
-    checksum: String,
-    trained: &TrainedModel,
-    manifest: &DesignManifest,
-    verified: &VerifyReport,
-    synth: &[SynthReport],
-    sizes: &CompressReport,
-    peers: Vec<PeerSize>,
-    figures: Figures,
-    quantization: serde_json::Value,
-) -> Result<Report> {
-    let json = |v: serde_json::Result<serde_json::Value>| {
-        v.map_err(|e| Error::new(Code::Report, "cannot write the report").cause(e.to_string()))
-    };
-    let clock = recipe.hardware.clock_mhz;
-    Ok(Report {
-        schema: report::SCHEMA.to_owned(),
-        name: recipe.name.clone(),
-        sluice_version: env!("CARGO_PKG_VERSION").to_owned(),
-        data: report::DataSection {
-            source: data.source.name.clone(),
-            checksum,
-            rows: data.rows,
-            columns: data.columns.len(),
-            raw_bytes: data.raw_bytes(),
-        },
-        training: Some(report::TrainingSection {
-            history: trained.history.clone(),
-            latent: recipe.train.latent,
-            parameters: trained.encoder.parameters() + trained.decoder.parameters(),
-            float_rms_over_range: figures.float,
-            held_out_rms_over_range: figures.held_out,
-        }),
-        pca: Some(report::PcaSection { latent: recipe.train.latent, rms_over_range: figures.pca }),
-        quantization: Some(quantization),
-        hardware: Some(report::HardwareSection {
-            interface: json(serde_json::to_value(manifest.interface))?.as_str().unwrap_or_default().to_owned(),
-            target: manifest.target.clone(),
-            latency_cycles: manifest.latency_cycles.0,
-            latency_ns: manifest.latency_cycles.ns(clock),
-            clock_mhz: clock,
-            ii: manifest.ii,
-            adders: manifest.adders,
-            adder_bits: manifest.adder_bits,
-            register_bits: manifest.register_bits,
-        }),
-        verify: Some(json(serde_json::to_value(verified))?),
-        synth: synth.iter().map(|s| json(serde_json::to_value(s))).collect::<Result<_>>()?,
-        size: report::SizeSection {
-            raw_bytes: sizes.raw_bytes,
-            payload_bytes: sizes.payload_bytes,
-            model_bytes: sizes.model_bytes,
-            header_bytes: sizes.header_bytes + sizes.frame_bytes + sizes.index_bytes,
-            total_bytes: sizes.total_bytes,
-            ratio: sizes.ratio,
-            ratio_without_model: sizes.ratio_without_model,
-        },
-        peers: peers.into_iter().map(|p| report::Peer { name: p.name, bytes: p.bytes, ratio: p.ratio }).collect(),
-        overall: evaluate::overall(&figures.columns),
-        columns: figures.columns,
-        correlation_max_difference: figures.correlation_difference,
-    })
+    Ok(report.verify.is_some_and(|v| v.passed()))
 }
 
 /// The lines a person wants to see first.
@@ -326,7 +178,8 @@ pub fn summary(report: &serde_json::Value) -> String {
     );
     for peer in report["peers"].as_array().into_iter().flatten() {
         text += &format!(
-            "lossless peer   {:<14} ratio {:.3}\n",
+            "{:<15} {:<18} ratio {:.3}\n",
+            if peer["lossless"] == true { "lossless peer" } else { "lossy peer" },
             peer["name"].as_str().unwrap_or("-"),
             peer["ratio"].as_f64().unwrap_or(f64::NAN)
         );

@@ -19,7 +19,8 @@ pub const QUANTIZED_SCHEMA: &str = "sluice.quantized/1";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QuantizedModel {
-    /// [`QUANTIZED_SCHEMA`].
+    /// The version of this form.
+    #[schemars(extend("const" = QUANTIZED_SCHEMA))]
     pub schema: String,
     /// `[a-z][a-z0-9_]*`; names the Verilog top.
     pub name: String,

@@ -15,7 +15,8 @@ pub const TRAINED_SCHEMA: &str = "sluice.trained/1";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrainedModel {
-    /// [`TRAINED_SCHEMA`].
+    /// The version of this form.
+    #[schemars(extend("const" = TRAINED_SCHEMA))]
     pub schema: String,
     /// `[a-z][a-z0-9_]*`; names the Verilog top later.
     pub name: String,

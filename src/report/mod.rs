@@ -1,125 +1,21 @@
-//! The report of a run: `report.json` with stable names, and the same as a page.
+//! The report of a run.
+//!
+//! ```text
+//! stages ─► Report (facts.rs) ─► report.json      stable names, docs/report.schema.json
+//!                 └─► figures (plot/) ─► page.rs ─► report.html   one file, inline SVG, no scripts
+//!                                    └─► PNG on request
+//! ```
+
+pub mod facts;
+pub mod schema;
+
+pub use facts::*;
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use crate::error::Result;
-use crate::evaluate::{ColumnFigures, Overall};
 use crate::model::file::{write_json, write_whole};
-use crate::model::trained::Epoch;
-
-/// The value of the `schema` field.
-pub const SCHEMA: &str = "sluice.report/1";
-
-/// Everything that the page shows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Report {
-    /// [`SCHEMA`].
-    pub schema: String,
-    /// Name of the recipe.
-    pub name: String,
-    /// Version that made it.
-    pub sluice_version: String,
-    /// What was compressed.
-    pub data: DataSection,
-    /// How the network was fitted.
-    pub training: Option<TrainingSection>,
-    /// The linear rival.
-    pub pca: Option<PcaSection>,
-    /// Float against fixed, tensor by tensor.
-    pub quantization: Option<serde_json::Value>,
-    /// The emitted design.
-    pub hardware: Option<HardwareSection>,
-    /// The proof in simulation.
-    pub verify: Option<serde_json::Value>,
-    /// Cell counts, one a family.
-    pub synth: Vec<serde_json::Value>,
-    /// All bytes of the container.
-    pub size: SizeSection,
-    /// Lossless rivals on the same data.
-    pub peers: Vec<Peer>,
-    /// Column by column.
-    pub columns: Vec<ColumnFigures>,
-    /// All columns together.
-    pub overall: Overall,
-    /// Largest change of a correlation between two columns.
-    pub correlation_max_difference: f64,
-}
-
-/// What was compressed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[allow(missing_docs)]
-pub struct DataSection {
-    pub source: String,
-    pub checksum: String,
-    pub rows: usize,
-    pub columns: usize,
-    pub raw_bytes: u64,
-}
-
-/// How the network was fitted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct TrainingSection {
-    /// Loss per epoch.
-    pub history: Vec<Epoch>,
-    /// Numbers sent per row.
-    pub latent: usize,
-    /// Weights and biases of encoder and decoder.
-    pub parameters: usize,
-    /// RMS over range of the float weights, all rows.
-    pub float_rms_over_range: f64,
-    /// RMS over range of the integers on rows that nothing was fitted to.
-    pub held_out_rms_over_range: Option<f64>,
-}
-
-/// The linear rival: principal components of the same features.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct PcaSection {
-    /// Components.
-    pub latent: usize,
-    /// RMS over range, all rows, float.
-    pub rms_over_range: f64,
-}
-
-/// The emitted design.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[allow(missing_docs)]
-pub struct HardwareSection {
-    pub interface: String,
-    pub target: String,
-    pub latency_cycles: u32,
-    pub latency_ns: f64,
-    pub clock_mhz: f64,
-    pub ii: u32,
-    pub adders: usize,
-    pub adder_bits: u64,
-    pub register_bits: u64,
-}
-
-/// All bytes of the container.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[allow(missing_docs)]
-pub struct SizeSection {
-    pub raw_bytes: u64,
-    pub payload_bytes: u64,
-    pub model_bytes: u64,
-    pub header_bytes: u64,
-    pub total_bytes: u64,
-    pub ratio: f64,
-    pub ratio_without_model: f64,
-}
-
-/// A lossless rival.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[allow(missing_docs)]
-pub struct Peer {
-    pub name: String,
-    pub bytes: u64,
-    pub ratio: f64,
-}
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")

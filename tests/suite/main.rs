@@ -2,7 +2,9 @@
 
 mod bad_input;
 mod data;
+mod docs;
 mod layering;
+mod report;
 mod spine;
 
 use std::path::Path;

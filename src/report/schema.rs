@@ -1,0 +1,56 @@
+//! JSON Schemas of the files that other tools read or write, made from the types and their doc comments.
+
+use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
+use serde_json::Value;
+
+use super::Report;
+use crate::model::{QuantizedModel, TrainedModel};
+
+/// A file format with a published schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Document {
+    /// `report.json` of a run folder.
+    Report,
+    /// `model.quant.json`.
+    QuantizedModel,
+    /// `model.trained.json`.
+    TrainedModel,
+}
+
+impl Document {
+    /// Every document.
+    pub const ALL: [Document; 3] = [Document::Report, Document::QuantizedModel, Document::TrainedModel];
+
+    /// Where the repository keeps its schema.
+    pub fn path(self) -> &'static str {
+        match self {
+            Document::Report => "docs/report.schema.json",
+            Document::QuantizedModel => "models/quantized.schema.json",
+            Document::TrainedModel => "models/trained.schema.json",
+        }
+    }
+
+    /// The name that `sluice schema` takes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Document::Report => "report",
+            Document::QuantizedModel => "quantized",
+            Document::TrainedModel => "trained",
+        }
+    }
+
+    /// The schema, draft 2020-12.
+    pub fn schema(self) -> Value {
+        match self {
+            Document::Report => of::<Report>("Report of a run: report.json"),
+            Document::QuantizedModel => of::<QuantizedModel>("Quantized model: model.quant.json"),
+            Document::TrainedModel => of::<TrainedModel>("Trained model: model.trained.json"),
+        }
+    }
+}
+
+fn of<T: JsonSchema>(title: &str) -> Value {
+    let mut schema = SchemaGenerator::new(SchemaSettings::draft2020_12()).into_root_schema_for::<T>();
+    schema.insert("title".to_owned(), title.into());
+    schema.to_value()
+}
