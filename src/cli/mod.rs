@@ -17,8 +17,8 @@ use crate::hw::{self, Target};
 use crate::model::file::write_json;
 use crate::model::{QuantizedModel, TrainedModel, neutral};
 use crate::recipe::Recipe;
-use crate::verify::{DEFAULT_VECTORS, DesignOptions};
 use crate::report::schema::Document;
+use crate::verify::{DEFAULT_VECTORS, DesignOptions};
 use crate::verilog::Interface;
 
 /// FPGA streaming compression: train, quantize, emit, verify, compress.
