@@ -3,16 +3,19 @@
 mod backend;
 mod container;
 mod facts;
+mod init;
+mod inspect;
 mod progress;
 mod rival;
 mod run;
+mod select;
 mod stages;
 
 use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::codec::{self, CompressOptions, Mode};
+use crate::codec::{CompressOptions, Mode};
 use container::parse_bound;
 use progress::{Progress, say};
 
@@ -25,6 +28,7 @@ use crate::recipe::Recipe;
 use crate::report::schema::Document;
 use crate::verify::{DEFAULT_VECTORS, DesignOptions};
 use crate::verilog::Interface;
+use select::SelectArgs;
 
 /// FPGA streaming compression: train, quantize, emit, verify, compress.
 #[derive(Parser)]
@@ -61,14 +65,15 @@ enum Verb {
     Inspect {
         /// Data file or container (.slc)
         file: PathBuf,
-        /// Array, tree or dataset inside the file
-        #[arg(long)]
-        array: Option<String>,
+        #[command(flatten)]
+        select: SelectArgs,
     },
     /// Print a commented recipe for a data file
     Init {
         /// Data file
         file: PathBuf,
+        #[command(flatten)]
+        select: SelectArgs,
     },
     /// Write a toy detector's data to a file
     Toy {
@@ -140,7 +145,10 @@ enum Verb {
         /// Recorded vectors with the outputs they must give: `N n_in n_out`, then N lines of `inputs | outputs`
         #[arg(long)]
         vectors: Option<PathBuf>,
-        /// Waveform to write of the first 1000 vectors, in Icarus: .fst in that format, any other name as VCD
+        /// Run only this vector, counted from 0, with those that share the pipeline with it
+        #[arg(long)]
+        replay: Option<usize>,
+        /// Waveform to write, in Icarus, of the replayed or the first 1000 vectors: .fst in that format, else VCD
         #[arg(long)]
         wave: Option<PathBuf>,
         /// Hold tvalid and tready low this often, in percent, at random (`axis` only)
@@ -188,6 +196,8 @@ enum Verb {
         /// Rows in a block [default: as many as make about 2 MiB, at most 8192]
         #[arg(long)]
         block_rows: Option<usize>,
+        #[command(flatten)]
+        select: SelectArgs,
     },
     /// Reconstruct the data of a container
     Decompress {
@@ -216,12 +226,21 @@ enum Verb {
         /// Run folder
         run: PathBuf,
     },
-    /// Print the hardware passes in the order in which they run
-    Passes,
-    /// Print the JSON Schema of a file format: report, quantized or trained
+    /// Print the hardware passes in the order in which they run, or a model's graph after each of them
+    Passes {
+        /// Model written by `sluice quantize` or `sluice import`
+        model: Option<PathBuf>,
+        /// Only the graph after this pass, or after `build`
+        #[arg(long, requires = "model")]
+        after: Option<String>,
+        /// Clock to schedule for
+        #[arg(long, default_value_t = 100.0)]
+        clock_mhz: f64,
+    },
+    /// Print the JSON Schema of a file format: report, quantized, trained or design
     Schema {
         /// File format
-        #[arg(value_parser = ["report", "quantized", "trained"])]
+        #[arg(value_parser = ["report", "quantized", "trained", "design"])]
         document: String,
     },
     /// Print shell completions
@@ -244,8 +263,8 @@ impl Cli {
         let json = self.json;
         match self.verb {
             Verb::Run { recipe, data, out } => run::run(&recipe, data, out, json),
-            Verb::Inspect { file, array } => inspect(&file, array, json),
-            Verb::Init { file } => init(&file),
+            Verb::Inspect { file, select } => inspect::inspect(&file, &select.into(), json),
+            Verb::Init { file, select } => init::init(&file, &select.into()),
             Verb::Toy { detector, out, rows, seed } => {
                 data::write(&out, &data::toy(&detector, rows, seed)?)?;
                 say(format_args!("toy: {rows} rows of `{detector}`, seed {seed} -> {}", out.display()));
@@ -276,10 +295,18 @@ impl Cli {
                 let manifest = stages::emit(&model, interface, target, clock, latency, &out)?;
                 done(json, &manifest)
             }
-            Verb::Verify { design, random, vectors, wave, stall, seed, icarus } => {
+            Verb::Verify { design, random, vectors, replay, wave, stall, seed, icarus } => {
                 let random = random.unwrap_or(if vectors.is_some() { 0 } else { DEFAULT_VECTORS });
-                let options =
-                    DesignOptions { random, vectors, wave, stall_percent: stall, seed, icarus, ..Default::default() };
+                let options = DesignOptions {
+                    random,
+                    vectors,
+                    replay,
+                    wave,
+                    stall_percent: stall,
+                    seed,
+                    icarus,
+                    ..Default::default()
+                };
                 let report = stages::verify(&design, options)?;
                 print(json, &report, || report.to_string())?;
                 Ok(report.passed())
@@ -289,7 +316,7 @@ impl Cli {
                 let reports = stages::synth(&design, &options)?;
                 print(json, &reports, || reports.iter().map(|r| format!("{r}\n")).collect())
             }
-            Verb::Compress { input, output, mode, bound, model, block_rows } => {
+            Verb::Compress { input, output, mode, bound, model, block_rows, select } => {
                 let mode = match mode {
                     ModeArg::Neural => Mode::Neural,
                     ModeArg::Bounded => Mode::Bounded,
@@ -297,7 +324,7 @@ impl Cli {
                 };
                 let bound = bound.as_deref().map(parse_bound).transpose()?;
                 let options = CompressOptions { bound, block_rows, ..CompressOptions::new(mode) };
-                let report = container::compress(&input, &Selection::default(), &output, model.as_deref(), &options)?;
+                let report = container::compress(&input, &select.into(), &output, model.as_deref(), &options)?;
                 print(json, &report, || {
                     format!("{} -> {} bytes, ratio {:.3}", report.raw_bytes, report.total_bytes, report.ratio)
                 })
@@ -333,9 +360,13 @@ impl Cli {
                 let report: serde_json::Value = crate::model::file::read_json(&run.join("report.json"), Code::Report)?;
                 print(json, &report, || run::summary(&report))
             }
-            Verb::Passes => passes(json),
+            Verb::Passes { model: None, .. } => passes(json),
+            Verb::Passes { model: Some(model), after, clock_mhz } => {
+                let graphs = stages::graphs(&QuantizedModel::load(&model)?, clock_mhz, after.as_deref())?;
+                print(json, &graphs, || graphs.iter().map(|(step, g)| format!("# after {step}\n{g}\n")).collect())
+            }
             Verb::Schema { document } => {
-                let schema = Document::ALL.into_iter().find(|d| d.name() == document).map(Document::schema);
+                let schema = Document::ALL.iter().find(|d| d.name() == document).map(|d| d.schema());
                 print(true, &schema, String::new)
             }
             Verb::Completions { shell } => {
@@ -387,50 +418,5 @@ fn passes(json: bool) -> Result<bool> {
             }
         }
         text
-    })
-}
-
-fn inspect(file: &Path, array: Option<String>, json: bool) -> Result<bool> {
-    if file.extension().is_some_and(|e| e == "slc") {
-        let info = codec::info(file)?;
-        return print(json, &info, || serde_json::to_string_pretty(&info).unwrap_or_default());
-    }
-    let data = data::read(file, &Selection { array, ..Selection::default() })?;
-    let columns = data::inspect(&data);
-    print(json, &columns, || {
-        let mut text = format!("{} rows, {} columns, {} bytes\n", data.rows, data.columns.len(), data.raw_bytes());
-        for c in &columns {
-            text += &format!(
-                "{:<28} {:<8} {:<12} min {:<12.5} max {:<12.5} mean {:<12.5} zeros {:.1} %\n",
-                c.name,
-                c.dtype,
-                format!("{:?}", c.shape),
-                c.min,
-                c.max,
-                c.mean,
-                100.0 * c.zeros_fraction
-            );
-        }
-        text
-    })
-}
-
-fn init(file: &Path) -> Result<bool> {
-    let data = data::read(file, &Selection::default())?;
-    let features: usize = data.columns.iter().map(data::Column::width).sum();
-    let stem: String = file.file_stem().and_then(|s| s.to_str()).unwrap_or("model").to_lowercase();
-    let mut name: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
-        name.insert_str(0, "m_");
-    }
-    let latent = features.div_ceil(2);
-    let path = std::path::absolute(file).map_err(|e| Error::io("find", file, &e))?;
-    print(false, &(), || {
-        format!(
-            "# {} rows, {} columns, {features} numbers in a row\nname = \"{name}\"\n\n[data]\npath = {:?}\n\n[train]\nlatent = {latent}          # numbers sent per row\nhidden = [32]         # encoder, built in hardware\ndecoder_hidden = [64] # decoder, software only\nepochs = 40\n\n[quantize]\ninput_bits = 12\nweight_bits = 8\nactivation_bits = 10\nlatent_bits = 12\n\n[hardware]\ninterface = \"kernel\"\nclock_mhz = 100.0\ntarget = \"ecp5\"\n",
-            data.rows,
-            data.columns.len(),
-            path.display().to_string(),
-        )
     })
 }

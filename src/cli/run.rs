@@ -95,7 +95,8 @@ pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, json: bool)
         dataset.source.name
     ));
 
-    let inputs = (&checksum, &recipe.name, &recipe.split, &recipe.transform, &recipe.train, &recipe.quantize);
+    let columns = (recipe.data.select.nan, &dataset.source.pass_through);
+    let inputs = (&checksum, columns, &recipe.name, &recipe.split, &recipe.transform, &recipe.train, &recipe.quantize);
     let trained_path = folder.join("model.trained.json");
     let trained: TrainedModel =
         ledger.stage("train", &inputs, &trained_path, || stages::train(&recipe, &dataset, &trained_path))?;
@@ -112,11 +113,13 @@ pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, json: bool)
             stages::emit(&model, hardware.interface, hardware.target, Some(hardware.clock_mhz), None, &design)
         })?;
     let check = &recipe.verify;
-    let vectors = (&manifest, check.random, check.stall, check.icarus);
+    let vectors = (&manifest, check.random, check.stall, check.icarus, &checksum);
     let verified: VerifyReport = ledger.stage("verify", &vectors, &folder.join("verify.json"), || {
+        let recorded = folder.join("recorded.vec");
+        stages::record(&model, &dataset, &recorded)?;
         let options = DesignOptions {
             random: check.random,
-            vectors: None,
+            vectors: Some(recorded),
             stall_percent: check.stall,
             seed: 1,
             icarus: check.icarus,

@@ -89,18 +89,18 @@ pub(super) mod bits {
 
 /// The best loss and its parameters.
 mod best {
-    use super::{Deserialize, Serialize};
+    use super::{Best, Deserialize, Serialize};
     use serde::{Deserializer, Serializer};
 
     #[derive(Serialize, Deserialize)]
-    struct Best(u64, #[serde(with = "super::bits")] Vec<Vec<f32>>);
+    struct Stored(u64, #[serde(with = "super::bits")] Vec<Vec<f32>>);
 
-    pub(super) fn serialize<S: Serializer>(best: &Option<(f64, Vec<Vec<f32>>)>, s: S) -> Result<S::Ok, S::Error> {
-        best.as_ref().map(|(loss, p)| Best(loss.to_bits(), p.clone())).serialize(s)
+    pub(super) fn serialize<S: Serializer>(best: &Best, s: S) -> Result<S::Ok, S::Error> {
+        best.as_ref().map(|(loss, p)| Stored(loss.to_bits(), p.clone())).serialize(s)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Best, D::Error> {
-        Ok(Option::<Best>::deserialize(d)?.map(|b| (f64::from_bits(b.0), b.1)))
+        Ok(Option::<Stored>::deserialize(d)?.map(|b| (f64::from_bits(b.0), b.1)))
     }
 }
 
