@@ -1,6 +1,7 @@
 //! The command line: one verb a stage, each reading and writing the files between the stages.
 
 mod backend;
+mod container;
 mod facts;
 mod init;
 mod inspect;
@@ -14,7 +15,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::codec::{self, Bound, CompressOptions, Mode};
+use crate::codec::{CompressOptions, Mode};
+use container::parse_bound;
+use progress::{Progress, say};
+
 use crate::data::{self, Selection};
 use crate::error::{Code, Error, Result};
 use crate::hw::{self, Target};
@@ -121,10 +125,10 @@ enum Verb {
         /// Ports: `kernel` is two flat buses and a clock, `axis` is AXI4-Stream
         #[arg(long, default_value = "kernel", value_parser = from_json::<Interface>)]
         interface: Interface,
-        /// Clock to schedule for
+        /// Clock to schedule for, in MHz [default: 100, or none with --latency]
         #[arg(long, conflicts_with = "latency")]
         clock_mhz: Option<f64>,
-        /// Register ranks to schedule for
+        /// Latency to schedule for, in clock cycles
         #[arg(long)]
         latency: Option<u32>,
         /// FPGA family: ecp5, ice40, xcup, xc7 or generic
@@ -263,8 +267,8 @@ impl Cli {
             Verb::Init { file, select } => init::init(&file, &select.into()),
             Verb::Toy { detector, out, rows, seed } => {
                 data::write(&out, &data::toy(&detector, rows, seed)?)?;
-                eprintln!("toy: {rows} rows of `{detector}`, seed {seed} -> {}", out.display());
-                Ok(true)
+                say(format_args!("toy: {rows} rows of `{detector}`, seed {seed} -> {}", out.display()));
+                done(json, &serde_json::json!({ "detector": detector, "rows": rows, "seed": seed, "out": out }))
             }
             Verb::Train { recipe, data, out } => {
                 let mut recipe = Recipe::load(&recipe)?;
@@ -273,32 +277,23 @@ impl Cli {
                 let model = stages::train(&recipe, &dataset, &out)?;
                 write_json(&out, &model)?;
                 crate::train::remove_checkpoints(&out);
-                eprintln!("train: wrote {}", out.display());
-                Ok(true)
+                say(format_args!("train: wrote {}", out.display()));
+                let (provenance, history) = (&model.provenance, &model.history);
+                done(json, &serde_json::json!({ "out": out, "provenance": provenance, "history": history }))
             }
             Verb::Quantize { model, out } => {
-                let model = TrainedModel::load(&model)?;
-                write_json(&out, &stages::quantize(&model)?)?;
-                eprintln!("quantize: wrote {}", out.display());
-                Ok(true)
+                let model = stages::quantize(&TrainedModel::load(&model)?)?;
+                wrote_model(json, "quantize", &model, &out)
             }
             Verb::Import { encoder, out } => {
                 let text = std::fs::read_to_string(&encoder).map_err(|e| Error::io("read", &encoder, &e))?;
-                let model = neutral::import(&text, &encoder)?;
-                write_json(&out, &model)?;
-                eprintln!(
-                    "import: {} inputs, {} outputs -> {}",
-                    model.encoder.n_in,
-                    model.encoder.n_out(),
-                    out.display()
-                );
-                Ok(true)
+                wrote_model(json, "import", &neutral::import(&text, &encoder)?, &out)
             }
             Verb::Emit { model, out, interface, clock_mhz, latency, target } => {
                 let model = QuantizedModel::load(&model)?;
                 let clock = if latency.is_none() { clock_mhz.or(Some(100.0)) } else { None };
                 let manifest = stages::emit(&model, interface, target, clock, latency, &out)?;
-                print(json, &manifest, || stages::describe_design(&manifest))
+                done(json, &manifest)
             }
             Verb::Verify { design, random, vectors, replay, wave, stall, seed, icarus } => {
                 let random = random.unwrap_or(if vectors.is_some() { 0 } else { DEFAULT_VECTORS });
@@ -329,28 +324,17 @@ impl Cli {
                 };
                 let bound = bound.as_deref().map(parse_bound).transpose()?;
                 let options = CompressOptions { bound, block_rows, ..CompressOptions::new(mode) };
-                let report = compress(&input, &select.into(), &output, model.as_deref(), &options)?;
+                let report = container::compress(&input, &select.into(), &output, model.as_deref(), &options)?;
                 print(json, &report, || {
                     format!("{} -> {} bytes, ratio {:.3}", report.raw_bytes, report.total_bytes, report.ratio)
                 })
             }
             Verb::Decompress { input, output, recover } => {
-                let decoder = codec::Decoder::open(&input, recover, &backend::from_bytes)?;
-                let mut sink = data::create(&output, &decoder.head()?)?;
-                let mut rows = 0;
-                let lost = decoder.each(&mut |block| {
-                    rows += block.rows;
-                    sink.push(&block)
-                })?;
-                sink.finish()?;
-                eprintln!("decompress: {rows} rows -> {}", output.display());
-                for gap in lost {
-                    eprintln!("decompress: lost rows {} to {}: {}", gap.rows.start, gap.rows.end, gap.cause);
-                }
-                Ok(true)
+                done(json, &container::decompress(&input, &output, recover)?)
             }
             Verb::Evaluate { original, reconstructed } => {
                 let read = |p: &Path| data::read(p, &Selection::default());
+                let _wait = Progress::spinner("evaluate", "column by column");
                 let figures = crate::evaluate::columns(&read(&original)?, &read(&reconstructed)?)?;
                 print(json, &figures, || {
                     let mut text = format!("{:<28} {:>12} {:>12} {:>12}\n", "column", "rms", "rms/range", "max/range");
@@ -407,6 +391,18 @@ fn print<T: serde::Serialize>(json: bool, value: &T, text: impl FnOnce() -> Stri
     Ok(true)
 }
 
+/// For verbs whose result is a file, described on stderr: stdout has something for machines only.
+fn done<T: serde::Serialize>(json: bool, value: &T) -> Result<bool> {
+    if json { print(true, value, String::new) } else { Ok(true) }
+}
+
+fn wrote_model(json: bool, verb: &str, model: &QuantizedModel, out: &Path) -> Result<bool> {
+    write_json(out, model)?;
+    let (inputs, outputs) = (model.encoder.n_in, model.encoder.n_out());
+    say(format_args!("{verb}: `{}`, {inputs} inputs, {outputs} outputs -> {}", model.name, out.display()));
+    done(json, &serde_json::json!({ "out": out, "name": model.name, "inputs": inputs, "outputs": outputs }))
+}
+
 fn passes(json: bool) -> Result<bool> {
     let pipelines = hw::passes::pipelines();
     let list: Vec<_> = pipelines
@@ -414,44 +410,13 @@ fn passes(json: bool) -> Result<bool> {
         .flat_map(|l| l.passes.iter().map(|p| serde_json::json!([l.name, p.name(), p.description()])))
         .collect();
     print(json, &list, || {
-        let line = |p: &Box<dyn hw::passes::Pass>| format!("  {:<12} {}\n", p.name(), p.description());
-        pipelines.iter().map(|l| format!("{}:\n{}", l.name, l.passes.iter().map(line).collect::<String>())).collect()
+        let mut text = String::new();
+        for pipeline in &pipelines {
+            text += &format!("{}:\n", pipeline.name);
+            for pass in &pipeline.passes {
+                text += &format!("  {:<12} {}\n", pass.name(), pass.description());
+            }
+        }
+        text
     })
-}
-
-fn parse_bound(text: &str) -> Result<Bound> {
-    let wrong = || {
-        Error::new(Code::Usage, format!("`{text}` is not a bound"))
-            .hint("use abs:0.1, or range:1e-3 of each column's range")
-    };
-    let (kind, value) = text.split_once(':').ok_or_else(wrong)?;
-    let value: f64 = value.parse().map_err(|_| wrong())?;
-    if !(value.is_finite() && value > 0.0) {
-        return Err(wrong().cause("a bound is a positive number"));
-    }
-    match kind {
-        "abs" => Ok(Bound::Abs(value)),
-        "range" => Ok(Bound::Range(value)),
-        _ => Err(wrong()),
-    }
-}
-
-fn compress(
-    input: &Path,
-    selection: &Selection,
-    output: &Path,
-    model: Option<&Path>,
-    options: &CompressOptions,
-) -> Result<codec::CompressReport> {
-    if (options.mode == Mode::Neural) != model.is_some() {
-        return Err(Error::new(Code::Usage, "`--mode neural` and `--model` go together")
-            .hint("give the quantized model of `sluice quantize`, or choose another mode"));
-    }
-    if (options.mode == Mode::Bounded) != options.bound.is_some() {
-        return Err(Error::new(Code::Usage, "`--mode bounded` and `--bound` go together")
-            .hint("for example --bound range:1e-3"));
-    }
-    let data = data::open(input, selection)?;
-    let backend = model.map(|path| backend::Neural::new(QuantizedModel::load(path)?)).transpose()?;
-    codec::compress(data.as_ref(), options, backend.as_ref().map(|b| b as &dyn codec::NeuralBackend), output)
 }

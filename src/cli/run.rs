@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 
 use super::backend::{self, Neural};
 use super::facts::Results;
-use super::stages;
+use super::progress::{Progress, say};
+use super::{container, stages};
 use crate::codec::{self, CompressOptions, CompressReport, Mode, PeerSize};
 use crate::error::{Code, Error, Result};
 use crate::hw::Target;
@@ -42,12 +43,25 @@ impl Ledger {
         result: &Path,
         make: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
+        self.stage_with(stage, key, result, |_| true, make)
+    }
+
+    /// The same for a stage with other products than `result`: `sound` says whether they are what it tells.
+    fn stage_with<T: Serialize + DeserializeOwned>(
+        &mut self,
+        stage: &str,
+        key: &impl Serialize,
+        result: &Path,
+        sound: impl FnOnce(&T) -> bool,
+        make: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
         let key = checksum_of(&(env!("CARGO_PKG_VERSION"), key));
-        if self.keys.get(stage) == Some(&key) {
-            if let Ok(value) = read_json(result, Code::Io) {
-                eprintln!("{stage}: up to date");
-                return Ok(value);
-            }
+        if self.keys.get(stage) == Some(&key)
+            && let Ok(value) = read_json(result, Code::Io)
+            && sound(&value)
+        {
+            say(format_args!("{stage}: up to date"));
+            return Ok(value);
         }
         let value = make()?;
         write_json(result, &value)?;
@@ -69,18 +83,17 @@ pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, json: bool)
     let mut recipe = Recipe::load(path)?;
     replace_data(&mut recipe, data);
     let folder = out.unwrap_or_else(|| Path::new("runs").join(&recipe.name));
+    let (dataset, split) = stages::load_data(&recipe)?;
     std::fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, &e))?;
     let mut ledger = Ledger::open(&folder);
-
-    let (dataset, split) = stages::load_data(&recipe)?;
     let checksum = dataset.checksum();
-    eprintln!(
+    say(format_args!(
         "data: {} rows, {} columns, {} bytes from {}",
         dataset.rows,
         dataset.columns.len(),
         dataset.raw_bytes(),
         dataset.source.name
-    );
+    ));
 
     let columns = (recipe.data.select.nan, &dataset.source.pass_through);
     let inputs = (&checksum, columns, &recipe.name, &recipe.split, &recipe.transform, &recipe.train, &recipe.quantize);
@@ -94,25 +107,27 @@ pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, json: bool)
     let hardware = &recipe.hardware;
     let design = folder.join("design");
     // The manifest's own place is inside the design folder; the copy here says that the stage is done.
-    let manifest: DesignManifest = ledger.stage("emit", &(&model, hardware), &folder.join("emit.json"), || {
-        stages::emit(&model, hardware.interface, hardware.target, Some(hardware.clock_mhz), None, &design)
-    })?;
-    let check = &recipe.verify;
-    let verified: VerifyReport =
-        ledger.stage("verify", &(&manifest, check, &checksum), &folder.join("verify.json"), || {
-            let recorded = folder.join("recorded.vec");
-            stages::record(&model, &dataset, &recorded)?;
-            let options = DesignOptions {
-                random: check.random,
-                vectors: Some(recorded),
-                stall_percent: check.stall,
-                seed: 1,
-                icarus: check.icarus,
-                ..Default::default()
-            };
-            stages::verify(&design, options)
+    let untouched = |m: &DesignManifest| DesignManifest::load(&design).is_ok_and(|found| found == *m);
+    let manifest: DesignManifest =
+        ledger.stage_with("emit", &(&model, hardware), &folder.join("emit.json"), untouched, || {
+            stages::emit(&model, hardware.interface, hardware.target, Some(hardware.clock_mhz), None, &design)
         })?;
-    eprintln!("verify: {verified}");
+    let check = &recipe.verify;
+    let vectors = (&manifest, check.random, check.stall, check.icarus, &checksum);
+    let verified: VerifyReport = ledger.stage("verify", &vectors, &folder.join("verify.json"), || {
+        let recorded = folder.join("recorded.vec");
+        stages::record(&model, &dataset, &recorded)?;
+        let options = DesignOptions {
+            random: check.random,
+            vectors: Some(recorded),
+            stall_percent: check.stall,
+            seed: 1,
+            icarus: check.icarus,
+            ..Default::default()
+        };
+        stages::verify(&design, options)
+    })?;
+    say(format_args!("verify: {verified}"));
     let synth: Vec<SynthReport> = if check.synth {
         let targets = [hardware.target, Target::Ecp5, Target::Xcup, Target::Generic];
         let options = stages::synth_options(&targets, check.seeds, check.route_seconds)?;
@@ -121,15 +136,23 @@ pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, json: bool)
     } else {
         Vec::new()
     };
+    for report in &synth {
+        say(format_args!("synth: {report}"));
+    }
 
     let neural = Neural::new(model.clone())?;
     let container = folder.join("data.slc");
+    let whole = |r: &CompressReport| std::fs::metadata(&container).is_ok_and(|m| m.len() == r.total_bytes);
     let sizes: CompressReport =
-        ledger.stage("compress", &(&model, &checksum), &folder.join("compress.json"), || {
-            let options = CompressOptions::new(Mode::Neural);
-            codec::compress(&dataset, &options, Some(&neural), &container)
+        ledger.stage_with("compress", &(&model, &checksum), &folder.join("compress.json"), whole, || {
+            container::write(&dataset, &CompressOptions::new(Mode::Neural), Some(&neural), &container)
         })?;
+    say(format_args!(
+        "compress: {} -> {} bytes, ratio {:.3}, model included",
+        sizes.raw_bytes, sizes.total_bytes, sizes.ratio
+    ));
     let reconstructed = codec::decompress(&container, false, &backend::from_bytes)?.data;
+    let wait = Progress::spinner("report", "other codecs, figures and plots");
     let peers: Vec<PeerSize> =
         ledger.stage("compare", &checksum, &folder.join("compare.json"), || stages::sizes(&dataset))?;
 
@@ -150,7 +173,8 @@ pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, json: bool)
     }
     .report()?;
     report::write(&report, &folder)?;
-    eprintln!("report: {}", folder.join("report.html").display());
+    drop(wait);
+    say(format_args!("report: {}", folder.join("report.html").display()));
 
     let value = serde_json::to_value(&report)
         .map_err(|e| Error::new(Code::Report, "cannot print the report").cause(e.to_string()))?;

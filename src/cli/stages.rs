@@ -6,7 +6,7 @@ use std::time::Duration;
 use ndarray::Array2;
 
 use super::backend;
-use super::progress::Progress;
+use super::progress::{Progress, say};
 use crate::codec::PeerSize;
 use crate::data::{self, Dataset, NanPolicy, SplitRows};
 use crate::dut::Dut;
@@ -40,9 +40,9 @@ pub fn load_data(recipe: &Recipe) -> Result<(Dataset, SplitRows)> {
             NanPolicy::DropRows => "these rows do not train",
             _ => "training reads other numbers in their place",
         };
-        eprintln!("data: {}: {policy}, a container keeps them", gaps.describe(dataset.rows));
+        say(format_args!("data: {}: {policy}, a container keeps them", gaps.describe(dataset.rows)));
     }
-    eprintln!("split: {}", split.describe(&recipe.split));
+    say(format_args!("split: {}", split.describe(&recipe.split)));
     Ok((dataset, split))
 }
 
@@ -92,14 +92,14 @@ pub fn train(recipe: &Recipe, dataset: &Dataset, path: &Path) -> Result<TrainedM
     }
     drop(bar);
     let last = trained.history.last();
-    eprintln!(
+    say(format_args!(
         "train: {} rows, {} features -> {} latents, {} epochs, loss {:.3e}",
         train.nrows(),
         train.ncols(),
         options.latent,
         trained.history.len(),
         last.map_or(f64::NAN, |e| e.train_loss),
-    );
+    ));
     let model = TrainedModel {
         schema: TRAINED_SCHEMA.to_owned(),
         name: recipe.name.clone(),
@@ -148,10 +148,12 @@ pub fn emit(
     folder: &Path,
 ) -> Result<DesignManifest> {
     let options = CompileOptions { target, clock_mhz, latency };
+    let wait = Progress::spinner("emit", "adder graph, proof, Verilog");
     let graph = hw::compile(&model.encoder, &options)?;
     let design = verilog::emit(model, &graph, interface, &options)?;
     design.write(folder)?;
-    eprintln!("emit: {} -> {}", describe_design(&design.manifest), folder.display());
+    drop(wait);
+    say(format_args!("emit: {} -> {}", describe_design(&design.manifest), folder.display()));
     Ok(design.manifest)
 }
 
@@ -206,6 +208,7 @@ pub fn verify(folder: &Path, options: DesignOptions) -> Result<VerifyReport> {
     if stall > 95 {
         return Err(Error::new(Code::Usage, format!("a stall of {stall} % leaves no time to send")).hint("use 0 to 95"));
     }
+    let _wait = Progress::spinner("verify", "Verilator compiles and runs");
     simulation::verify_design(folder, &DesignOptions { cache: Some(cache_folder()), ..options })
 }
 
@@ -232,7 +235,7 @@ pub fn synth_options(targets: &[Target], seeds: u32, route_seconds: u64) -> Resu
 /// Cell counts for each target; place and route for ECP5.
 pub fn synth(folder: &Path, options: &SynthOptions) -> Result<Vec<SynthReport>> {
     let dut = Dut::emitted(folder, &DesignManifest::load(folder)?, None);
-    let progress = Progress::new("synth", synth::steps(options), "steps").at_once();
+    let progress = Progress::new("synth", synth::steps(options), "steps");
     synth::synthesize(&dut, options, &|message| progress.step(message))
 }
 
