@@ -3,6 +3,8 @@
 mod bad_input;
 mod data;
 mod docs;
+mod golden;
+mod hardware;
 mod layering;
 mod report;
 mod spine;
