@@ -272,7 +272,7 @@ fn build(dut: &Dut, verilator: &Tool, cache: &Path) -> Result<PathBuf> {
     }
     let place = |e: Error| e.at(dut.folder.display().to_string());
     let mut args: Vec<&str> = vec!["--cc", "--exe", "-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style"];
-    args.extend(["--top-module", "sluice_simtop", "--Mdir", "obj", "--output-split", "20000"]);
+    args.extend(["--top-module", "sluice_simtop", "--Mdir", "obj", "--output-split", "5000"]);
     // The harness is compiled inside obj/, the generated header lies one folder up.
     args.extend(["-CFLAGS", "-fPIC -I..", "-LDFLAGS", "-shared", "-o", "model.so"]);
     args.extend(["harness.cpp", "sluice_simtop.v"]);

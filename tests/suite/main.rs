@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod data;
+mod design;
 mod docs;
 mod golden;
 mod hardware;
