@@ -91,7 +91,7 @@ pub fn sizes(bars: &[(String, f64, Kind)]) -> Sketch {
     s.dashes(vec![(one, 32.0), (one, 32.0 + height)], INK.mix(0.6), 0.9);
     box_of(&mut s, &frame);
     let mut x = left;
-    for kind in [Kind::Ours, Kind::Linear, Kind::Lossless] {
+    for kind in [Kind::Ours, Kind::Lossy, Kind::Lossless] {
         if bars.iter().any(|b| b.2 == kind) {
             s.cell([x, 8.0, 12.0, 12.0], kind.color());
             s.text(Words::new(kind.says(), (x + 18.0, 14.0), TITLE));
@@ -107,7 +107,7 @@ pub enum Kind {
     /// The network of this run.
     Ours,
     /// Another codec that loses something.
-    Linear,
+    Lossy,
     /// Every bit comes back.
     Lossless,
 }
@@ -116,7 +116,7 @@ impl Kind {
     fn color(self) -> Color {
         match self {
             Kind::Ours => OURS,
-            Kind::Linear => LINEAR,
+            Kind::Lossy => LINEAR,
             Kind::Lossless => OTHER,
         }
     }
@@ -124,7 +124,7 @@ impl Kind {
     fn says(self) -> &'static str {
         match self {
             Kind::Ours => "this run (lossy)",
-            Kind::Linear => "lossy rival",
+            Kind::Lossy => "lossy rival",
             Kind::Lossless => "lossless",
         }
     }

@@ -18,7 +18,7 @@ mod png;
 mod rows;
 mod svg;
 
-pub use bars::{column_errors, quantization, sizes};
+pub use bars::{Kind, column_errors, quantization, sizes};
 pub use canvas::Sketch;
 pub use curves::{loss, profile};
 pub use heat::{correlations, joint};
