@@ -93,13 +93,17 @@ pub struct VerifySection {
     pub stall: u32,
     /// Vectors that Icarus runs as a second opinion; 0 turns it off.
     pub icarus: usize,
-    /// Whether Yosys counts cells.
+    /// Whether Yosys counts cells and nextpnr, where it is installed, places and routes for ECP5.
     pub synth: bool,
+    /// Seeds of place and route; 0 turns it off.
+    pub seeds: u32,
+    /// Place and route of a seed is given up after this many seconds; the report says so.
+    pub route_seconds: u64,
 }
 
 impl Default for VerifySection {
     fn default() -> Self {
-        VerifySection { random: 100_000, stall: 0, icarus: 500, synth: true }
+        VerifySection { random: 100_000, stall: 0, icarus: 500, synth: true, seeds: 1, route_seconds: 600 }
     }
 }
 

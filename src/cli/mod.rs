@@ -3,6 +3,7 @@
 mod backend;
 mod facts;
 mod rival;
+mod progress;
 mod run;
 mod stages;
 
@@ -13,10 +14,11 @@ use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use crate::codec::{self, Bound, CompressOptions, Mode};
 use crate::data::{self, Selection};
 use crate::error::{Code, Error, Result};
-use crate::hw::Target;
+use crate::hw::{self, Target};
 use crate::model::file::write_json;
 use crate::model::{QuantizedModel, TrainedModel, neutral};
 use crate::recipe::Recipe;
+use crate::verify::{DEFAULT_VECTORS, DesignOptions};
 use crate::report::schema::Document;
 use crate::verilog::Interface;
 
@@ -66,7 +68,7 @@ enum Verb {
     },
     /// Write a toy detector's data to a file
     Toy {
-        /// trigger-cells
+        /// trigger-cells, jets, pulses or flow
         detector: String,
         /// File to write
         out: PathBuf,
@@ -128,13 +130,16 @@ enum Verb {
     Verify {
         /// Folder written by `sluice emit`
         design: PathBuf,
-        /// Stimuli: extremes first, then random ones
-        #[arg(long, default_value_t = 100_000)]
-        random: usize,
-        /// Recorded vectors, instead of random ones
+        /// Vectors to make, extremes first, then random ones [default: 100000, or 0 with --vectors]
+        #[arg(long)]
+        random: Option<usize>,
+        /// Recorded vectors with the outputs they must give: `N n_in n_out`, then N lines of `inputs | outputs`
         #[arg(long)]
         vectors: Option<PathBuf>,
-        /// Hold tready low this often, in percent, at random (`axis` only)
+        /// Waveform to write of the first 1000 vectors, in Icarus: .fst in that format, any other name as VCD
+        #[arg(long)]
+        wave: Option<PathBuf>,
+        /// Hold tvalid and tready low this often, in percent, at random (`axis` only)
         #[arg(long, default_value_t = 0)]
         stall: u32,
         /// Seed of stimuli and stalls
@@ -144,10 +149,22 @@ enum Verb {
         #[arg(long, default_value_t = 500)]
         icarus: usize,
     },
-    /// Count the cells of an emitted design with Yosys
+    /// Count the cells of an emitted design in Yosys, and place and route it for ECP5
     Synth {
         /// Folder written by `sluice emit`
         design: PathBuf,
+        /// Targets, separated by commas: generic, ecp5, ice40, xcup or xc7
+        #[arg(long, value_delimiter = ',', default_value = "generic,ecp5,xcup", value_parser = from_json::<Target>)]
+        target: Vec<Target>,
+        /// Seeds of place and route (ecp5 only); Fmax is their median
+        #[arg(long, default_value_t = 3)]
+        seeds: u32,
+        /// Only count cells
+        #[arg(long, conflicts_with = "seeds")]
+        no_route: bool,
+        /// Give up place and route of a seed after this many seconds
+        #[arg(long, default_value_t = 3600)]
+        route_seconds: u64,
     },
     /// Compress a data file
     Compress {
@@ -195,6 +212,8 @@ enum Verb {
         /// Run folder
         run: PathBuf,
     },
+    /// Print the hardware passes in the order in which they run
+    Passes,
     /// Print the JSON Schema of a file format: report, quantized or trained
     Schema {
         /// File format
@@ -262,13 +281,17 @@ impl Cli {
                 let manifest = stages::emit(&model, interface, target, clock, latency, &out)?;
                 print(json, &manifest, || stages::describe_design(&manifest))
             }
-            Verb::Verify { design, random, vectors, stall, seed, icarus } => {
-                let report = stages::verify(&design, vectors.as_deref(), random, stall, seed, icarus)?;
+            Verb::Verify { design, random, vectors, wave, stall, seed, icarus } => {
+                let random = random.unwrap_or(if vectors.is_some() { 0 } else { DEFAULT_VECTORS });
+                let options =
+                    DesignOptions { random, vectors, wave, stall_percent: stall, seed, icarus, ..Default::default() };
+                let report = stages::verify(&design, options)?;
                 print(json, &report, || report.to_string())?;
                 Ok(report.passed())
             }
-            Verb::Synth { design } => {
-                let reports = stages::synth(&design)?;
+            Verb::Synth { design, target, seeds, no_route, route_seconds } => {
+                let options = stages::synth_options(&target, if no_route { 0 } else { seeds }, route_seconds)?;
+                let reports = stages::synth(&design, &options)?;
                 print(json, &reports, || reports.iter().map(|r| format!("{r}\n")).collect())
             }
             Verb::Compress { input, output, mode, bound, model, block_rows } => {
@@ -326,6 +349,7 @@ impl Cli {
                 let report: serde_json::Value = crate::model::file::read_json(&run.join("report.json"), Code::Report)?;
                 print(json, &report, || run::summary(&report))
             }
+            Verb::Passes => passes(json),
             Verb::Schema { document } => {
                 let schema = Document::ALL.into_iter().find(|d| d.name() == document).map(Document::schema);
                 print(true, &schema, String::new)
@@ -350,6 +374,18 @@ fn print<T: serde::Serialize>(json: bool, value: &T, text: impl FnOnce() -> Stri
     // A reader that closed the pipe has what it wanted.
     let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
     Ok(true)
+}
+
+fn passes(json: bool) -> Result<bool> {
+    let pipelines = hw::passes::pipelines();
+    let list: Vec<_> = pipelines
+        .iter()
+        .flat_map(|l| l.passes.iter().map(|p| serde_json::json!([l.name, p.name(), p.description()])))
+        .collect();
+    print(json, &list, || {
+        let line = |p: &Box<dyn hw::passes::Pass>| format!("  {:<12} {}\n", p.name(), p.description());
+        pipelines.iter().map(|l| format!("{}:\n{}", l.name, l.passes.iter().map(line).collect::<String>())).collect()
+    })
 }
 
 fn parse_bound(text: &str) -> Result<Bound> {

@@ -11,12 +11,13 @@ use super::facts::Results;
 use super::stages;
 use crate::codec::{self, CompressOptions, CompressReport, Mode, PeerSize};
 use crate::error::{Code, Error, Result};
+use crate::hw::Target;
 use crate::model::file::{read_json, write_json};
 use crate::model::{QuantizedModel, TrainedModel};
 use crate::recipe::{Recipe, checksum_of};
 use crate::report;
 use crate::synth::SynthReport;
-use crate::verify::VerifyReport;
+use crate::verify::{DesignOptions, VerifyReport};
 use crate::verilog::DesignManifest;
 
 /// What each stage was last run with.
@@ -97,11 +98,22 @@ pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, json: bool)
     })?;
     let check = &recipe.verify;
     let verified: VerifyReport = ledger.stage("verify", &(&manifest, check), &folder.join("verify.json"), || {
-        stages::verify(&design, None, check.random, check.stall, 1, check.icarus)
+        let options = DesignOptions {
+            random: check.random,
+            vectors: None,
+            stall_percent: check.stall,
+            seed: 1,
+            icarus: check.icarus,
+            ..Default::default()
+        };
+        stages::verify(&design, options)
     })?;
     eprintln!("verify: {verified}");
     let synth: Vec<SynthReport> = if check.synth {
-        ledger.stage("synth", &manifest, &folder.join("synth.json"), || stages::synth(&design))?
+        let targets = [hardware.target, Target::Ecp5, Target::Xcup, Target::Generic];
+        let options = stages::synth_options(&targets, check.seeds, check.route_seconds)?;
+        let key = (&manifest, check.seeds, check.route_seconds);
+        ledger.stage("synth", &key, &folder.join("synth.json"), || stages::synth(&design, &options))?
     } else {
         Vec::new()
     };

@@ -1,22 +1,22 @@
 //! One function a stage, shared by the verbs and by `sluice run`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::Array2;
 
 use super::backend;
+use super::progress::Progress;
 use crate::codec::PeerSize;
 use crate::data::{self, Dataset, SplitRows};
 use crate::error::{Code, Error, Result};
 use crate::hw::{self, CompileOptions, Target};
 use crate::model::quantized::QUANTIZED_SCHEMA;
 use crate::model::trained::{Provenance, TRAINED_SCHEMA};
-use crate::model::{QuantizedModel, TrainedModel, Vectors};
+use crate::model::{QuantizedModel, TrainedModel};
 use crate::recipe::Recipe;
-use crate::reference::Engine;
-use crate::synth::{SynthReport, SynthTarget};
-use crate::verify::{Dut, Reset, SecondOpinion, VerifyOptions, VerifyReport};
+use crate::synth::{SynthOptions, SynthReport, SynthTarget};
+use crate::verify::{DesignOptions, Dut, VerifyReport};
 use crate::verilog::{DesignManifest, Interface};
 use crate::{codec, quantize, synth, train as training, verify as simulation, verilog};
 
@@ -66,15 +66,8 @@ pub fn train(recipe: &Recipe, dataset: &Dataset, path: &Path) -> Result<TrainedM
     let options = &recipe.train;
     let weights = options.loss.of(&transform, &train, options.weight_floor);
 
-    let bar = ProgressBar::new((options.epochs + options.qat_epochs) as u64);
-    bar.set_style(
-        ProgressStyle::with_template("train {bar:30} epoch {pos}/{len}, {msg}, {eta} left")
-            .expect("a constant template"),
-    );
-    let mut progress = |e: &crate::model::trained::Epoch| {
-        bar.set_message(format!("loss {:.3e}", e.train_loss));
-        bar.inc(1);
-    };
+    let bar = Progress::new("train", options.epochs + options.qat_epochs, "epochs");
+    let mut progress = |e: &crate::model::trained::Epoch| bar.step(&format!("loss {:.3e}", e.train_loss));
     let key = crate::recipe::checksum_of(&(
         env!("CARGO_PKG_VERSION"),
         dataset.checksum(),
@@ -87,7 +80,7 @@ pub fn train(recipe: &Recipe, dataset: &Dataset, path: &Path) -> Result<TrainedM
     if options.qat_epochs > 0 {
         trained = training::fine_tune(&trained, &plan, &train, validation.as_ref(), &weights, options, &mut session)?;
     }
-    bar.finish_and_clear();
+    drop(bar);
     let last = trained.history.last();
     eprintln!(
         "train: {} rows, {} features -> {} latents, {} epochs, loss {:.3e}",
@@ -146,7 +139,6 @@ pub fn emit(
 ) -> Result<DesignManifest> {
     let options = CompileOptions { target, clock_mhz, latency };
     let graph = hw::compile(&model.encoder, &options)?;
-    hw::prove(&graph, &model.encoder)?;
     let design = verilog::emit(model, &graph, interface, &options)?;
     design.write(folder)?;
     eprintln!("emit: {} -> {}", describe_design(&design.manifest), folder.display());
@@ -161,89 +153,45 @@ pub fn describe_design(m: &DesignManifest) -> String {
     )
 }
 
-fn dut(folder: &Path) -> Result<(Dut, DesignManifest, QuantizedModel)> {
-    let manifest = DesignManifest::load(folder)?;
-    let model = QuantizedModel::load(&folder.join(&manifest.model))?;
-    let dut = Dut {
-        folder: folder.to_path_buf(),
-        files: manifest.files.clone(),
-        top: manifest.top.clone(),
-        clock: manifest.clock.clone(),
-        reset: (manifest.interface == Interface::Axis).then(|| Reset { port: "aresetn".into(), active_low: true }),
-        ties: Vec::new(),
-        input_port: manifest.input_port.clone(),
-        output_port: manifest.output_port.clone(),
-        axis: manifest.interface == Interface::Axis,
-        in_width: manifest.in_width,
-        out_width: manifest.out_width,
-        input_formats: manifest.input_formats.clone(),
-        output_formats: manifest.output_formats.clone(),
-        latency: manifest.latency_cycles.0,
-        cache: Some(cache_folder()),
-    };
-    Ok((dut, manifest, model))
-}
-
 /// Where built simulators are kept: they are remade when lost.
 fn cache_folder() -> PathBuf {
     std::env::var_os("SLUICE_CACHE").map_or_else(|| std::env::temp_dir().join("sluice-cache"), PathBuf::from)
 }
 
 /// Runs a design in Verilator (and a part in Icarus) against the reference.
-pub fn verify(
-    folder: &Path,
-    recorded: Option<&Path>,
-    random: usize,
-    stall: u32,
-    seed: u64,
-    icarus: usize,
-) -> Result<VerifyReport> {
+pub fn verify(folder: &Path, options: DesignOptions) -> Result<VerifyReport> {
+    let stall = options.stall_percent;
     if stall > 95 {
         return Err(Error::new(Code::Usage, format!("a stall of {stall} % leaves no time to send")).hint("use 0 to 95"));
     }
-    let (dut, _, model) = dut(folder)?;
-    let engine = Engine::new(&model.encoder)?;
-    let (inputs, expected) = match recorded {
-        Some(path) => {
-            let v = Vectors::load(path)?;
-            if (v.inputs.ncols(), v.outputs.ncols()) != (model.encoder.n_in, model.encoder.n_out()) {
-                return Err(Error::new(Code::Vectors, format!("`{}` does not fit the design", path.display())).cause(
-                    format!(
-                        "vectors of {} -> {} values, design of {} -> {}",
-                        v.inputs.ncols(),
-                        v.outputs.ncols(),
-                        model.encoder.n_in,
-                        model.encoder.n_out()
-                    ),
-                ));
-            }
-            (v.inputs, v.outputs)
-        }
-        None => {
-            if random == 0 {
-                return Err(Error::new(Code::Usage, "a design cannot be verified with 0 vectors"));
-            }
-            let inputs = simulation::stimuli(&dut.input_formats, random, seed);
-            let expected = engine.infer_batch(&inputs);
-            (inputs, expected)
-        }
-    };
-    let options = VerifyOptions { stall_percent: stall, seed, icarus: false };
-    let mut report = simulation::verify(&dut, &inputs, &expected, options)?;
-    if icarus > 0 && !dut.axis {
-        let n = icarus.min(inputs.nrows());
-        let part = |a: &Array2<i64>| a.slice(ndarray::s![..n, ..]).to_owned();
-        let got = simulation::icarus(&dut, &part(&inputs))?;
-        let mismatches = got.rows().into_iter().zip(expected.rows()).filter(|(a, b)| a != b).count();
-        report.icarus = Some(SecondOpinion { samples: n, mismatches });
-    }
-    Ok(report)
+    simulation::verify_design(folder, &DesignOptions { cache: Some(cache_folder()), ..options })
 }
 
-/// Cell counts for each family that Yosys knows here.
-pub fn synth(folder: &Path) -> Result<Vec<SynthReport>> {
-    let (dut, ..) = dut(folder)?;
-    [SynthTarget::Ecp5, SynthTarget::Xcup].into_iter().map(|t| synth::yosys(&dut, t)).collect()
+/// The targets, each once, and seeds 1 to `seeds`.
+///
+/// # Errors
+/// `U001` for more than 100 seeds.
+pub fn synth_options(targets: &[Target], seeds: u32, route_seconds: u64) -> Result<SynthOptions> {
+    if seeds > 100 {
+        return Err(
+            Error::new(Code::Usage, format!("{seeds} seeds of place and route are too many")).hint("use 0 to 100")
+        );
+    }
+    let mut once: Vec<SynthTarget> = Vec::new();
+    for target in targets.iter().map(|t| SynthTarget::from(*t)) {
+        if !once.contains(&target) {
+            once.push(target);
+        }
+    }
+    let route_limit = Duration::from_secs(route_seconds);
+    Ok(SynthOptions { targets: once, seeds: (1..=seeds).collect(), route_limit })
+}
+
+/// Cell counts for each target; place and route for ECP5.
+pub fn synth(folder: &Path, options: &SynthOptions) -> Result<Vec<SynthReport>> {
+    let dut = Dut::emitted(folder, &DesignManifest::load(folder)?, None);
+    let progress = Progress::new("synth", synth::steps(options), "steps").at_once();
+    synth::synthesize(&dut, options, &|message| progress.step(message))
 }
 
 /// gzip, xz, zstd and sluice's lossless mode on the same data.

@@ -4,12 +4,12 @@
 //! stored as halves (rounded to nearest, ties to even) or as they are; a layer with a weight beyond the range of a half
 //! is always stored as it is. Everything is under zstd and counted in the ratio.
 
+use half::f16;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::general::{shuffle, unshuffle, unzstd, zstd};
-use super::half;
 use crate::entropy::bytes::{Reader, malformed, put_section};
 use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
@@ -93,8 +93,8 @@ pub fn compact(model: &QuantizedModel, precision: WeightPrecision) -> Result<Vec
     for layer in &decoder.layers {
         let (weights, bias) = layer.op.weights();
         let all: Vec<f32> = weights.iter().flatten().chain(bias).copied().collect();
-        let halves: Vec<u16> = all.iter().map(|w| half::from_f32(*w)).collect();
-        let small = precision == WeightPrecision::Half && halves.iter().all(|h| half::to_f32(*h).is_finite());
+        let halves: Vec<f16> = all.iter().map(|w| f16::from_f32(*w)).collect();
+        let small = precision == WeightPrecision::Half && halves.iter().all(|h| h.is_finite());
         // By significance, so that zstd finds the exponents together.
         numbers.extend(if small {
             shuffle(&halves.iter().flat_map(|h| h.to_le_bytes()).collect::<Vec<_>>(), 2)
@@ -192,7 +192,7 @@ impl LayerHead {
         let n = n.ok_or_else(|| malformed("a layer of the embedded model is too large"))?;
         let bytes = unshuffle(reader.take(n * size)?, size);
         let all: Vec<f32> = if self.half {
-            bytes.chunks_exact(2).map(|b| half::to_f32(u16::from_le_bytes([b[0], b[1]]))).collect()
+            bytes.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect()
         } else {
             bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
         };
@@ -287,7 +287,7 @@ mod tests {
         assert_eq!(back.latent_formats, [QFormat::signed(11, 5)]);
         let back = DecoderModel::from_bytes(&compact(&model, WeightPrecision::Half).unwrap()).unwrap();
         let (weights, bias) = back.decoder.layers[0].op.weights();
-        assert_eq!(weights, [[half::to_f32(half::from_f32(0.1))], [half::to_f32(half::from_f32(-3.7))]]);
+        assert_eq!(weights, [[f16::from_f32(0.1).to_f32()], [f16::from_f32(-3.7).to_f32()]]);
         assert_eq!(bias[1], 0.0);
     }
 

@@ -12,7 +12,6 @@ mod encode;
 mod exceptions;
 mod frame;
 mod general;
-mod half;
 mod meta;
 mod neural;
 mod peers;

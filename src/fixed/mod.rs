@@ -1,7 +1,7 @@
 //! Fixed-point numbers whose format is known only at run time, and the one place where they lose precision.
 //!
 //! A raw integer `v` in a format with `frac` fraction bits stands for `v * 2^-frac`. The `fixed` crate has the same
-//! numbers with compile-time formats; it is the independent oracle in the tests below and in `tests/bit_exact.rs`.
+//! numbers with compile-time formats; it is the independent oracle of the tests here and in [`crate::reference`].
 
 pub mod portable;
 
@@ -197,7 +197,7 @@ const fn wrap(value: i128, to: QFormat) -> i64 {
 /// Brings `raw`, in units of `2^-from_frac`, to the format `to`: shift, round, then overflow, in that order.
 ///
 /// The only place a data path loses precision. The emitted stage does the same operations in the same order, and
-/// `tests/bit_exact.rs` holds the two together.
+/// [`crate::hw`]'s tests hold the two together.
 ///
 /// * `raw`: integer in units of `2^-from_frac`
 /// * returns: integer in units of `2^-to.frac`, always within `to`
@@ -221,32 +221,32 @@ pub const fn requantize(raw: i128, from_frac: i32, to: QFormat, rounding: Roundi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ::fixed::types::extra::{U0, U3, U7};
+    use ::fixed::types::extra::{U0, U4};
     use ::fixed::{FixedI8, FixedI32};
 
     #[test]
-    fn truncation_and_wrapping_equal_the_fixed_crate() {
-        // 32-bit source with 7 fraction bits to 8 bits with 3: every residue and both overflows occur.
+    fn all_nine_modes_equal_the_fixed_crate() {
+        // 32-bit source with 7 fraction bits to 8 bits with 3: every residue and both overflows occur. The fixed crate
+        // rounds to integers, so its source has the same bits with 4 fraction bits.
+        let to = QFormat::signed(8, 3);
         for raw in -9000i32..9000 {
-            let wide = FixedI32::<U7>::from_bits(raw);
-            let to = QFormat::signed(8, 3);
-            let ours = |o| requantize(raw.into(), 7, to, Rounding::Truncate, o);
-            assert_eq!(ours(Overflow::Wrap), i64::from(wide.wrapping_to_num::<FixedI8<U3>>().to_bits()));
-            assert_eq!(ours(Overflow::Saturate), i64::from(wide.saturating_to_num::<FixedI8<U3>>().to_bits()));
-        }
-    }
-
-    #[test]
-    fn rounding_modes_equal_the_fixed_crate() {
-        // The fixed crate rounds to integers: compare at zero fraction bits.
-        let to = QFormat::signed(30, 0);
-        for raw in -4096i32..4096 {
-            let wide = FixedI32::<U7>::from_bits(raw);
-            let ours = |r| requantize(raw.into(), 7, to, r, Overflow::Saturate);
-            assert_eq!(ours(Rounding::Truncate), wide.floor().to_num::<i64>());
-            assert_eq!(ours(Rounding::HalfEven), wide.round_ties_even().to_num::<i64>());
-            let half_up = (wide + FixedI32::<U7>::from_num(0.5)).floor().to_num::<FixedI32<U0>>();
-            assert_eq!(ours(Rounding::HalfUp), half_up.to_num::<i64>());
+            let wide = FixedI32::<U4>::from_bits(raw);
+            let half = FixedI32::<U4>::from_num(0.5);
+            for (rounding, whole) in [
+                (Rounding::Truncate, wide.floor()),
+                (Rounding::HalfUp, (wide + half).floor()),
+                (Rounding::HalfEven, wide.round_ties_even()),
+            ] {
+                let saturated = whole.saturating_to_num::<FixedI8<U0>>().to_bits();
+                for (overflow, limited) in [
+                    (Overflow::Wrap, whole.wrapping_to_num::<FixedI8<U0>>().to_bits()),
+                    (Overflow::Saturate, saturated),
+                    (Overflow::SaturateSymmetric, saturated.max(-i8::MAX)),
+                ] {
+                    let ours = requantize(raw.into(), 7, to, rounding, overflow);
+                    assert_eq!(ours, i64::from(limited), "{raw} {rounding:?} {overflow:?}");
+                }
+            }
         }
     }
 

@@ -1,62 +1,150 @@
-//! The algebraic half of the proof: each accumulator, expanded to its linear form, is the row of the weight matrix.
+//! The proof, for all inputs at once, that a graph computes a network.
+//!
+//! Graph and network are both read as symbols, into one table. Between two requantizations everything is a linear form over
+//! values known before; a requantized form is a new value, named by the form and its modes, so equal names are equal
+//! functions of the input. Every element that the graph claims must have the name that the network gives it. That no node
+//! wraps is the other half: [`StageGraph::well_formed`] derives every interval anew.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use super::lower::{position, rounding_constant};
-use super::{NodeId, Op, StageGraph};
+use super::graph::{Op, StageGraph};
+use super::interval::{Form, requantized};
 use crate::error::{Code, Error, Result};
-use crate::model::IntegerNetwork;
+use crate::fixed::{QFormat, Rounding};
+use crate::model::network::INPUT;
+use crate::model::{Activation, IntegerLayer, IntegerNetwork};
 
-/// Coefficient of each source node; `usize::MAX` holds the constant.
-type Form = BTreeMap<NodeId, i128>;
-
-/// Compares every accumulator of the graph with the network, for all inputs at once.
+/// Compares the graph with the network.
 ///
 /// # Errors
-/// [`Code::Graph`], naming layer and output of the first difference.
+/// [`Code::Graph`], naming layer and output of the first difference, or a node whose interval is wrong.
 pub fn prove(graph: &StageGraph, network: &IntegerNetwork) -> Result<()> {
-    let mut forms: Vec<Form> = Vec::with_capacity(graph.nodes.len());
-    for (id, node) in graph.nodes.iter().enumerate() {
-        forms.push(match node.op {
-            Op::Input(_) | Op::Quantize { .. } => Form::from([(id, 1)]),
-            Op::Const(v) => Form::from([(usize::MAX, v.into())]),
-            Op::Add { a, shift_a, b, shift_b, subtract } => {
-                let mut form: Form = forms[a].iter().map(|(k, c)| (*k, c << shift_a)).collect();
-                for (k, c) in &forms[b] {
-                    let c = c << shift_b;
-                    *form.entry(*k).or_default() += if subtract { -c } else { c };
-                }
-                form
-            }
-        });
+    graph.well_formed()?;
+    let names = std::iter::once(INPUT).chain(network.layers.iter().map(|l| l.name.as_str()));
+    let sizes = std::iter::once(network.n_in).chain(network.layers.iter().map(IntegerLayer::n_out));
+    if !graph.tensors.iter().map(|t| (t.name.as_str(), t.elements.len())).eq(names.zip(sizes))
+        || graph.input_formats != network.formats_of(INPUT)
+        || graph.output_formats != network.output_formats()
+    {
+        return Err(Error::new(Code::Graph, "the graph and the network have other tensors"));
     }
-    for (index, layer) in network.layers.iter().enumerate() {
-        let joined: Vec<NodeId> =
-            layer.inputs.iter().flat_map(|name| graph.tensors[position(network, name)].clone()).collect();
-        let rows = layer.rows(&network.joined_formats(layer))?;
-        for at in graph.accumulators.iter().filter(|a| a.layer == index) {
-            let row = &rows[at.output];
-            let mut expected = Form::new();
-            for (input, coefficient) in &row.terms {
-                *expected.entry(joined[*input]).or_default() += i128::from(*coefficient);
-            }
-            let constant = row.bias + rounding_constant(layer, row.frac - row.output.frac)?;
-            *expected.entry(usize::MAX).or_default() += i128::from(constant);
-            let mut built: Form = forms[at.node].iter().map(|(k, c)| (*k, c << at.shift)).collect();
-            // An input that is a constant zero node would appear as a constant: both sides drop zeros.
-            expected.retain(|_, c| *c != 0);
-            built.retain(|_, c| *c != 0);
-            if built != expected {
-                return Err(Error::new(
-                    Code::Graph,
-                    format!(
-                        "layer `{}`, output {}: the adders do not compute the row of weights",
-                        layer.name, at.output
-                    ),
-                )
-                .hint("this is a fault in the compiler, not in the model: please report it with the model"));
+    let mut values = Values::new(&graph.input_formats);
+    let wanted = values.of_network(network)?;
+    let built = values.of_graph(graph).ok_or_else(too_wide)?;
+    for (tensor, wanted) in graph.tensors.iter().zip(&wanted) {
+        for (output, (element, wanted)) in tensor.elements.iter().zip(wanted).enumerate() {
+            // An element that no output needs is not there; that the outputs are all there, `well_formed` knows.
+            if element.is_some_and(|id| built[id] != *wanted) {
+                return Err(differs(&tensor.name, output));
             }
         }
     }
     Ok(())
+}
+
+fn differs(layer: &str, output: usize) -> Error {
+    Error::new(Code::Graph, format!("layer `{layer}`, output {output}: the graph does not compute the row of weights"))
+        .hint("this is a fault in the compiler, not in the model: please report it with the model")
+}
+
+fn too_wide() -> Error {
+    Error::new(Code::Graph, "a number needs more than 127 bits").hint("use narrower weights or inputs")
+}
+
+/// What names a requantized value: the form and the modes, with everything that makes no difference taken out.
+type Key = (Vec<(usize, i128)>, i128, Op);
+
+/// The values that occur, by number: first the inputs, then what was requantized.
+struct Values {
+    ranges: Vec<(i64, i64)>,
+    named: HashMap<Key, Form>,
+}
+
+impl Values {
+    fn new(inputs: &[QFormat]) -> Self {
+        Values { ranges: inputs.iter().map(|f| (QFormat::min(*f), QFormat::max(*f))).collect(), named: HashMap::new() }
+    }
+
+    /// Every element of every tensor, as the weights say.
+    fn of_network(&mut self, network: &IntegerNetwork) -> Result<Vec<Vec<Form>>> {
+        let mut tensors = vec![(0..network.n_in).map(Form::leaf).collect::<Vec<_>>()];
+        for layer in &network.layers {
+            let find = |name: &String| {
+                let at = network.layers.iter().position(|l| l.name == *name).map_or(0, |i| i + 1);
+                tensors[at].iter().cloned()
+            };
+            let joined: Vec<Form> = layer.inputs.iter().flat_map(find).collect();
+            let mut elements = Vec::with_capacity(layer.n_out());
+            for row in layer.rows(&network.joined_formats(layer))? {
+                let mut form = Form { constant: row.bias.into(), ..Form::default() };
+                row.terms.iter().try_for_each(|(i, c)| form.add(&joined[*i], (*c).into())).ok_or_else(too_wide)?;
+                let modes = Op::Requantize {
+                    a: 0,
+                    shift: row.frac - row.output.frac,
+                    relu: layer.activation == Activation::Relu,
+                    rounding: layer.rounding,
+                    overflow: layer.overflow,
+                    format: row.output,
+                };
+                elements.push(self.requantized(form, &modes).ok_or_else(too_wide)?);
+            }
+            tensors.push(elements);
+        }
+        Ok(tensors)
+    }
+
+    /// Every node, as the operations say.
+    fn of_graph(&mut self, graph: &StageGraph) -> Option<Vec<Form>> {
+        let mut forms: Vec<Form> = Vec::with_capacity(graph.nodes.len());
+        for node in &graph.nodes {
+            forms.push(match &node.op {
+                Op::Input(i) => Form::leaf(*i),
+                Op::Const(c) => Form { constant: (*c).into(), ..Form::default() },
+                Op::Sum { terms, constant } => {
+                    let mut form = Form { constant: (*constant).into(), ..Form::default() };
+                    terms.iter().try_for_each(|(n, c)| form.add(&forms[*n], (*c).into()))?;
+                    form
+                }
+                Op::Add { a, shift_a, b, shift_b, subtract } => {
+                    let mut form = forms[*a].shifted(*shift_a)?;
+                    form.add(&forms[*b], if *subtract { -(1 << shift_b) } else { 1 << shift_b })?;
+                    form
+                }
+                modes @ Op::Requantize { a, .. } => self.requantized(forms[*a].clone(), modes)?,
+            });
+        }
+        Some(forms)
+    }
+
+    /// The value of a requantized form: a number if there is but one, else a name; `None` beyond 127 bits.
+    fn requantized(&mut self, mut form: Form, modes: &Op) -> Option<Form> {
+        let Op::Requantize { mut shift, relu, mut rounding, overflow, format, .. } = *modes else { return None };
+        let (low, high) = form.range(|leaf| self.ranges[leaf])?;
+        let range = requantized((i64::try_from(low).ok()?, i64::try_from(high).ok()?), modes);
+        if range.0 == range.1 {
+            return Some(Form { constant: range.0.into(), ..Form::default() });
+        }
+        // Half up is half a step and a truncation, before as after ReLU.
+        if rounding == Rounding::HalfUp && shift > 0 {
+            form.constant = form.constant.checked_add(1i128.checked_shl(shift as u32 - 1)?)?;
+            rounding = Rounding::Truncate;
+        }
+        // Zeros at the end of every number of the form need not be dropped, and zeros to append can be there before.
+        let zeros = form.terms.values().chain([&form.constant]).map(|c| c.trailing_zeros()).min().unwrap_or(0);
+        let dropped = zeros.min(shift.max(0) as u32);
+        form.terms.values_mut().chain([&mut form.constant]).for_each(|c| *c >>= dropped);
+        shift -= dropped as i32;
+        if shift <= 0 {
+            form = form.shifted(shift.unsigned_abs())?;
+            (shift, rounding) = (0, Rounding::Truncate);
+        }
+        let modes = Op::Requantize { a: 0, shift, relu, rounding, overflow, format };
+        let key = (form.terms.into_iter().collect(), form.constant, modes);
+        let next = self.ranges.len();
+        let value = self.named.entry(key).or_insert_with(|| Form::leaf(next)).clone();
+        if value == Form::leaf(next) {
+            self.ranges.push(range);
+        }
+        Some(value)
+    }
 }

@@ -1,8 +1,15 @@
+use proptest::prelude::*;
+
+use super::passes::pipelines;
 use super::*;
 use crate::error::Code;
-use crate::model::{Activation, Granular, IntegerLayer, IntegerOp};
+use crate::fixed::{Overflow, QFormat, Rounding};
+use crate::model::{Activation, Granular, IntegerLayer, IntegerNetwork, IntegerOp};
+use crate::reference::Engine;
+use crate::units::Cycles;
 
-fn network(overflow: Overflow) -> IntegerNetwork {
+/// A network of two layers, the second of which also reads the input.
+fn network(rounding: Rounding, overflow: Overflow) -> IntegerNetwork {
     let layer = |name: &str, weights: Vec<Vec<i64>>, activation, output| IntegerLayer {
         name: name.into(),
         inputs: vec!["x".into()],
@@ -13,49 +20,166 @@ fn network(overflow: Overflow) -> IntegerNetwork {
         bias_format: Granular::PerTensor(QFormat::signed(8, 6)),
         activation,
         output_format: Granular::PerTensor(output),
-        rounding: Rounding::HalfUp,
+        rounding,
         overflow,
     };
-    let mut second =
-        layer("out", vec![vec![13, -7, 0, 31], vec![-50, 1, 2, 3]], Activation::None, QFormat::signed(6, 2));
+    // Its last output is negative for every input: a constant.
+    let first = layer(
+        "h",
+        vec![vec![45, -63], vec![0, 23], vec![-45, 63], vec![0, 0]],
+        Activation::Relu,
+        QFormat::unsigned(5, 3),
+    );
+    let weights = vec![vec![13, -7, 0, 31, 5, -5], vec![-50, 1, 2, 3, 10, -10]];
+    let mut second = layer("out", weights, Activation::None, QFormat::signed(6, 2));
     second.inputs = vec!["h".into(), "x".into()];
-    let first = layer("h", vec![vec![45, -63], vec![0, 23]], Activation::Relu, QFormat::unsigned(5, 3));
-    IntegerNetwork { n_in: 2, input: Granular::PerTensor(QFormat::signed(6, 3)), layers: vec![first, second] }
+    let mut network =
+        IntegerNetwork { n_in: 2, input: Granular::PerTensor(QFormat::signed(6, 3)), layers: vec![first, second] };
+    network.layers[0].bias[3] = -100;
+    network
 }
 
+const MODES: [(Rounding, Overflow); 9] = {
+    use Overflow::{Saturate, SaturateSymmetric, Wrap};
+    use Rounding::{HalfEven, HalfUp, Truncate};
+    [
+        (Truncate, Wrap),
+        (Truncate, Saturate),
+        (Truncate, SaturateSymmetric),
+        (HalfUp, Wrap),
+        (HalfUp, Saturate),
+        (HalfUp, SaturateSymmetric),
+        (HalfEven, Wrap),
+        (HalfEven, Saturate),
+        (HalfEven, SaturateSymmetric),
+    ]
+};
+
 #[test]
-fn eval_equals_the_reference_for_every_input() {
-    for overflow in [Overflow::Saturate, Overflow::Wrap, Overflow::SaturateSymmetric] {
-        let network = network(overflow);
-        let engine = crate::reference::Engine::new(&network).unwrap();
-        let graph = compile(&network, &CompileOptions::default()).unwrap();
-        for a in -32..32 {
-            for b in -32..32 {
-                assert_eq!(eval(&graph, &[a, b]), engine.infer(&[a, b]), "{overflow:?} {a} {b}");
+fn every_pass_keeps_every_tensor_in_every_mode() {
+    for (rounding, overflow) in MODES {
+        let network = network(rounding, overflow);
+        let engine = Engine::new(&network).unwrap();
+        let mut graph = build(&network).unwrap();
+        let same = |graph: &StageGraph, step: &str| {
+            prove(graph, &network).unwrap();
+            for a in -32..32 {
+                for b in -32..32 {
+                    let all = engine.infer_all(&[a, b]);
+                    let got = trace(graph, &[a, b]);
+                    let equal = |(g, w): (&Vec<Option<i64>>, &Vec<i64>)| {
+                        g.iter().zip(w).all(|(g, w)| g.is_none_or(|g| g == *w)) && g.len() == w.len()
+                    };
+                    assert!(
+                        got.iter().zip(&all).all(equal),
+                        "{rounding:?} {overflow:?} {step} [{a}, {b}]: {got:?} {all:?}"
+                    );
+                    assert_eq!(Some(&eval(graph, &[a, b])), all.last());
+                }
             }
+        };
+        same(&graph, "build");
+        for pass in pipelines().into_iter().flat_map(|p| p.passes) {
+            pass.run(&mut graph, &CompileOptions::default()).unwrap();
+            same(&graph, pass.name());
+        }
+        // The neuron that is always 0 has gone into the sums that read it.
+        assert_eq!(graph.tensors[1].elements[3], None);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    #[test]
+    fn eval_equals_the_reference_for_random_layers(
+        (n_in, n_out) in (1usize..7, 1usize..6),
+        weights in prop::collection::vec(-128i64..128, 42),
+        frac in -3i32..9,
+        mode in 0usize..9,
+        latency in 3u32..9,
+        input in (any::<bool>(), 1u32..9),
+        output in (any::<bool>(), 1u32..12),
+        relu in any::<bool>(),
+        x in prop::collection::vec(any::<i64>(), 6 * 20),
+    ) {
+        let (rounding, overflow) = MODES[mode];
+        let input = QFormat { signed: input.0, width: input.1, frac: 3 };
+        let layer = IntegerLayer {
+            name: "y".into(),
+            inputs: vec!["x".into()],
+            op: IntegerOp::Dense,
+            weights: weights[..n_in * n_out].chunks(n_in).map(<[i64]>::to_vec).collect(),
+            weight_format: Granular::PerTensor(QFormat::signed(8, 4)),
+            bias: weights[36..36 + n_out].to_vec(),
+            bias_format: Granular::PerTensor(QFormat::signed(8, 6)),
+            activation: if relu { Activation::Relu } else { Activation::None },
+            output_format: Granular::PerTensor(QFormat { signed: output.0, width: output.1, frac }),
+            rounding,
+            overflow,
+        };
+        let network = IntegerNetwork { n_in, input: Granular::PerTensor(input), layers: vec![layer] };
+        let engine = Engine::new(&network).unwrap();
+        let graph = compile(&network, &CompileOptions { latency: Some(latency), ..Default::default() }).unwrap();
+        prop_assert_eq!(graph.latency, Cycles(latency));
+        prop_assert_eq!(&parse(&graph.to_string()).unwrap(), &graph);
+        for row in x.chunks(6) {
+            let row: Vec<i64> = row[..n_in].iter().map(|v| input.from_bits(input.to_bits(*v))).collect();
+            prop_assert_eq!(eval(&graph, &row), engine.infer(&row));
         }
     }
 }
 
 #[test]
-fn the_proof_fails_when_one_operator_is_changed() {
-    let network = network(Overflow::Saturate);
-    let good = lower(&network).unwrap();
+fn the_proof_fails_when_one_operator_shift_or_mode_is_changed() {
+    let network = network(Rounding::HalfUp, Overflow::Saturate);
+    let good = compile(&network, &CompileOptions::default()).unwrap();
+    let mut tried = 0;
     for at in 0..good.nodes.len() {
-        let mut bad = good.clone();
-        match &mut bad.nodes[at].op {
-            Op::Add { subtract, .. } => *subtract = !*subtract,
-            _ => continue,
+        for change in 0..2 {
+            let mut bad = good.clone();
+            match (&mut bad.nodes[at].op, change) {
+                (Op::Add { subtract, .. }, 0) => *subtract = !*subtract,
+                (Op::Add { shift_b, .. }, _) => *shift_b += 1,
+                (Op::Requantize { relu, .. }, 0) => *relu = !*relu,
+                (Op::Requantize { shift, .. }, _) => *shift -= 1,
+                (Op::Const(c), 0) => *c += 1,
+                _ => continue,
+            }
+            // Intervals made consistent: the linear forms alone must show it.
+            let Ok(known) = interval::derive(&bad) else { continue };
+            bad.nodes.iter_mut().zip(known).for_each(|(n, k)| n.range = k.range);
+            assert_eq!(prove(&bad, &network).unwrap_err().code(), Code::Graph, "node n{at}, change {change}\n{good}");
+            tried += 1;
         }
-        assert_eq!(prove(&bad, &network).unwrap_err().code(), Code::Graph, "node {at}");
     }
+    assert!(tried > 20);
+}
+
+#[test]
+fn a_graph_that_breaks_its_own_rules_is_refused() {
+    let good = compile(&network(Rounding::HalfEven, Overflow::Wrap), &CompileOptions::default()).unwrap();
+    let broken = |change: fn(&mut StageGraph)| {
+        let mut graph = good.clone();
+        change(&mut graph);
+        graph.well_formed().unwrap_err().what().to_owned()
+    };
+    assert!(broken(|g| g.nodes[4].range.1 += 1).contains("interval"));
+    assert!(broken(|g| g.nodes[2].rank = 90).contains("reads a later rank"));
+    assert!(broken(|g| g.output_formats[0] = QFormat::unsigned(6, 2)).contains("outside its format"));
+    assert!(broken(|g| g.output_formats.clear()).contains("outputs where 0 are promised"));
+    assert!(broken(|g| g.latency = Cycles(1)).contains("without a register") || good.latency == Cycles(1));
+    assert!(parse("stage latency 1\nn0 = nothing\n").unwrap_err().to_string().contains("line 2"));
 }
 
 #[test]
 fn a_schedule_has_the_latency_asked_for_and_a_faster_clock_needs_more_ranks() {
-    let network = network(Overflow::Saturate);
+    let network = network(Rounding::Truncate, Overflow::Saturate);
     let latency = |options: CompileOptions| compile(&network, &options).map(|g| g.latency);
-    assert_eq!(latency(CompileOptions { latency: Some(4), ..Default::default() }).unwrap(), Cycles(4));
+    for wanted in 2..9 {
+        let options = CompileOptions { latency: Some(wanted), ..Default::default() };
+        assert_eq!(latency(options).unwrap(), Cycles(wanted));
+    }
+    assert_eq!(latency(CompileOptions { latency: Some(0), ..Default::default() }).unwrap_err().code(), Code::Schedule);
     let at = |mhz| latency(CompileOptions { clock_mhz: Some(mhz), ..Default::default() });
     assert!(at(160.0).unwrap() > at(40.0).unwrap());
     assert_eq!(at(5000.0).unwrap_err().code(), Code::Schedule);

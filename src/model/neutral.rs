@@ -177,12 +177,15 @@ impl FileLayer {
             output_format: Granular::PerTensor(QFormat { signed: quant.signed, width: quant.width, frac: quant.frac }),
             rounding: match quant.round.as_str() {
                 "TRN" => Rounding::Truncate,
-                other => return Err(unknown("round", other, "`TRN`")),
+                "RND" => Rounding::HalfUp,
+                "RND_CONV" => Rounding::HalfEven,
+                other => return Err(unknown("round", other, "`TRN`, `RND` and `RND_CONV`")),
             },
             overflow: match quant.overflow.as_str() {
                 "SAT" => Overflow::Saturate,
+                "SAT_SYM" => Overflow::SaturateSymmetric,
                 "WRAP" => Overflow::Wrap,
-                other => return Err(unknown("overflow", other, "`SAT` and `WRAP`")),
+                other => return Err(unknown("overflow", other, "`SAT`, `SAT_SYM` and `WRAP`")),
             },
         })
     }
@@ -257,7 +260,7 @@ mod tests {
     #[test]
     fn a_neutral_model_that_lies_is_rejected() {
         let cases = [
-            ("\"TRN\"", "\"RND\"", "`round` is `RND`, which is not known"),
+            ("\"TRN\"", "\"RND_ZERO\"", "`round` is `RND_ZERO`, which is not known"),
             ("[[1], [-4]]", "[[1, -4]]", "filter 0 is not [1][2][1]"),
             ("[[1], [-4]]", "[[1], [0.5]]", "`weights` of a `conv2d` layer do not have its form"),
             ("\"n\": 2", "\"n\": 3", "`output` says 3 words of ufixed<4,3>, the last layer gives 2 of ufixed<4,3>"),

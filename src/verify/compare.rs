@@ -9,6 +9,35 @@ use serde::{Deserialize, Serialize};
 use crate::fixed::QFormat;
 use crate::units::Cycles;
 
+/// The first layer whose output inside the design is not that of the reference, for one input vector held still.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StageDifference {
+    /// The layer.
+    pub layer: String,
+    /// Element of its output, from 0.
+    pub element: usize,
+    /// Path of the signal below the top module.
+    pub signal: String,
+    /// Raw integer of the reference.
+    pub expected: i64,
+    /// Bits of the signal, highest first.
+    pub got: String,
+}
+
+impl fmt::Display for StageDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The low bits of the number, as many as the signal has.
+        let bits = self.got.len().clamp(1, 64);
+        let expected = (self.expected as u64) & (u64::MAX >> (64 - bits));
+        write!(
+            f,
+            "`{}`, element {}: expected {} ({expected:0bits$b}), `{}` is {}",
+            self.layer, self.element, self.expected, self.signal, self.got
+        )
+    }
+}
+
 /// The first place where a simulated output is not the expected one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +54,12 @@ pub struct Mismatch {
     pub expected: i64,
     /// Raw integer of the simulator.
     pub got: i64,
+    /// The first layer that is wrong inside the design, or why none can be named.
+    #[serde(default)]
+    pub stage: Option<String>,
+    /// Command that runs the vectors again and writes a waveform.
+    #[serde(default)]
+    pub replay: Option<String>,
 }
 
 impl fmt::Display for Mismatch {
@@ -43,7 +78,14 @@ impl fmt::Display for Mismatch {
             self.format,
             self.got,
             self.format.to_f64(self.got),
-        )
+        )?;
+        if let Some(stage) = &self.stage {
+            write!(f, "\n  first stage that differs: {stage}")?;
+        }
+        if let Some(replay) = &self.replay {
+            write!(f, "\n  replay: {replay}")?;
+        }
+        Ok(())
     }
 }
 
@@ -66,6 +108,8 @@ pub fn compare(
         format: formats.get(output).copied().unwrap_or(QFormat::signed(QFormat::MAX_WIDTH, 0)),
         expected: expected_raw,
         got: got.get((sample, output)).copied().unwrap_or_default(),
+        stage: None,
+        replay: None,
     })
 }
 
@@ -97,7 +141,7 @@ pub struct VerifyReport {
     pub first_mismatch: Option<Mismatch>,
     /// Latency that the scheduler promised, in clock cycles.
     pub latency_predicted: Cycles,
-    /// Latency seen from outside, in clock cycles; `null` if no input moved any output.
+    /// Latency seen from outside, in clock cycles; `null` if no input moved any output, which does not pass.
     pub latency_measured: Option<Cycles>,
     /// Cycles from one accepted input to the next, without stalls.
     pub ii: u32,
@@ -114,7 +158,8 @@ impl VerifyReport {
     pub fn passed(&self) -> bool {
         self.mismatches == 0
             && self.first_mismatch.is_none()
-            && self.latency_measured.is_none_or(|l| l == self.latency_predicted)
+            && self.latency_measured == Some(self.latency_predicted)
+            && self.ii == 1
             && self.icarus.as_ref().is_none_or(|i| i.mismatches == 0)
     }
 }
@@ -123,6 +168,13 @@ impl fmt::Display for VerifyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(mismatch) = &self.first_mismatch {
             writeln!(f, "{mismatch}")?;
+        }
+        if self.latency_measured.is_none() {
+            writeln!(
+                f,
+                "no latency: the outputs are the same for all {} vectors, so nothing was proved",
+                self.samples
+            )?;
         }
         let measured = self.latency_measured.map_or("not measurable".to_owned(), |l| l.to_string());
         write!(

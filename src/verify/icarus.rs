@@ -3,23 +3,47 @@
 //! Icarus reads the design as strict Verilog-2005 and starts every register at X, so an output that depends on a
 //! register's unset start value is noticed here, where Verilator would see a 0.
 
+use std::path::Path;
+
 use ndarray::Array2;
 
 use super::tool::tool;
 use super::wrap::Dut;
 use crate::error::{Code, Error, Result};
+use crate::model::file::write_whole;
 
 const HINT: &str = "apt install iverilog";
 
-/// Runs `inputs` through the design in Icarus Verilog, without stalls.
+/// What Icarus runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IcarusOptions<'a> {
+    /// How often each side of a stream is stalled, in percent; the pattern is that of the Verilator run.
+    pub stall_percent: u32,
+    /// Seed of the stalls.
+    pub seed: u64,
+    /// Where to write every signal of the design: `.fst` in that format, any other name as VCD.
+    pub wave: Option<&'a Path>,
+    /// Signals, by path below the top module, whose bits are read when the first output vector is there.
+    pub probes: &'a [String],
+}
+
+/// What Icarus saw.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IcarusRun {
+    /// `[sample, output]`, raw integers, read at the promised latency for a kernel.
+    pub outputs: Array2<i64>,
+    /// One a probe: binary digits, highest first, `x` where undefined.
+    pub probes: Vec<String>,
+}
+
+/// Runs `inputs` through the design in Icarus Verilog.
 ///
 /// * `inputs`: `[sample, input]`, raw integers within the input formats
-/// * returns: `[sample, output]`, raw integers, read at the promised latency for a kernel
 ///
 /// # Errors
 /// [`Code::MissingTool`] without Icarus; [`Code::ToolFailed`] if it rejects the design, an output is undefined (X), or a
 /// stream gives too few beats.
-pub fn icarus(dut: &Dut, inputs: &Array2<i64>) -> Result<Array2<i64>> {
+pub fn icarus(dut: &Dut, inputs: &Array2<i64>, options: &IcarusOptions) -> Result<IcarusRun> {
     dut.check()?;
     let (compiler, runner) = (tool("iverilog", HINT)?, tool("vvp", HINT)?);
     let folder = tempfile::Builder::new()
@@ -36,8 +60,9 @@ pub fn icarus(dut: &Dut, inputs: &Array2<i64>) -> Result<Array2<i64>> {
     let memory: String =
         bus.chunks(words).map(|row| row.iter().rev().map(|w| format!("{w:08x}")).collect::<String>() + "\n").collect();
     dut.copy_files(folder.path())?;
+    let bench = testbench(dut, n, options);
     for (name, text) in
-        [("sluice_in.hex", &memory), ("sluice_simtop.v", &dut.wrapper()), ("sluice_testbench.v", &testbench(dut, n))]
+        [("sluice_in.hex", &memory), ("sluice_simtop.v", &dut.wrapper()), ("sluice_testbench.v", &bench)]
     {
         let path = folder.path().join(name);
         std::fs::write(&path, text).map_err(|e| Error::io("write", &path, &e))?;
@@ -45,10 +70,18 @@ pub fn icarus(dut: &Dut, inputs: &Array2<i64>) -> Result<Array2<i64>> {
     let mut args = vec!["-g2005", "-s", "sluice_testbench", "-o", "sim.vvp", "sluice_testbench.v", "sluice_simtop.v"];
     args.extend(dut.sources().map(String::as_str));
     compiler.run(folder.path(), &args)?;
-    runner.run(folder.path(), &["-n", "sim.vvp"])?;
-    let path = folder.path().join("sluice_out.hex");
-    let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
-    Ok(dut.unpack(&parse(dut, &text, n)?))
+    let fst = options.wave.is_some_and(|w| w.extension().is_some_and(|e| e == "fst"));
+    runner.run(folder.path(), if fst { &["-n", "sim.vvp", "-fst"] } else { &["-n", "sim.vvp"] })?;
+    if let Some(wave) = options.wave {
+        let made = folder.path().join("sluice_wave");
+        write_whole(wave, &std::fs::read(&made).map_err(|e| Error::io("read", &made, &e))?)?;
+    }
+    let read = |name: &str| {
+        let path = folder.path().join(name);
+        std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))
+    };
+    let probes = read("sluice_probes.txt")?.lines().map(|l| l.trim().to_owned()).collect();
+    Ok(IcarusRun { outputs: dut.unpack(&parse(dut, &read("sluice_out.hex")?, n)?), probes })
 }
 
 /// Bus words of the `n` lines of hexadecimal digits that the testbench wrote.
@@ -77,24 +110,36 @@ fn parse(dut: &Dut, text: &str, n: usize) -> Result<Vec<u32>> {
     Ok(bus)
 }
 
-fn testbench(dut: &Dut, n: usize) -> String {
+fn testbench(dut: &Dut, n: usize, options: &IcarusOptions) -> String {
     let (p, q) = (32 * dut.in_words(), 32 * dut.out_words());
-    let limit = n * 64 + 2 * dut.latency as usize + 1000;
+    let (last, latency, stall) = (n - 1, dut.latency as usize, options.stall_percent);
+    let limit = (n * 64 + 2 * latency + 1000) * 200 / (100 - stall.min(99)) as usize;
     let body = if dut.axis {
+        // As `sluice_stream` in sim/harness.cpp, call for call, so that a seed gives the same stalls.
         format!(
             "    for (c = 0; c < {limit} && taken < {n}; c = c + 1) begin
-      in_valid = sent < {n};
-      din = memory[sent < {n} ? sent : {last}];
+      if (!in_valid && sent < {n}) begin
+        draw;
+        in_valid = percent >= {stall};
+      end
+      draw;
+      out_ready = percent >= {stall};
+      din = sent < {n} ? memory[sent < {n} ? sent : {last}] : {{{p}{{1'b0}}}};
+      if (!in_valid) din = ~din;
       #1;
-      if (out_valid === 1'b1) begin
+      if (out_valid === 1'b1 && taken == 0) look;
+      if (out_valid === 1'b1 && out_ready) begin
         $fdisplay(file, \"%h\", dout);
         taken = taken + 1;
       end
-      if (in_valid && in_ready === 1'b1) sent = sent + 1;
+      accepted = in_valid && in_ready === 1'b1;
       clk = 1; #1; clk = 0;
+      if (accepted) begin
+        sent = sent + 1;
+        in_valid = 0;
+      end
     end
-",
-            last = n - 1
+"
         )
     } else {
         format!(
@@ -102,43 +147,63 @@ fn testbench(dut: &Dut, n: usize) -> String {
     for (c = 0; c < {total}; c = c + 1) begin
       din = memory[c < {n} ? c : {last}];
       #1;
+      if (c == {latency}) look;
       if (c >= {latency}) $fdisplay(file, \"%h\", dout);
       clk = 1; #1; clk = 0;
     end
 ",
-            total = n + dut.latency as usize,
-            last = n - 1,
-            latency = dut.latency
+            total = n + latency,
         )
     };
+    let look: String =
+        options.probes.iter().map(|s| format!("    $fdisplay(probes, \"%b\", top.dut.{s});\n")).collect();
+    let wave =
+        if options.wave.is_some() { "    $dumpfile(\"sluice_wave\");\n    $dumpvars(0, top.dut);\n" } else { "" };
     // Inputs are X until the first vector, so nothing that came before it can pass for an answer.
-    // `sent` moves after the sampling and before the edge: the wrapper's inputs must not change until clk is low again,
-    // so they are assigned only at the top of the loop.
     format!(
-        "module sluice_testbench;
-  reg clk, rst, in_valid, out_ready;
+        "`timescale 1ns/1ns
+module sluice_testbench;
+  reg clk, rst, in_valid, out_ready, accepted;
   reg [{pm}:0] din;
-  reg [{pm}:0] memory [0:{nm}];
+  reg [{pm}:0] memory [0:{last}];
   wire [{qm}:0] dout;
   wire in_ready, out_valid;
-  integer c, sent, taken, file;
+  reg [63:0] state, z;
+  reg [31:0] percent;
+  integer c, sent, taken, file, probes;
   sluice_simtop top(.clk(clk), .rst(rst), .din(din), .in_valid(in_valid), .in_ready(in_ready),
     .dout(dout), .out_valid(out_valid), .out_ready(out_ready));
+  task draw;
+  begin
+    state = state + 64'h9e3779b97f4a7c15;
+    z = (state ^ (state >> 30)) * 64'hbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 64'h94d049bb133111eb;
+    z = z ^ (z >> 31);
+    percent = z[63:32] % 100;
+  end
+  endtask
+  task look;
+  begin
+{look}  end
+  endtask
   initial begin
     $readmemh(\"sluice_in.hex\", memory);
     file = $fopen(\"sluice_out.hex\", \"w\");
-    clk = 0; rst = 1; in_valid = 0; out_ready = 1; din = {{{p}{{1'bx}}}}; sent = 0; taken = 0;
+    probes = $fopen(\"sluice_probes.txt\", \"w\");
+{wave}    clk = 0; rst = 1; in_valid = 0; out_ready = 1; din = {{{p}{{1'bx}}}}; sent = 0; taken = 0;
+    state = 64'd{seed};
     for (c = 0; c < 8; c = c + 1) begin
       #1; clk = 1; #1; clk = 0;
     end
     rst = 0;
 {body}    $fclose(file);
+    $fclose(probes);
     $finish;
   end
 endmodule
 ",
         pm = p - 1,
         qm = q - 1,
-        nm = n - 1
+        seed = options.seed,
     )
 }

@@ -9,20 +9,22 @@
 //! The simulators see only the text of the design: nothing of the generator takes part in its own check.
 
 mod compare;
+mod design;
 mod icarus;
 mod stimuli;
 mod tool;
 mod verilator;
 mod wrap;
 
-pub use compare::{Mismatch, SecondOpinion, VerifyReport, compare, count_mismatches};
-pub use icarus::icarus;
+pub use compare::{Mismatch, SecondOpinion, StageDifference, VerifyReport, compare, count_mismatches};
+pub use design::{DEFAULT_VECTORS, DesignOptions, first_difference, verify_design};
+pub use icarus::{IcarusOptions, IcarusRun, icarus};
 pub use stimuli::stimuli;
-pub use tool::{Tool, tool};
+pub use tool::{Tool, default_limit, tool};
 pub use verilator::{SimRun, simulate};
 pub use wrap::{Dut, Reset};
 
-use ndarray::Array2;
+use ndarray::{Array2, s};
 
 use crate::error::{Code, Error, Result};
 use crate::units::Cycles;
@@ -32,10 +34,10 @@ use crate::units::Cycles;
 pub struct VerifyOptions {
     /// How often each side of a stream is stalled, in percent; 0 for a kernel.
     pub stall_percent: u32,
-    /// Seed of the stalls and of the latency probes.
+    /// Seed of the stalls.
     pub seed: u64,
-    /// Whether Icarus runs the vectors too. Ask for it only where [`tool`] finds `iverilog`.
-    pub icarus: bool,
+    /// How many of the vectors, from the first, Icarus runs too.
+    pub icarus: usize,
 }
 
 /// Runs `inputs` through the design and compares every output with `expected`.
@@ -57,10 +59,17 @@ pub fn verify(dut: &Dut, inputs: &Array2<i64>, expected: &Array2<i64>, options: 
     let run = simulate(dut, inputs, options.stall_percent, options.seed)?;
     let latency = Cycles(dut.latency);
     let mismatches = count_mismatches(expected, &run.outputs);
-    let icarus = match options.icarus.then(|| icarus(dut, inputs)) {
+    let second = |n: usize| {
+        let part = inputs.slice(s![..n.min(inputs.nrows()), ..]).to_owned();
+        let stalls = IcarusOptions { stall_percent: options.stall_percent, seed: options.seed, ..Default::default() };
+        icarus(dut, &part, &stalls)
+    };
+    let icarus = match (options.icarus > 0).then(|| second(options.icarus)) {
         None => None,
-        Some(Ok(outputs)) => {
-            Some(SecondOpinion { samples: outputs.nrows(), mismatches: count_mismatches(expected, &outputs) })
+        Some(Ok(run)) => {
+            let samples = run.outputs.nrows();
+            let part = expected.slice(s![..samples, ..]).to_owned();
+            Some(SecondOpinion { samples, mismatches: count_mismatches(&part, &run.outputs) })
         }
         // The design is known to be wrong: its first mismatch says more than that Icarus saw an X.
         Some(Err(e)) if mismatches > 0 && e.code() == Code::ToolFailed => None,

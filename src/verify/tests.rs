@@ -97,7 +97,7 @@ fn a_right_kernel_passes_and_each_wrong_one_is_caught() {
     let dut = tiny(folder.path(), KERNEL, 3);
     let inputs = stimuli(&dut.input_formats, 100, 1);
     let expected = sum_and_difference(&inputs);
-    let options = VerifyOptions { icarus: true, ..Default::default() };
+    let options = VerifyOptions { icarus: 100, ..Default::default() };
     let report = verify(&dut, &inputs, &expected, options).unwrap();
     assert!(report.passed(), "{report}");
     assert_eq!((report.latency_measured, report.ii), (Some(Cycles(3)), 1));
@@ -110,7 +110,7 @@ fn a_right_kernel_passes_and_each_wrong_one_is_caught() {
     // One too short: Icarus still sees the X of the start.
     let early = Dut { latency: 2, ..dut.clone() };
     assert!(!verify(&early, &inputs, &expected, options).unwrap().passed());
-    let e = icarus(&early, &inputs).unwrap_err();
+    let e = icarus(&early, &inputs, &IcarusOptions::default()).unwrap_err();
     assert!(e.to_string().contains("`tiny` is undefined at sample 0"), "{e}");
 
     // One operator changed: a + b for a - b, which differs wherever b is not 0.
@@ -138,7 +138,7 @@ fn output_is_unchanged_by_random_backpressure_and_a_lossy_stream_is_caught() {
     let inputs = stimuli(&dut.input_formats, 300, 2);
     let expected = inputs.mapv(|v| (v + 1) & 255);
     for stall_percent in [0, 50] {
-        let options = VerifyOptions { stall_percent, seed: 5, icarus: true };
+        let options = VerifyOptions { stall_percent, seed: 5, icarus: 300 };
         let report = verify(&dut, &inputs, &expected, options).unwrap();
         assert!(report.passed() && report.ii == 1 && report.latency_measured == Some(Cycles(1)), "{report}");
     }
@@ -157,7 +157,8 @@ fn a_design_that_does_not_compile_shows_the_tools_words() {
     let folder = tempfile::tempdir().unwrap();
     let dut = tiny(folder.path(), &KERNEL.replace("reg [9:0] q3;", ""), 3);
     let inputs = stimuli(&dut.input_formats, 5, 1);
-    for e in [simulate(&dut, &inputs, 0, 0).unwrap_err(), icarus(&dut, &inputs).unwrap_err()] {
+    for e in [simulate(&dut, &inputs, 0, 0).unwrap_err(), icarus(&dut, &inputs, &IcarusOptions::default()).unwrap_err()]
+    {
         assert_eq!(e.code(), Code::ToolFailed);
         assert!(e.to_string().contains("q3"), "{e}");
     }

@@ -11,7 +11,6 @@ use libloading::{Library, Symbol};
 use ndarray::{Array2, concatenate, s};
 use sha2::{Digest, Sha256};
 
-use super::stimuli::stimuli;
 use super::tool::{Tool, tool};
 use super::wrap::Dut;
 use crate::error::{Code, Error, Result};
@@ -22,7 +21,7 @@ const HARNESS: &str = include_str!("../../sim/harness.cpp");
 const LARGE: usize = 1 << 20;
 /// Highest stall rate accepted, in percent: above it runs get long and prove nothing more.
 const MAX_STALL: u32 = 95;
-/// Vectors sent as single pulses to measure the latency of a kernel.
+/// Vectors sent as single pulses to measure the latency of a kernel, at most.
 const PROBES: usize = 16;
 
 /// What a simulation gave.
@@ -58,38 +57,43 @@ pub fn simulate(dut: &Dut, inputs: &Array2<i64>, stall_percent: u32, seed: u64) 
     }
     let verilator = tool("verilator", "apt install verilator g++ make")?;
     let model = Model::load(dut, &verilator)?;
-    let run =
-        if dut.axis { stream(dut, &model, inputs, stall_percent, seed) } else { kernel(dut, &model, inputs, seed) };
+    let run = if dut.axis { stream(dut, &model, inputs, stall_percent, seed) } else { kernel(dut, &model, inputs) };
     run.map(|run| SimRun { tool_version: verilator.version, ..run })
 }
 
-fn kernel(dut: &Dut, model: &Model, inputs: &Array2<i64>, seed: u64) -> Result<SimRun> {
+fn kernel(dut: &Dut, model: &Model, inputs: &Array2<i64>) -> Result<SimRun> {
     let latency = dut.latency as usize;
     let cycles = inputs.nrows() + latency;
     let out = model.run(&dut.pack(inputs.view())?, inputs.nrows(), cycles)?;
     let outputs = dut.unpack(&out).slice(s![latency.., ..]).to_owned();
-    let (latency_measured, ii_measured) = pulses(dut, model, seed)?;
+    let (latency_measured, ii_measured) = pulses(dut, model, inputs, &outputs)?;
     Ok(SimRun { outputs, latency_measured, cycles: cycles as u64, ii_measured, tool_version: String::new() })
 }
 
 /// Latency and II of a kernel, seen from outside: first and last cycle in which a one-cycle pulse shows.
-fn pulses(dut: &Dut, model: &Model, seed: u64) -> Result<(Option<Cycles>, u32)> {
+///
+/// Base and pulses are vectors that gave different outputs: at a corner, ReLU and saturation may hide everything.
+fn pulses(dut: &Dut, model: &Model, inputs: &Array2<i64>, outputs: &Array2<i64>) -> Result<(Option<Cycles>, u32)> {
     let rest = 2 * dut.latency as usize + 64;
-    let corners = 4 + 2 * dut.input_formats.len();
-    let rows = stimuli(&dut.input_formats, corners + PROBES, seed);
-    // The base is random: at the corners a ReLU or a saturation may hide everything.
-    let base = rows.slice(s![corners.., ..]).slice(s![..1, ..]).to_owned();
-    let hold = base.broadcast((rest, base.ncols())).map(|b| b.to_owned()).unwrap_or_default();
+    let n = inputs.nrows();
+    let base = n / 2;
+    let other: Vec<usize> = (0..n).filter(|r| outputs.row(*r) != outputs.row(base)).collect();
+    let chosen: Vec<usize> = other.iter().copied().step_by(other.len().div_ceil(PROBES).max(1)).collect();
+    if chosen.is_empty() {
+        return Ok((None, 1));
+    }
+    let row = |r: usize| inputs.slice(s![r..=r, ..]);
+    let hold = row(base).broadcast((rest, inputs.ncols())).map(|b| b.to_owned()).unwrap_or_default();
     let mut parts = vec![hold.view()];
-    for k in corners + 1..rows.nrows() {
-        parts.extend([rows.slice(s![k..=k, ..]), hold.view()]);
+    for r in &chosen {
+        parts.extend([row(*r), hold.view()]);
     }
     let drive = concatenate(ndarray::Axis(0), &parts)
         .map_err(|e| Error::new(Code::DataShape, "probe vectors do not fit").cause(e.to_string()))?;
     let words = dut.out_words();
     let bus = model.run(&dut.pack(drive.view())?, drive.nrows(), drive.nrows())?;
     let beat = |cycle: usize| &bus[cycle * words..(cycle + 1) * words];
-    let moved: Vec<usize> = (0..PROBES - 1)
+    let moved: Vec<usize> = (0..chosen.len())
         .map(|probe| rest + probe * (rest + 1))
         .flat_map(|at| (0..rest).filter(move |&after| beat(at + after) != beat(at - 1)))
         .collect();

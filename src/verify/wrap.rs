@@ -12,6 +12,7 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
+use crate::verilog::{DesignManifest, Interface};
 
 /// A reset input of the design.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,27 @@ pub struct Dut {
 }
 
 impl Dut {
+    /// An emitted design; compiled simulations are kept in `cache`.
+    pub fn emitted(folder: &Path, manifest: &DesignManifest, cache: Option<PathBuf>) -> Self {
+        Dut {
+            folder: folder.to_owned(),
+            files: manifest.files.clone(),
+            top: manifest.top.clone(),
+            clock: manifest.clock.clone(),
+            reset: manifest.reset.clone().map(|port| Reset { port, active_low: true }),
+            input_port: manifest.input_port.clone(),
+            output_port: manifest.output_port.clone(),
+            axis: manifest.interface == Interface::Axis,
+            ties: Vec::new(),
+            in_width: manifest.in_width,
+            out_width: manifest.out_width,
+            input_formats: manifest.input_formats.clone(),
+            output_formats: manifest.output_formats.clone(),
+            latency: manifest.latency_cycles.0,
+            cache,
+        }
+    }
+
     /// Bits of the whole input bus.
     pub fn in_bits(&self) -> usize {
         self.in_width as usize * self.input_formats.len()

@@ -1,10 +1,19 @@
 //! Verilog-2005 of a scheduled graph, and the design folder.
 //!
-//! One module: a wire per node, a register chain per value that crosses ranks. All values are two's complement of the
-//! exact width of their interval; every operand is extended to the width of its sum by replication, so no expression
-//! depends on the signedness rules of the language.
+//! ```text
+//! kernel: <name>.v           data path: clk, x, y
+//! axis:   <name>.v           AXI4-Stream shell ─┬─► <name>_core.v   data path with a clock enable
+//!                                               └─► skid_buffer.v   hand-written, hdl/
+//! ```
+//!
+//! One module a file, named like it. Names are stable: element j of layer `h` is `h_j`, its copy k ranks later `h_j_r<k>`,
+//! adders are numbered as in the graph.
 
-mod body;
+mod axis;
+mod bus;
+mod core;
+mod print;
+mod requantize;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -49,6 +58,9 @@ pub struct DesignManifest {
     pub input_port: String,
     /// Output bus; for `axis` the data port.
     pub output_port: String,
+    /// Reset port, active low; absent if nothing needs a reset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset: Option<String>,
     /// `kernel` or `axis`.
     pub interface: Interface,
     /// Predicted register ranks between input and output.
@@ -73,10 +85,28 @@ pub struct DesignManifest {
     pub adder_bits: u64,
     /// Flip-flops of the pipeline.
     pub register_bits: u64,
+    /// Where the output of each layer can be seen inside the design.
+    pub stages: Vec<StageSignals>,
     /// The model that it computes, relative to the folder.
     pub model: String,
     /// SHA-256 of each Verilog file and of the model, hexadecimal.
     pub file_sha256: BTreeMap<String, String>,
+}
+
+/// The signals that hold the output of a layer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StageSignals {
+    /// The layer.
+    pub layer: String,
+    /// One an element, by path below the top module; `null` for a constant or an element that no output needs.
+    pub signals: Vec<Option<String>>,
+}
+
+/// Bits of an element on the flat buses.
+#[derive(Clone, Copy)]
+struct Lanes {
+    input: u32,
+    output: u32,
 }
 
 /// A design in memory.
@@ -92,49 +122,99 @@ fn sha256(text: &[u8]) -> String {
     Sha256::digest(text).iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// Prints a scheduled graph.
+/// Reserved words of Verilog-2005 that a model or layer could be named.
+const RESERVED: &str = "always and assign automatic begin buf case casex casez cell config deassign default defparam \
+    design disable edge else end endcase endconfig endfunction endgenerate endmodule endprimitive endspecify endtable \
+    endtask event for force forever fork function generate genvar if ifnone include initial inout input instance \
+    integer join large liblist library localparam macromodule medium module nand negedge nmos nor not output parameter \
+    pmos posedge primitive pulldown pullup real realtime reg release repeat rnmos rpmos rtran scalared signed small \
+    specify specparam strong0 strong1 supply0 supply1 table task time tran tri tri0 tri1 triand trior trireg unsigned \
+    use vectored wait wand weak0 weak1 while wire wor xnor xor";
+
+/// Prints a scheduled graph. Same input, same bytes.
 ///
 /// # Errors
-/// [`Code::ModelForm`] if the model cannot be written beside the Verilog.
+/// [`Code::Graph`] if the graph is not scheduled or not well formed; [`Code::ModelForm`] if the model's name cannot name
+/// a module, or the model cannot be written beside the Verilog.
 pub fn emit(
     model: &QuantizedModel,
     graph: &StageGraph,
     interface: Interface,
     options: &CompileOptions,
 ) -> Result<VerilogDesign> {
+    graph.well_formed()?;
+    let top = &model.name;
+    if graph.latency.0 == 0 {
+        return Err(Error::new(Code::Graph, "the graph has no schedule").hint("use `hw::compile`"));
+    }
+    if top == axis::SKID || RESERVED.split_whitespace().any(|word| word == top) {
+        return Err(Error::new(Code::ModelForm, format!("`{top}` cannot name a Verilog module"))
+            .hint("set another `name` in the model"));
+    }
     let width = |formats: &[QFormat]| formats.iter().map(|f| f.width).max().unwrap_or(1);
-    let (in_width, out_width) = (width(&graph.input_formats), width(&graph.output_formats));
-    let text = body::module(&model.name, graph, in_width, out_width, interface);
+    let lanes = Lanes { input: width(&graph.input_formats), output: width(&graph.output_formats) };
     let json = serde_json::to_string_pretty(model)
-        .map_err(|e| Error::new(Code::ModelForm, "cannot write the model").cause(e.to_string()))?;
-    let files = vec![(format!("{}.v", model.name), text), ("model.quant.json".to_owned(), json + "\n")];
-    let (adders, adder_bits) = graph.adders();
-    let axis = interface == Interface::Axis;
-    let target =
-        serde_json::to_value(options.target).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+        .map_err(|e| Error::new(Code::ModelForm, "cannot write the model").cause(e.to_string()))?
+        + "\n";
+    let header = header(model, graph, lanes, &sha256(json.as_bytes()));
+    let (n_in, n_out) = (graph.input_formats.len() as u32, graph.output_formats.len() as u32);
+    let is_axis = interface == Interface::Axis;
+    let mut files = match interface {
+        Interface::Kernel => vec![(format!("{top}.v"), core::module(graph, top, &header, lanes, false))],
+        Interface::Axis => {
+            let (x_bits, y_bits, latency) = (lanes.input * n_in, lanes.output * n_out, graph.latency.0);
+            let inner = format!("{top}_core");
+            vec![
+                (format!("{top}.v"), axis::module(top, &inner, &header, x_bits, y_bits, latency)),
+                (format!("{inner}.v"), core::module(graph, &inner, &header, lanes, true)),
+                (format!("{}.v", axis::SKID), axis::SKID_TEXT.to_owned()),
+            ]
+        }
+    };
+    let verilog = files.iter().map(|(name, _)| name.clone()).collect();
+    files.push(("model.quant.json".to_owned(), json));
+    let port = |kernel: &str, axis: &str| if is_axis { axis } else { kernel }.to_owned();
     let manifest = DesignManifest {
         schema: DESIGN_SCHEMA.to_owned(),
-        top: model.name.clone(),
-        files: vec![files[0].0.clone()],
-        clock: if axis { "aclk" } else { "clk" }.to_owned(),
-        input_port: if axis { "s_axis_tdata" } else { "x" }.to_owned(),
-        output_port: if axis { "m_axis_tdata" } else { "y" }.to_owned(),
+        top: top.clone(),
+        files: verilog,
+        clock: port("clk", "aclk"),
+        reset: is_axis.then(|| "aresetn".to_owned()),
+        input_port: port("x", "s_axis_tdata"),
+        output_port: port("y", "m_axis_tdata"),
         interface,
         latency_cycles: graph.latency,
         ii: 1,
         clock_mhz: if options.latency.is_some() { None } else { options.clock_mhz },
-        target,
+        target: options.target.name().to_owned(),
         input_formats: graph.input_formats.clone(),
         output_formats: graph.output_formats.clone(),
-        in_width,
-        out_width,
-        adders,
-        adder_bits,
+        in_width: lanes.input,
+        out_width: lanes.output,
+        adders: graph.adders(),
+        adder_bits: graph.adder_bits(),
         register_bits: graph.register_bits(),
-        model: files[1].0.clone(),
+        stages: core::signals(graph, if is_axis { "core." } else { "" }),
+        model: "model.quant.json".to_owned(),
         file_sha256: files.iter().map(|(name, text)| (name.clone(), sha256(text.as_bytes()))).collect(),
     };
     Ok(VerilogDesign { manifest, files })
+}
+
+/// The comment at the top of each generated file.
+fn header(model: &QuantizedModel, graph: &StageGraph, lanes: Lanes, hash: &str) -> Vec<String> {
+    let bus = |name: &str, formats: &[QFormat], width: u32| {
+        let same = formats.windows(2).all(|f| f[0] == f[1]);
+        let kind = formats.first().filter(|_| same).map_or("formats in design.json".to_owned(), QFormat::to_string);
+        format!("{name}: {} lanes of {width} bits, lane i at [{width}*i +: {width}], {kind}", formats.len())
+    };
+    vec![
+        format!("{}: fully pipelined shift-add encoder. Written by sluice: do not edit, emit it again.", model.name),
+        format!("model:  {}, sha256 {hash}", model.name),
+        bus("input:  x", &graph.input_formats, lanes.input),
+        bus("output: y", &graph.output_formats, lanes.output),
+        format!("timing: latency {}, a new vector every cycle", graph.latency),
+    ]
 }
 
 impl VerilogDesign {

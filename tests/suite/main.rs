@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod data;
+mod docs;
 mod layering;
 mod report;
 mod spine;

@@ -1,0 +1,79 @@
+//! The passes, in the order in which they run: `lower` leaves only what hardware has, `optimize` removes what it need not
+//! have, `schedule` says when each value is there.
+//!
+//! A pass changes the graph and keeps what it computes: [`eval`](super::eval) and [`prove`](super::prove) hold before and
+//! after each one.
+
+mod constants;
+mod dead;
+mod pairs;
+mod rank;
+mod shift_add;
+
+use super::delay::Target;
+use super::graph::StageGraph;
+use crate::error::Result;
+use crate::model::IntegerNetwork;
+
+/// What to schedule for. With neither clock nor latency, 100 MHz.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CompileOptions {
+    /// FPGA family, for the delay model.
+    pub target: Target,
+    /// Clock frequency that each rank must meet by the delay model.
+    pub clock_mhz: Option<f64>,
+    /// Register ranks between input and output instead.
+    pub latency: Option<u32>,
+}
+
+/// A change of the graph that keeps what it computes.
+pub trait Pass {
+    /// Short name, unique.
+    fn name(&self) -> &'static str;
+    /// One line for `sluice passes`.
+    fn description(&self) -> &'static str;
+    /// Changes the graph.
+    ///
+    /// # Errors
+    /// [`crate::Code::Graph`] if a number needs more than 63 bits, [`crate::Code::Schedule`] if a request cannot be met.
+    fn run(&self, graph: &mut StageGraph, options: &CompileOptions) -> Result<()>;
+}
+
+/// A named list of passes.
+pub struct Pipeline {
+    /// Its name.
+    pub name: &'static str,
+    /// Its passes, in order.
+    pub passes: Vec<Box<dyn Pass>>,
+}
+
+/// All pipelines, in order.
+///
+/// Constants go before pairs and adders are made, so that nothing is shared with a row that turns out to be constant;
+/// what nobody reads goes last, because every other pass may leave some behind.
+pub fn pipelines() -> Vec<Pipeline> {
+    vec![
+        Pipeline {
+            name: "lower",
+            passes: vec![Box::new(constants::Constants), Box::new(pairs::Pairs), Box::new(shift_add::ShiftAdd)],
+        },
+        Pipeline { name: "optimize", passes: vec![Box::new(dead::Dead)] },
+        Pipeline { name: "schedule", passes: vec![Box::new(rank::Rank)] },
+    ]
+}
+
+/// Builds a network's graph, runs every pass on it, and proves the result.
+///
+/// # Errors
+/// Those of [`build`](super::build), [`Pass::run`] and [`prove`](super::prove).
+pub fn compile(network: &IntegerNetwork, options: &CompileOptions) -> Result<StageGraph> {
+    let mut graph = super::build(network)?;
+    for pass in pipelines().into_iter().flat_map(|p| p.passes) {
+        pass.run(&mut graph, options)?;
+        if cfg!(debug_assertions) {
+            graph.well_formed().map_err(|e| e.at(format!("after pass `{}`", pass.name())))?;
+        }
+    }
+    super::prove(&graph, network)?;
+    Ok(graph)
+}

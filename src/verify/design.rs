@@ -1,0 +1,155 @@
+//! A design folder against the reference: which vectors, and what to say about the first that differs.
+
+use std::path::{Path, PathBuf};
+
+use ndarray::{Array2, concatenate, s};
+
+use super::stimuli::stimuli;
+use super::{Dut, IcarusOptions, StageDifference, VerifyOptions, VerifyReport, icarus, verify};
+use crate::error::{Code, Error, Result};
+use crate::model::file::write_whole;
+use crate::model::{IntegerNetwork, QuantizedModel, Vectors};
+use crate::reference::Engine;
+use crate::verilog::{DesignManifest, StageSignals};
+
+/// Vectors made for a design when nothing else is asked for.
+pub const DEFAULT_VECTORS: usize = 100_000;
+/// Vectors that a waveform holds at most: beyond it the file is too large to look at.
+const WAVE_VECTORS: usize = 1000;
+/// Name of the file, in the design folder, that holds the vectors around the first mismatch.
+const REPLAY: &str = "mismatch.vec";
+
+/// What to verify a design with.
+#[derive(Clone, Debug, Default)]
+pub struct DesignOptions {
+    /// Vectors to make: extremes first, then random ones.
+    pub random: usize,
+    /// A file of recorded vectors with the outputs they must give; they come first.
+    pub vectors: Option<PathBuf>,
+    /// How often each side of a stream is stalled, in percent.
+    pub stall_percent: u32,
+    /// Seed of stimuli and stalls.
+    pub seed: u64,
+    /// Vectors that Icarus runs too.
+    pub icarus: usize,
+    /// Waveform to write: `.fst` in that format, any other name as VCD.
+    pub wave: Option<PathBuf>,
+    /// Where compiled simulations are kept.
+    pub cache: Option<PathBuf>,
+}
+
+/// Verifies a design folder. After a mismatch the vectors around it lie in the folder, ready to be replayed.
+///
+/// # Errors
+/// Those of [`DesignManifest::load`] and [`verify`]; [`Code::Vectors`] if recorded vectors do not fit the design,
+/// [`Code::Usage`] without any vectors.
+pub fn verify_design(folder: &Path, options: &DesignOptions) -> Result<VerifyReport> {
+    let manifest = DesignManifest::load(folder)?;
+    let model = QuantizedModel::load(&folder.join(&manifest.model))?;
+    let engine = Engine::new(&model.encoder)?;
+    let dut = Dut::emitted(folder, &manifest, options.cache.clone());
+    let (inputs, expected) = vectors(options, &model.encoder, &engine)?;
+    let run = VerifyOptions { stall_percent: options.stall_percent, seed: options.seed, icarus: options.icarus };
+    let mut report = verify(&dut, &inputs, &expected, run)?;
+    if let Some(mismatch) = &mut report.first_mismatch {
+        let input = inputs.row(mismatch.sample).to_vec();
+        mismatch.stage = Some(match first_difference(&dut, &manifest.stages, &engine, &input) {
+            Ok(Some(difference)) => difference.to_string(),
+            Ok(None) if engine.infer(&input) != expected.row(mismatch.sample).to_vec() => {
+                "none, every layer is that of the reference: the expected outputs are not the model's".to_owned()
+            }
+            Ok(None) => "none while the vector is held: the registers are out of step".to_owned(),
+            Err(e) => format!("unknown, {}", e.what()),
+        });
+        // With stalls everything from the start counts; without them, what is in the pipeline at the same time.
+        let around = dut.latency as usize + 4;
+        let from = if options.stall_percent > 0 { 0 } else { mismatch.sample.saturating_sub(around) };
+        let end = (mismatch.sample + around).min(inputs.nrows());
+        let part = |a: &Array2<i64>| a.slice(s![from..end, ..]).to_owned();
+        let path = folder.join(REPLAY);
+        write_whole(&path, Vectors { inputs: part(&inputs), outputs: part(&expected) }.to_text().as_bytes())?;
+        let stall = match options.stall_percent {
+            0 => String::new(),
+            percent => format!(" --stall {percent} --seed {}", options.seed),
+        };
+        mismatch.replay =
+            Some(format!("sluice verify {} --vectors {} --wave mismatch.vcd{stall}", folder.display(), path.display()));
+    }
+    if let Some(wave) = &options.wave {
+        let part = inputs.slice(s![..inputs.nrows().min(WAVE_VECTORS), ..]).to_owned();
+        let (stall_percent, seed) = (options.stall_percent, options.seed);
+        let bench = IcarusOptions { stall_percent, seed, wave: Some(wave), probes: &[] };
+        match icarus(&dut, &part, &bench) {
+            // Waveforms are for wrong designs: that an output is undefined can be seen in it.
+            Err(e) if e.code() == Code::ToolFailed && !report.passed() && wave.exists() => {}
+            Err(e) => return Err(e),
+            Ok(_) => {}
+        }
+    }
+    Ok(report)
+}
+
+/// Recorded vectors, then made ones.
+fn vectors(options: &DesignOptions, network: &IntegerNetwork, engine: &Engine) -> Result<(Array2<i64>, Array2<i64>)> {
+    let made = stimuli(&network.formats_of(crate::model::network::INPUT), options.random, options.seed);
+    let wanted = engine.infer_batch(&made);
+    let Some(path) = &options.vectors else {
+        if options.random == 0 {
+            return Err(Error::new(Code::Usage, "a design cannot be verified with 0 vectors"));
+        }
+        return Ok((made, wanted));
+    };
+    let v = Vectors::load(path)?;
+    let ((n_in, n_out), (design_in, design_out)) =
+        ((v.inputs.ncols(), v.outputs.ncols()), (network.n_in, network.n_out()));
+    let misfit =
+        |cause: String| Error::new(Code::Vectors, format!("`{}` does not fit the design", path.display())).cause(cause);
+    if (n_in, n_out) != (design_in, design_out) {
+        return Err(misfit(format!("vectors of {n_in} -> {n_out} values, design of {design_in} -> {design_out}")));
+    }
+    if v.inputs.nrows() + options.random == 0 {
+        return Err(misfit("it holds no vectors".to_owned()));
+    }
+    for (r, row) in v.inputs.rows().into_iter().enumerate() {
+        engine.check_input(&row.to_vec()).map_err(|e| misfit(format!("vector {r}: {}", e.what())))?;
+    }
+    let join = |a: &Array2<i64>, b: &Array2<i64>| {
+        concatenate(ndarray::Axis(0), &[a.view(), b.view()]).map_err(|e| misfit(e.to_string()))
+    };
+    Ok((join(&v.inputs, &made)?, join(&v.outputs, &wanted)?))
+}
+
+/// Holds one vector at the input and compares the output of every layer, inside the design, with the reference.
+///
+/// # Errors
+/// Those of [`icarus`], which does the looking.
+pub fn first_difference(
+    dut: &Dut,
+    stages: &[StageSignals],
+    engine: &Engine,
+    input: &[i64],
+) -> Result<Option<StageDifference>> {
+    let mut probes = Vec::new();
+    let mut places = Vec::new();
+    for ((stage, layer), values) in stages.iter().zip(0..).zip(engine.infer_all(input).iter().skip(1)) {
+        for (element, (signal, expected)) in stage.signals.iter().zip(values).enumerate() {
+            if let Some(signal) = signal {
+                probes.push(signal.clone());
+                places.push((layer, element, *expected));
+            }
+        }
+    }
+    // Long enough that a stream is still offered the vector when its first answer comes.
+    let held = Array2::from_shape_fn((dut.latency as usize + 4, input.len()), |(_, c)| input[c]);
+    let run = icarus(dut, &held, &IcarusOptions { probes: &probes, ..Default::default() })?;
+    for ((bits, signal), (layer, element, expected)) in run.probes.iter().zip(probes).zip(places) {
+        let low: String =
+            (0..bits.len()).rev().map(|k| if expected >> k.min(63) & 1 == 1 { '1' } else { '0' }).collect();
+        if *bits != low {
+            let layer: &StageSignals = &stages[layer];
+            let (layer, got) = (layer.layer.clone(), bits.clone());
+            return Ok(Some(StageDifference { layer, element, signal, expected, got }));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,150 @@
+//! From scheduled graph to the module of the data path.
+//!
+//! A wire for each node, a register for each rank that a value crosses, rank after rank. Every operand is extended to the
+//! width of its result by explicit replication, so nothing depends on the signedness rules of the language.
+
+use std::fmt::Write as _;
+
+use super::bus::{Bus, Reads, number};
+use super::print::{Kind, Module};
+use super::requantize::{Modes, Rounded};
+use super::{Lanes, StageSignals};
+use crate::hw::{NodeId, Op, StageGraph};
+
+/// Name of the wire of each node: the element of a tensor that it is, or its number. Constants have none.
+fn names(graph: &StageGraph) -> Vec<Option<String>> {
+    let mut names: Vec<Option<String>> = vec![None; graph.nodes.len()];
+    for t in &graph.tensors {
+        for (j, id) in t.elements.iter().enumerate() {
+            if let Some(id) = id {
+                names[*id].get_or_insert_with(|| format!("{}_{j}", t.name));
+            }
+        }
+    }
+    for (id, name) in names.iter_mut().enumerate() {
+        match graph.nodes[id].op {
+            Op::Const(_) => *name = None,
+            _ => drop(name.get_or_insert_with(|| format!("n{id}"))),
+        }
+    }
+    names
+}
+
+/// The signal of each element of each layer, for a simulator that looks inside.
+pub(super) fn signals(graph: &StageGraph, scope: &str) -> Vec<StageSignals> {
+    let names = names(graph);
+    let layers = graph.tensors.iter().skip(1);
+    let name = |id: &Option<NodeId>| id.and_then(|id| names[id].as_ref()).map(|n| format!("{scope}{n}"));
+    layers.map(|t| StageSignals { layer: t.name.clone(), signals: t.elements.iter().map(name).collect() }).collect()
+}
+
+struct Core<'a> {
+    graph: &'a StageGraph,
+    names: Vec<Option<String>>,
+    reads: &'a Reads,
+}
+
+impl<'a> Core<'a> {
+    fn name(&self, id: NodeId, rank: u32) -> String {
+        let name = self.names[id].as_deref().unwrap_or("const");
+        if rank == self.graph.nodes[id].rank { name.to_owned() } else { format!("{name}_r{rank}") }
+    }
+
+    /// The value of a node as it is seen at `rank`.
+    fn at(&self, id: NodeId, rank: u32) -> Bus<'a> {
+        let node = &self.graph.nodes[id];
+        match node.op {
+            Op::Const(c) => Bus::Number(c.into()),
+            _ => Bus::new(self.name(id, rank), node.width(), node.is_signed(), self.reads),
+        }
+    }
+
+    fn declare(&self, m: &mut Module, name: &str, kind: Kind, width: u32) {
+        m.declare(name, kind, width);
+        if kind != Kind::Output {
+            self.reads.declare(name, width);
+        }
+    }
+
+    /// Text of a node's value; declares the wire of a rounded sum.
+    fn value(&self, m: &mut Module, id: NodeId, x: &Bus, lanes: Lanes) -> String {
+        let node = &self.graph.nodes[id];
+        let width = node.width();
+        match node.op {
+            Op::Input(i) => x.slice(lanes.input * i as u32, width),
+            Op::Add { a, shift_a, b, shift_b, subtract } => {
+                let side = |n, shift| self.at(n, node.rank).shifted(shift, width);
+                format!("{} {} {}", side(a, shift_a), if subtract { '-' } else { '+' }, side(b, shift_b))
+            }
+            Op::Requantize { .. } if node.range.0 == node.range.1 => number(node.range.0.into(), width),
+            Op::Requantize { a, shift, relu, rounding, overflow, format } => {
+                let modes = Modes { shift, relu, rounding, overflow, format };
+                let range = self.graph.nodes[a].range;
+                let q = match modes.rounded(&self.at(a, node.rank), range) {
+                    Rounded::View(bus) => bus,
+                    Rounded::Sum(text, width, signed) => {
+                        let name = format!("{}_q", self.name(id, node.rank));
+                        self.declare(m, &name, Kind::Wire, width);
+                        let _ = writeln!(m.body, "assign {name} = {text};");
+                        Bus::new(name, width, signed, self.reads)
+                    }
+                };
+                modes.limited(&q, modes.rounded_range(range), width)
+            }
+            Op::Const(_) | Op::Sum { .. } => number(0, width),
+        }
+    }
+}
+
+/// The module's text: ports `clk`, `ce` if asked for, `x` and `y`.
+pub(super) fn module(graph: &StageGraph, name: &str, header: &[String], lanes: Lanes, enable: bool) -> String {
+    let reads = Reads::default();
+    let core = Core { graph, names: names(graph), reads: &reads };
+    let mut m = Module::default();
+    let x_bits = lanes.input * graph.input_formats.len() as u32;
+    let y_bits = lanes.output * graph.output_formats.len() as u32;
+    core.declare(&mut m, "clk", Kind::Input, 1);
+    if enable {
+        core.declare(&mut m, "ce", Kind::Input, 1);
+    }
+    core.declare(&mut m, "x", Kind::Input, x_bits);
+    core.declare(&mut m, "y", Kind::Output, y_bits);
+    let x = Bus::new("x".into(), x_bits, false, &reads);
+    let last = graph.last_use();
+    for rank in 0..=graph.latency.0 {
+        let _ = writeln!(m.body, "\n// Rank {rank}");
+        for (id, node) in graph.nodes.iter().enumerate().filter(|(_, n)| n.rank == rank) {
+            let Some(name) = &core.names[id] else { continue };
+            let value = core.value(&mut m, id, &x, lanes);
+            core.declare(&mut m, name, Kind::Wire, node.width());
+            let _ = writeln!(m.body, "assign {name} = {value};");
+        }
+        let mut clocked = String::new();
+        for (id, node) in graph.nodes.iter().enumerate() {
+            if core.names[id].is_none() || !(node.rank..last[id]).contains(&rank) {
+                continue;
+            }
+            let next = core.name(id, rank + 1);
+            core.declare(&mut m, &next, Kind::Reg, node.width());
+            let _ = writeln!(clocked, "  {next} <= {};", core.at(id, rank).slice(0, node.width()));
+        }
+        if !clocked.is_empty() {
+            let gate = if enable { "if (ce) " } else { "" };
+            let _ = writeln!(m.body, "always @(posedge clk) {gate}begin\n{clocked}end");
+            reads.mark("clk", 0, 1);
+            reads.mark("ce", 0, 1);
+        }
+    }
+    let outputs = graph.outputs();
+    let lane = |id: &NodeId| core.at(*id, graph.latency.0).shifted(0, lanes.output);
+    let list: Vec<String> = outputs.iter().rev().map(lane).collect();
+    let _ = writeln!(m.body, "\nassign y = {{\n  {}\n}};", list.join(",\n  "));
+    let unread = reads.unread();
+    if !unread.is_empty() {
+        // Named one by one, so that lint reports any other bit that is lost.
+        let _ = writeln!(m.body, "\n// Bits that rounding drops, and inputs that no weight reads");
+        m.declare("unused_bits", Kind::Wire, 1);
+        let _ = writeln!(m.body, "assign unused_bits = &{{\n  1'b0,\n  {}\n}};", unread.join(",\n  "));
+    }
+    m.text(name, header)
+}

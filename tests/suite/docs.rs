@@ -1,0 +1,65 @@
+//! The documents say what the program does: their JSON is loaded, their commands are run.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::{has, sluice, stderr};
+
+/// The fenced blocks of a kind in a page, in order.
+fn blocks(page: &str, kind: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let mut found = Vec::new();
+    for part in text.split(&format!("```{kind}\n")).skip(1) {
+        found.push(part.split("```").next().unwrap().to_owned());
+    }
+    assert!(!found.is_empty(), "{page} has no {kind} block");
+    found
+}
+
+fn must_work(folder: &Path, args: &[&str]) {
+    let out = sluice(folder, args);
+    assert!(out.status.success(), "sluice {}: {}", args.join(" "), stderr(&out));
+}
+
+#[test]
+fn the_models_in_the_model_page_become_verified_firmware() {
+    let folder = tempfile::tempdir().unwrap();
+    let models = blocks("docs/MODEL.md", "json");
+    let [own, neutral] = models.as_slice() else { panic!("{} models", models.len()) };
+    std::fs::write(folder.path().join("own.json"), own).unwrap();
+    std::fs::write(folder.path().join("neutral.json"), neutral).unwrap();
+    must_work(folder.path(), &["import", "neutral.json", "--out", "chain.json"]);
+    for model in ["own", "chain"] {
+        must_work(folder.path(), &["emit", &format!("{model}.json"), "--out", model]);
+        if has("verilator") && has("iverilog") {
+            must_work(folder.path(), &["verify", model, "--random", "3000"]);
+        }
+    }
+
+    // The error that the page quotes.
+    let wrong = own.replacen("[3, -5]", "[3, -9]", 1);
+    std::fs::write(folder.path().join("wrong.json"), wrong).unwrap();
+    let said = stderr(&sluice(folder.path(), &["emit", "wrong.json", "--out", "wrong"]));
+    let quoted = &blocks("docs/MODEL.md", "text")[0];
+    assert_eq!(said.lines().next(), quoted.lines().next());
+}
+
+#[test]
+fn the_commands_of_the_guide_work_in_the_order_given() {
+    if !has("verilator") || !has("iverilog") || !has("yosys") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let bin = Path::new(env!("CARGO_BIN_EXE_sluice")).parent().unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
+    for block in blocks("docs/GUIDE.md", "sh") {
+        let out = Command::new("bash")
+            .args(["-euo", "pipefail", "-c", &block])
+            .current_dir(folder.path())
+            .env("PATH", &path)
+            .output()
+            .expect("bash starts");
+        assert!(out.status.success(), "{block}\n{}", stderr(&out));
+    }
+}
