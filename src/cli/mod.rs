@@ -1,9 +1,11 @@
 //! The command line: one verb a stage, each reading and writing the files between the stages.
 
 mod backend;
+mod compare;
 mod facts;
-mod rival;
+mod ledger;
 mod progress;
+mod rival;
 mod run;
 mod stages;
 
@@ -18,8 +20,8 @@ use crate::hw::{self, Target};
 use crate::model::file::write_json;
 use crate::model::{QuantizedModel, TrainedModel, neutral};
 use crate::recipe::Recipe;
-use crate::verify::{DEFAULT_VECTORS, DesignOptions};
 use crate::report::schema::Document;
+use crate::verify::{DEFAULT_VECTORS, DesignOptions};
 use crate::verilog::Interface;
 
 /// FPGA streaming compression: train, quantize, emit, verify, compress.
@@ -201,16 +203,25 @@ enum Verb {
         original: PathBuf,
         /// Reconstructed data file
         reconstructed: PathBuf,
+        /// Response skips originals of a smaller magnitude [default: a tenth of the median magnitude, column by column]
+        #[arg(long)]
+        threshold: Option<f64>,
     },
-    /// Print the sizes that gzip, xz and zstd reach beside sluice's lossless mode
+    /// Print what general compressors and sluice's own lossless and bounded modes make of a data file
     Compare {
         /// Data file
         file: PathBuf,
+        /// Bounds of the bounded mode, as fractions of each column's range
+        #[arg(long, value_delimiter = ',', default_values_t = [1e-3, 1e-2])]
+        bound: Vec<f64>,
     },
-    /// Print the figures of a run's report
+    /// Print the figures of a run and write its page anew
     Report {
         /// Run folder
         run: PathBuf,
+        /// Write every figure into this folder too, as PNG
+        #[arg(long, value_name = "DIR")]
+        png: Option<PathBuf>,
     },
     /// Print the hardware passes in the order in which they run
     Passes,
@@ -322,31 +333,18 @@ impl Cli {
                 }
                 Ok(true)
             }
-            Verb::Evaluate { original, reconstructed } => {
-                let read = |p: &Path| data::read(p, &Selection::default());
-                let figures = crate::evaluate::columns(&read(&original)?, &read(&reconstructed)?)?;
-                print(json, &figures, || {
-                    let mut text = format!("{:<28} {:>12} {:>12} {:>12}\n", "column", "rms", "rms/range", "max/range");
-                    for c in &figures {
-                        text += &format!(
-                            "{:<28} {:>12.5e} {:>12.5e} {:>12.5e}\n",
-                            c.name, c.rms, c.rms_over_range, c.max_over_range
-                        );
-                    }
-                    text + &format!("all columns: rms/range {:.5e}", crate::evaluate::overall(&figures).rms_over_range)
-                })
+            Verb::Evaluate { original, reconstructed, threshold } => {
+                compare::evaluate(&original, &reconstructed, threshold, json)
             }
-            Verb::Compare { file } => {
-                let sizes = stages::sizes(&data::read(&file, &Selection::default())?)?;
-                print(json, &sizes, || {
-                    sizes
-                        .iter()
-                        .map(|p| format!("{:<14} {:>12} bytes  ratio {:.3}\n", p.name, p.bytes, p.ratio))
-                        .collect()
-                })
-            }
-            Verb::Report { run } => {
-                let report: serde_json::Value = crate::model::file::read_json(&run.join("report.json"), Code::Report)?;
+            Verb::Compare { file, bound } => compare::compare(&file, &bound, json),
+            Verb::Report { run, png } => {
+                let report = crate::report::read(&run)?;
+                if let Some(folder) = png {
+                    let paths = crate::report::write_pngs(&report, &folder)?;
+                    eprintln!("report: {} figures -> {}", paths.len(), folder.display());
+                }
+                crate::report::write_page(&report, &run)?;
+                eprintln!("report: {}", run.join("report.html").display());
                 print(json, &report, || run::summary(&report))
             }
             Verb::Passes => passes(json),

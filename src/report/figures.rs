@@ -40,11 +40,7 @@ pub fn groups(r: &Report) -> Vec<Group> {
         Group { id: "joint", across: 4, sketches: r.joint.iter().map(plot::joint).collect() },
         Group { id: "correlation", across: 3, sketches: correlation(r) },
         Group { id: "loss", across: 1, sketches: r.training.iter().map(|t| plot::loss(&t.history)).collect() },
-        Group {
-            id: "latents",
-            across: 4,
-            sketches: r.latents.iter().map(|l| plot::latent(l, Size::Small)).collect(),
-        },
+        Group { id: "latents", across: 4, sketches: r.latents.iter().map(|l| plot::latent(l, Size::Small)).collect() },
         Group { id: "quantization", across: 1, sketches: r.quantization.iter().map(plot::quantization).collect() },
     ];
     all.into_iter().filter(|g| !g.sketches.is_empty()).collect()

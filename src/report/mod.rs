@@ -27,8 +27,16 @@ use crate::model::file::{read_json, write_json, write_whole};
 /// # Errors
 /// `I001`.
 pub fn write(report: &Report, folder: &Path) -> Result<()> {
-    write_whole(&folder.join("report.html"), page(report).as_bytes())?;
+    write_page(report, folder)?;
     write_json(&folder.join("report.json"), report)
+}
+
+/// Writes `report.html` alone.
+///
+/// # Errors
+/// `I001`.
+pub fn write_page(report: &Report, folder: &Path) -> Result<()> {
+    write_whole(&folder.join("report.html"), page(report).as_bytes())
 }
 
 /// Reads the report of a run folder.

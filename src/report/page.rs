@@ -104,7 +104,11 @@ fn sections(r: &Report, figures: &[Group]) -> Vec<Section> {
     };
     let section = |id, title, open, text: &str, body: String| Section { id, title, open, text: text.to_owned(), body };
     let skipped: u64 = r.overall.not_finite;
-    let finite = if skipped == 0 { String::new() } else { format!(" {} values are NaN or infinite and are left out.", whole(skipped)) };
+    let finite = if skipped == 0 {
+        String::new()
+    } else {
+        format!(" {} values are NaN or infinite and are left out.", whole(skipped))
+    };
     let mut all = vec![
         section(
             "size",
@@ -133,7 +137,13 @@ fn sections(r: &Report, figures: &[Group]) -> Vec<Section> {
              far below 1. W₁ is the Wasserstein distance.",
             drawn("distributions"),
         ),
-        section("residuals", "Residuals", true, "Reconstructed minus original, in the unit of the variable.", drawn("residuals")),
+        section(
+            "residuals",
+            "Residuals",
+            true,
+            "Reconstructed minus original, in the unit of the variable.",
+            drawn("residuals"),
+        ),
         section(
             "response",
             "Response",
@@ -171,7 +181,13 @@ fn sections(r: &Report, figures: &[Group]) -> Vec<Section> {
     ];
     if let Some(q) = &r.quantization {
         let text = format!("Float against fixed point on {} rows, tensor by tensor.", whole(q.rows as u64));
-        all.push(section("quantization", "Quantization", true, &text, drawn("quantization") + &tables::quantization(q)));
+        all.push(section(
+            "quantization",
+            "Quantization",
+            true,
+            &text,
+            drawn("quantization") + &tables::quantization(q),
+        ));
     }
     all.push(section(
         "hardware",

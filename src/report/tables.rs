@@ -47,7 +47,17 @@ pub fn fidelity(r: &Report) -> String {
         ]
     };
     let head = [
-        "column", "unit", "RMS", "RMS / range", "PCA", "max / range", "mean", "16 %", "84 %", "χ²/ndf", "W₁ / range",
+        "column",
+        "unit",
+        "RMS",
+        "RMS / range",
+        "PCA",
+        "max / range",
+        "mean",
+        "16 %",
+        "84 %",
+        "χ²/ndf",
+        "W₁ / range",
         "PSNR [dB]",
     ];
     table("", &head, &r.columns.iter().enumerate().map(row).collect::<Vec<_>>())
@@ -66,7 +76,18 @@ pub fn response(r: &Report) -> String {
         })
         .collect();
     let head = [
-        "column", "mean", "RMS", "1 %", "16 %", "50 %", "84 %", "99 %", "mean |Δ|/|x|", "threshold", "unit", "used",
+        "column",
+        "mean",
+        "RMS",
+        "1 %",
+        "16 %",
+        "50 %",
+        "84 %",
+        "99 %",
+        "mean |Δ|/|x|",
+        "threshold",
+        "unit",
+        "used",
         "skipped",
     ];
     table("", &head, &rows)
@@ -142,9 +163,8 @@ pub fn quantization(q: &crate::reference::QuantReport) -> String {
             ]
         })
         .collect();
-    let head = [
-        "tensor", "weights", "weights ≠ 0", "values", "SQNR [dB]", "RMS", "RMS error", "largest error", "at a limit",
-    ];
+    let head =
+        ["tensor", "weights", "weights ≠ 0", "values", "SQNR [dB]", "RMS", "RMS error", "largest error", "at a limit"];
     table("", &head, &rows)
 }
 
@@ -188,8 +208,7 @@ fn synthesis(r: &Report) -> String {
             ]
         })
         .collect();
-    let head =
-        ["target", "LUT", "FF", "carry cells", "DSP", "BRAM", "Fmax [MHz]", "latency at Fmax [ns]", "tool"];
+    let head = ["target", "LUT", "FF", "carry cells", "DSP", "BRAM", "Fmax [MHz]", "latency at Fmax [ns]", "tool"];
     table("", &head, &rows)
 }
 
@@ -207,7 +226,7 @@ pub fn verification(r: &Report) -> String {
         || "not run".to_owned(),
         |i| format!("{} vectors, {} with a mismatch", whole(i.samples as u64), whole(i.mismatches as u64)),
     );
-    let measured = format!("{} cycles", v.latency_measured.0);
+    let measured = v.latency_measured.map_or_else(|| "not measurable".to_owned(), |l| format!("{} cycles", l.0));
     let rows = [
         ("vectors", whole(v.samples as u64)),
         ("vectors with a mismatch", whole(v.mismatches as u64)),
