@@ -70,6 +70,52 @@ pub struct ColumnFigures {
     pub elements: Vec<ColumnFigures>,
 }
 
+/// Only the error of a column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnError {
+    /// Name of the column.
+    pub name: String,
+    /// Root mean square of reconstructed minus original, in the unit of the column.
+    pub rms: f64,
+    /// The same over the range of the original; a constant column counts with a range of 1.
+    pub rms_over_range: f64,
+    /// Largest |residual| over the range of the original.
+    pub max_over_range: f64,
+    /// Values that were not finite on either side and were left out.
+    pub not_finite: u64,
+}
+
+impl ColumnError {
+    /// The error of `pairs`.
+    pub fn of(name: &str, pairs: &Pairs) -> Self {
+        ColumnError {
+            name: name.to_owned(),
+            rms: pairs.rms(),
+            rms_over_range: pairs.rms() / pairs.range(),
+            max_over_range: pairs.max_abs / pairs.range(),
+            not_finite: pairs.not_finite,
+        }
+    }
+}
+
+impl From<&ColumnError> for ColumnError {
+    fn from(e: &ColumnError) -> Self {
+        e.clone()
+    }
+}
+
+impl From<&ColumnFigures> for ColumnError {
+    fn from(f: &ColumnFigures) -> Self {
+        ColumnError {
+            name: f.name.clone(),
+            rms: f.rms,
+            rms_over_range: f.rms_over_range,
+            max_over_range: f.max_over_range,
+            not_finite: f.not_finite,
+        }
+    }
+}
+
 /// Reconstructed over original, where the original is large enough for a ratio to mean something.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::histogram::quantile;
+use super::pairs::CAPACITY;
 use super::{ColumnFigures, pairs_of};
 use crate::data::Dataset;
 use crate::error::Result;
@@ -50,7 +51,7 @@ pub fn joints(
 }
 
 fn joint(original: &Dataset, reconstructed: &Dataset, figures: &ColumnFigures) -> Result<Joint> {
-    let pairs = pairs_of(original, reconstructed, original.column(&figures.name)?)?.kept;
+    let pairs = pairs_of(original, reconstructed, original.column(&figures.name)?, CAPACITY)?.kept;
     let mut xs: Vec<f64> = pairs.iter().map(|p| p.0).collect();
     xs.sort_by(f64::total_cmp);
     let (mut low, mut high) = (quantile(&xs, 0.002), quantile(&xs, 0.998));

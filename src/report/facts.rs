@@ -109,6 +109,8 @@ pub struct PcaSection {
     pub column_rms_over_range: Vec<f64>,
     /// The same as integers of the latents' widths, as the container of that rival gives them back.
     pub fixed_rms_over_range: Option<f64>,
+    /// Largest error over range of those integers.
+    pub fixed_max_over_range: Option<f64>,
     /// Bytes of the container with principal components in place of the network, its matrices counted.
     pub total_bytes: Option<u64>,
 }
@@ -200,6 +202,10 @@ pub struct Peer {
     pub bytes: u64,
     /// Raw bytes over compressed bytes.
     pub ratio: f64,
+    /// RMS error over range, as in `overall`; 0 for a lossless codec.
+    pub rms_over_range: f64,
+    /// Largest error over range, as in `overall`; 0 for a lossless codec.
+    pub max_over_range: f64,
 }
 
 /// One number that the encoder sends.
