@@ -59,6 +59,11 @@ fn a_mismatch_names_sample_stage_and_a_command_that_replays_it_with_a_waveform()
     assert!(said.contains(&format!("mismatch: {first}")), "{said}\nis another mismatch than\n{text}");
     let wave = std::fs::read_to_string(folder.path().join("mismatch.vcd")).unwrap();
     assert!(wave.contains("$enddefinitions") && wave.contains("hidden_0"), "a waveform of the whole design");
+    let mut fst = args.clone();
+    fst.pop();
+    fst.push("mismatch.fst");
+    assert_eq!(sluice(folder.path(), &fst).status.code(), Some(1));
+    assert!(std::fs::metadata(folder.path().join("mismatch.fst")).unwrap().len() > 0);
 }
 
 #[test]
