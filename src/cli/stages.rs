@@ -183,9 +183,14 @@ pub fn describe_design(m: &DesignManifest) -> String {
     )
 }
 
-/// Where built simulators are kept: they are remade when lost.
+/// Where built simulators are kept: they are remade when lost. Not in the shared temporary folder, since they are loaded
+/// and run.
 fn cache_folder() -> PathBuf {
-    std::env::var_os("SLUICE_CACHE").map_or_else(|| std::env::temp_dir().join("sluice-cache"), PathBuf::from)
+    let folder = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    folder("SLUICE_CACHE")
+        .or_else(|| folder("XDG_CACHE_HOME").map(|c| c.join("sluice")))
+        .or_else(|| folder("HOME").map(|h| h.join(".cache/sluice")))
+        .unwrap_or_else(|| std::env::temp_dir().join("sluice-cache"))
 }
 
 /// Rows of the data that `sluice run` sends through a design, beside the made vectors.

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::fit::Sorted;
 use super::listing::{ItemSummary, inspect};
 use super::{Column, Dataset, Domain, Gaps, NanPolicy, NormKind, Selection, extension, read};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 
 /// A selection that can be read and trained on, with a word on each choice.
 pub struct Suggestion {
@@ -20,7 +20,7 @@ pub struct Suggestion {
 /// Finds a part of the file that makes a data set: all of it if possible, else the largest collection in it.
 ///
 /// # Errors
-/// As [`read`], if no part can be read.
+/// As [`read`], if no part can be read; `D003` if there are no rows.
 pub fn suggest(path: &Path, asked: &Selection) -> Result<Suggestion> {
     let mut notes = Vec::new();
     let (mut selection, mut data) = match read(path, asked) {
@@ -32,6 +32,9 @@ pub fn suggest(path: &Path, asked: &Selection) -> Result<Suggestion> {
             (selection, data)
         }
     };
+    if data.rows == 0 {
+        return Err(Error::new(Code::DataSelection, format!("`{}` has no rows", path.display())));
+    }
     pass_through(&mut selection, &mut data, &mut notes);
     let gaps = Gaps::find(&data);
     if !gaps.none() {
