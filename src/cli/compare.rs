@@ -49,7 +49,7 @@ pub fn bounded(name: String, data: &Dataset, bounds: &[(String, f64)]) -> Result
 /// The bounded mode where its error is that of `columns`: a uniform step has an RMS error of its bound over the root of 3.
 pub fn bounded_as_good(data: &Dataset, columns: &[ColumnFigures]) -> Result<Peer> {
     let bounds: Vec<(String, f64)> = columns.iter().map(|c| (c.name.clone(), c.rms_over_range * 3f64.sqrt())).collect();
-    bounded("sluice bounded, same RMS a column".to_owned(), data, &bounds)
+    bounded("sluice bounded at this error".to_owned(), data, &bounds)
 }
 
 /// `sluice compare`.
@@ -93,6 +93,10 @@ struct Evaluation {
 
 /// `sluice evaluate`.
 pub fn evaluate(original: &Path, reconstructed: &Path, threshold: Option<f64>, json: bool) -> Result<bool> {
+    if let Some(bad) = threshold.filter(|t| !(t.is_finite() && *t >= 0.0)) {
+        return Err(Error::new(Code::Usage, format!("`{bad}` is not a threshold"))
+            .cause("it is a magnitude in the unit of the column, 0 or more"));
+    }
     let read = |p: &Path| data::read(p, &Selection::default());
     let (a, b) = (read(original)?, read(reconstructed)?);
     let options = evaluate::EvaluateOptions { response_threshold: threshold, ..Default::default() };
