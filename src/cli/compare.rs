@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::progress::Progress;
 use super::{backend, print, stages};
 use crate::codec::{self, Bound, CompressOptions, Mode};
 use crate::data::{self, Dataset, Selection};
@@ -59,11 +60,13 @@ pub fn compare(file: &Path, bounds: &[f64], json: bool) -> Result<bool> {
             .cause("a bound is a positive number, as a fraction of a column's range"));
     }
     let data = data::read(file, &Selection::default())?;
+    let wait = Progress::spinner("compare", "codec by codec");
     let mut peers = lossless(&data)?;
     for bound in bounds {
         let all: Vec<(String, f64)> = data.columns.iter().map(|c| (c.name.clone(), *bound)).collect();
         peers.push(bounded(format!("sluice bounded range:{bound}"), &data, &all)?);
     }
+    drop(wait);
     print(json, &peers, || {
         let text = format!("{} rows, {} columns, {} bytes\n\n", data.rows, data.columns.len(), data.raw_bytes());
         text + &peers_table(&peers)
@@ -98,10 +101,12 @@ pub fn evaluate(original: &Path, reconstructed: &Path, threshold: Option<f64>, j
             .cause("it is a magnitude in the unit of the column, 0 or more"));
     }
     let read = |p: &Path| data::read(p, &Selection::default());
+    let wait = Progress::spinner("evaluate", "column by column");
     let (a, b) = (read(original)?, read(reconstructed)?);
     let options = evaluate::EvaluateOptions { response_threshold: threshold, ..Default::default() };
     let columns = evaluate::columns_with(&a, &b, options)?;
     let all = Evaluation { overall: evaluate::overall(&columns), correlation: evaluate::correlation(&a, &b)?, columns };
+    drop(wait);
     print(json, &all, || {
         let width = all.columns.iter().map(|c| c.name.chars().count()).max().unwrap_or(0).max(6);
         let mut text = format!(

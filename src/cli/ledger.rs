@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::progress::say;
 use crate::error::{Code, Error, Result};
 use crate::model::file::{read_json, write_json};
 use crate::recipe::checksum_of;
@@ -30,23 +31,24 @@ impl Ledger {
         self.folder.join(name)
     }
 
-    /// Runs `make` and keeps its result in the file `result`, unless `stage` was already run with `key` and every file
-    /// of `products` is still there.
+    /// Runs `make` and keeps its result in the file `result`, unless `stage` was already run with `key` and its other
+    /// products are `sound`.
     pub fn stage<T: Serialize + DeserializeOwned>(
         &mut self,
         stage: &str,
         key: &impl Serialize,
         result: &str,
-        products: &[&str],
+        sound: impl FnOnce(&T) -> bool,
         make: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
         let key = checksum_of(&(env!("CARGO_PKG_VERSION"), key));
         let result = self.path(result);
-        if self.keys.get(stage) == Some(&key) && products.iter().all(|p| self.path(p).exists()) {
-            if let Ok(value) = read_json(&result, Code::Io) {
-                eprintln!("{stage}: up to date");
-                return Ok(value);
-            }
+        if self.keys.get(stage) == Some(&key)
+            && let Ok(value) = read_json(&result, Code::Io)
+            && sound(&value)
+        {
+            say(format_args!("{stage}: up to date"));
+            return Ok(value);
         }
         // A stage that is cut off halfway is not done.
         if self.keys.remove(stage).is_some() {
@@ -70,11 +72,18 @@ mod tests {
         let mut runs = 0;
         let mut go = |key: u32, make: &mut dyn FnMut() -> Result<u32>| {
             let mut ledger = Ledger::open(folder.path()).unwrap();
-            ledger.stage("s", &key, "s.json", &["product"], || {
-                runs += 1;
-                std::fs::write(folder.path().join("product"), "x").unwrap();
-                make()
-            })
+            let product = folder.path().join("product");
+            ledger.stage(
+                "s",
+                &key,
+                "s.json",
+                |_| product.exists(),
+                || {
+                    runs += 1;
+                    std::fs::write(&product, "x").unwrap();
+                    make()
+                },
+            )
         };
         assert_eq!(go(1, &mut || Ok(10)).unwrap(), 10);
         assert_eq!(go(1, &mut || Ok(11)).unwrap(), 10, "up to date");

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::backend::{self, Neural};
 use super::facts::Results;
 use super::ledger::Ledger;
-use super::{compare, stages};
+use super::progress::{Progress, say};
+use super::{compare, container, stages};
 use crate::codec::{self, CompressOptions, CompressReport, Mode};
 use crate::data::{Dataset, SplitRows};
 use crate::error::{Code, Error, Result};
@@ -39,7 +40,7 @@ pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, json: bool)
     let trained = run.train()?;
     let model = run.quantize(&trained)?;
     let manifest = run.emit(&model)?;
-    let verified = run.verify(&manifest)?;
+    let verified = run.verify(&model, &manifest)?;
     let synth = run.synth(&manifest)?;
     let sizes = run.compress(&model)?;
     let lossless = run.compare()?;
@@ -56,25 +57,26 @@ impl Run {
         let mut recipe = Recipe::load(path)?;
         replace_data(&mut recipe, data);
         let folder = out.unwrap_or_else(|| Path::new("runs").join(&recipe.name));
-        let ledger = Ledger::open(&folder)?;
         let (data, split) = stages::load_data(&recipe)?;
+        let ledger = Ledger::open(&folder)?;
         let (rows, columns, bytes) = (data.rows, data.columns.len(), data.raw_bytes());
-        eprintln!("data: {rows} rows, {columns} columns, {bytes} bytes from {}", data.source.name);
+        say(format_args!("data: {rows} rows, {columns} columns, {bytes} bytes from {}", data.source.name));
         Ok(Run { recipe, checksum: data.checksum(), data, split, ledger })
     }
 
     fn train(&mut self) -> Result<TrainedModel> {
         let r = &self.recipe;
-        let key = (&self.checksum, &r.name, &r.split, &r.transform, &r.train, &r.quantize);
+        let columns = (r.data.select.nan, &self.data.source.pass_through);
+        let key = (&self.checksum, columns, &r.name, &r.split, &r.transform, &r.train, &r.quantize);
         let path = self.ledger.path("model.trained.json");
         let make = || stages::train(r, &self.data, &path);
-        let trained = self.ledger.stage("train", &key, "model.trained.json", &[], make)?;
+        let trained = self.ledger.stage("train", &key, "model.trained.json", |_| true, make)?;
         crate::train::remove_checkpoints(&path);
         Ok(trained)
     }
 
     fn quantize(&mut self, trained: &TrainedModel) -> Result<QuantizedModel> {
-        self.ledger.stage("quantize", trained, "model.quant.json", &[], || stages::quantize(trained))
+        self.ledger.stage("quantize", trained, "model.quant.json", |_| true, || stages::quantize(trained))
     }
 
     fn emit(&mut self, model: &QuantizedModel) -> Result<DesignManifest> {
@@ -82,23 +84,28 @@ impl Run {
         let design = self.ledger.path("design");
         let make = || stages::emit(model, h.interface, h.target, Some(h.clock_mhz), None, &design);
         // The manifest's own place is inside the design folder; the copy here says that the stage is done.
-        self.ledger.stage("emit", &(model, h), "emit.json", &["design/design.json"], make)
+        let untouched = |m: &DesignManifest| DesignManifest::load(&design).is_ok_and(|found| found == *m);
+        self.ledger.stage("emit", &(model, h), "emit.json", untouched, make)
     }
 
-    fn verify(&mut self, manifest: &DesignManifest) -> Result<VerifyReport> {
+    fn verify(&mut self, model: &QuantizedModel, manifest: &DesignManifest) -> Result<VerifyReport> {
         let check = &self.recipe.verify;
-        let options = DesignOptions {
-            random: check.random,
-            vectors: None,
-            stall_percent: check.stall,
-            seed: 1,
-            icarus: check.icarus,
-            ..Default::default()
+        let (design, recorded) = (self.ledger.path("design"), self.ledger.path("recorded.vec"));
+        let make = || {
+            stages::record(model, &self.data, &recorded)?;
+            let options = DesignOptions {
+                random: check.random,
+                vectors: Some(recorded.clone()),
+                stall_percent: check.stall,
+                seed: 1,
+                icarus: check.icarus,
+                ..Default::default()
+            };
+            stages::verify(&design, options)
         };
-        let design = self.ledger.path("design");
-        let key = (manifest, check.random, check.stall, check.icarus);
-        let report = self.ledger.stage("verify", &key, "verify.json", &[], || stages::verify(&design, options))?;
-        eprintln!("verify: {report}");
+        let key = (manifest, check.random, check.stall, check.icarus, &self.checksum);
+        let report = self.ledger.stage("verify", &key, "verify.json", |_| true, make)?;
+        say(format_args!("verify: {report}"));
         Ok(report)
     }
 
@@ -111,20 +118,30 @@ impl Run {
         let options = stages::synth_options(&targets, check.seeds, check.route_seconds)?;
         let design = self.ledger.path("design");
         let key = (manifest, check.seeds, check.route_seconds);
-        self.ledger.stage("synth", &key, "synth.json", &[], || stages::synth(&design, &options))
+        let reports = self.ledger.stage("synth", &key, "synth.json", |_| true, || stages::synth(&design, &options))?;
+        reports.iter().for_each(|report| say(format_args!("synth: {report}")));
+        Ok(reports)
     }
 
     fn compress(&mut self, model: &QuantizedModel) -> Result<CompressReport> {
-        let container = self.ledger.path("data.slc");
+        let file = self.ledger.path("data.slc");
         let make = || {
             let neural = Neural::new(model.clone())?;
-            codec::compress(&self.data, &CompressOptions::new(Mode::Neural), Some(&neural), &container)
+            container::write(&self.data, &CompressOptions::new(Mode::Neural), Some(&neural), &file)
         };
-        self.ledger.stage("compress", &(model, &self.checksum), "compress.json", &["data.slc"], make)
+        let whole = |r: &CompressReport| std::fs::metadata(&file).is_ok_and(|m| m.len() == r.total_bytes);
+        let sizes = self.ledger.stage("compress", &(model, &self.checksum), "compress.json", whole, make)?;
+        let (raw, total, ratio) = (sizes.raw_bytes, sizes.total_bytes, sizes.ratio);
+        say(format_args!("compress: {raw} -> {total} bytes, ratio {ratio:.3}, decoder included"));
+        Ok(sizes)
     }
 
     fn compare(&mut self) -> Result<Vec<report::Peer>> {
-        self.ledger.stage("compare", &self.checksum, "compare.json", &[], || compare::lossless(&self.data))
+        let make = || {
+            let _wait = Progress::spinner("compare", "lossless codecs");
+            compare::lossless(&self.data)
+        };
+        self.ledger.stage("compare", &self.checksum, "compare.json", |_| true, make)
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -141,6 +158,7 @@ impl Run {
         let folder = self.ledger.path("");
         let key = (report::SCHEMA, &self.recipe, trained, model, manifest, &verified, &synth, &sizes, &lossless);
         let make = || {
+            let _wait = Progress::spinner("report", "figures and plots");
             let back = codec::decompress(&folder.join("data.slc"), false, &backend::from_bytes)?.data;
             let results = Results {
                 folder: &folder,
@@ -161,8 +179,9 @@ impl Run {
             report::write(&report, &folder)?;
             Ok(report)
         };
-        let report = self.ledger.stage("report", &key, "report.json", &["report.html"], make)?;
-        eprintln!("report: {}", folder.join("report.html").display());
+        let page = folder.join("report.html");
+        let report = self.ledger.stage("report", &key, "report.json", |_| page.is_file(), make)?;
+        say(format_args!("report: {}", page.display()));
         Ok(report)
     }
 }

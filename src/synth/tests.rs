@@ -2,9 +2,10 @@
 
 use super::nextpnr::{Routed, parse};
 use super::*;
+use crate::dut::Dut;
 use crate::error::Code;
 use crate::fixed::QFormat;
-use crate::verify::{Dut, tool};
+use crate::tool::tool;
 
 /// One rank of registers behind an exclusive or of two four-bit numbers: 4 flip-flops, 4 lookup tables, no carry.
 fn exclusive_or(folder: &std::path::Path) -> Dut {

@@ -7,10 +7,10 @@ use std::path::Path;
 
 use ndarray::Array2;
 
-use super::tool::tool;
-use super::wrap::Dut;
+use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
 use crate::model::file::write_whole;
+use crate::tool::tool;
 
 const HINT: &str = "apt install iverilog";
 
