@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::progress::Progress;
 use super::{backend, print, stages};
 use crate::codec::{self, Bound, CompressOptions, Mode};
 use crate::data::{self, Dataset, Selection};
@@ -49,7 +50,7 @@ pub fn bounded(name: String, data: &Dataset, bounds: &[(String, f64)]) -> Result
 /// The bounded mode where its error is that of `columns`: a uniform step has an RMS error of its bound over the root of 3.
 pub fn bounded_as_good(data: &Dataset, columns: &[ColumnFigures]) -> Result<Peer> {
     let bounds: Vec<(String, f64)> = columns.iter().map(|c| (c.name.clone(), c.rms_over_range * 3f64.sqrt())).collect();
-    bounded("sluice bounded, same RMS a column".to_owned(), data, &bounds)
+    bounded("sluice bounded at this error".to_owned(), data, &bounds)
 }
 
 /// `sluice compare`.
@@ -59,11 +60,13 @@ pub fn compare(file: &Path, bounds: &[f64], json: bool) -> Result<bool> {
             .cause("a bound is a positive number, as a fraction of a column's range"));
     }
     let data = data::read(file, &Selection::default())?;
+    let wait = Progress::spinner("compare", "codec by codec");
     let mut peers = lossless(&data)?;
     for bound in bounds {
         let all: Vec<(String, f64)> = data.columns.iter().map(|c| (c.name.clone(), *bound)).collect();
         peers.push(bounded(format!("sluice bounded range:{bound}"), &data, &all)?);
     }
+    drop(wait);
     print(json, &peers, || {
         let text = format!("{} rows, {} columns, {} bytes\n\n", data.rows, data.columns.len(), data.raw_bytes());
         text + &peers_table(&peers)
@@ -93,11 +96,17 @@ struct Evaluation {
 
 /// `sluice evaluate`.
 pub fn evaluate(original: &Path, reconstructed: &Path, threshold: Option<f64>, json: bool) -> Result<bool> {
+    if let Some(bad) = threshold.filter(|t| !(t.is_finite() && *t >= 0.0)) {
+        return Err(Error::new(Code::Usage, format!("`{bad}` is not a threshold"))
+            .cause("it is a magnitude in the unit of the column, 0 or more"));
+    }
     let read = |p: &Path| data::read(p, &Selection::default());
+    let wait = Progress::spinner("evaluate", "column by column");
     let (a, b) = (read(original)?, read(reconstructed)?);
     let options = evaluate::EvaluateOptions { response_threshold: threshold, ..Default::default() };
     let columns = evaluate::columns_with(&a, &b, options)?;
     let all = Evaluation { overall: evaluate::overall(&columns), correlation: evaluate::correlation(&a, &b)?, columns };
+    drop(wait);
     print(json, &all, || {
         let width = all.columns.iter().map(|c| c.name.chars().count()).max().unwrap_or(0).max(6);
         let mut text = format!(

@@ -11,11 +11,6 @@ use crate::error::{Code, Error, Result};
 use crate::model::file::{read_json, write_json};
 use crate::recipe::checksum_of;
 
-/// For a stage whose result is all that it makes.
-pub fn always<T>(_: &T) -> bool {
-    true
-}
-
 /// A run folder, and for each stage the checksum of what it was made from.
 pub struct Ledger {
     folder: PathBuf,
@@ -37,7 +32,7 @@ impl Ledger {
     }
 
     /// Runs `make` and keeps its result in the file `result`, unless `stage` was already run with `key` and its other
-    /// products are `sound`: what the result tells of them ([`always`], if there are none).
+    /// products are `sound`.
     pub fn stage<T: Serialize + DeserializeOwned>(
         &mut self,
         stage: &str,
@@ -77,14 +72,15 @@ mod tests {
         let mut runs = 0;
         let mut go = |key: u32, make: &mut dyn FnMut() -> Result<u32>| {
             let mut ledger = Ledger::open(folder.path()).unwrap();
+            let product = folder.path().join("product");
             ledger.stage(
                 "s",
                 &key,
                 "s.json",
-                |_| folder.path().join("product").exists(),
+                |_| product.exists(),
                 || {
                     runs += 1;
-                    std::fs::write(folder.path().join("product"), "x").unwrap();
+                    std::fs::write(&product, "x").unwrap();
                     make()
                 },
             )

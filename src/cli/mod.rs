@@ -218,7 +218,7 @@ enum Verb {
         /// Reconstructed data file
         reconstructed: PathBuf,
         /// Response skips originals of a smaller magnitude [default: a tenth of the median magnitude, column by column]
-        #[arg(long)]
+        #[arg(long, allow_hyphen_values = true)]
         threshold: Option<f64>,
     },
     /// Print what general compressors and sluice's own lossless and bounded modes make of a data file

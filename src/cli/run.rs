@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::backend::{self, Neural};
 use super::facts::Results;
-use super::ledger::{Ledger, always};
+use super::ledger::Ledger;
 use super::progress::{Progress, say};
 use super::{compare, container, stages};
 use crate::codec::{self, CompressOptions, CompressReport, Mode};
@@ -70,13 +70,13 @@ impl Run {
         let key = (&self.checksum, columns, &r.name, &r.split, &r.transform, &r.train, &r.quantize);
         let path = self.ledger.path("model.trained.json");
         let make = || stages::train(r, &self.data, &path);
-        let trained = self.ledger.stage("train", &key, "model.trained.json", always, make)?;
+        let trained = self.ledger.stage("train", &key, "model.trained.json", |_| true, make)?;
         crate::train::remove_checkpoints(&path);
         Ok(trained)
     }
 
     fn quantize(&mut self, trained: &TrainedModel) -> Result<QuantizedModel> {
-        self.ledger.stage("quantize", trained, "model.quant.json", always, || stages::quantize(trained))
+        self.ledger.stage("quantize", trained, "model.quant.json", |_| true, || stages::quantize(trained))
     }
 
     fn emit(&mut self, model: &QuantizedModel) -> Result<DesignManifest> {
@@ -104,7 +104,7 @@ impl Run {
             stages::verify(&design, options)
         };
         let key = (manifest, check.random, check.stall, check.icarus, &self.checksum);
-        let report = self.ledger.stage("verify", &key, "verify.json", always, make)?;
+        let report = self.ledger.stage("verify", &key, "verify.json", |_| true, make)?;
         say(format_args!("verify: {report}"));
         Ok(report)
     }
@@ -118,33 +118,30 @@ impl Run {
         let options = stages::synth_options(&targets, check.seeds, check.route_seconds)?;
         let design = self.ledger.path("design");
         let key = (manifest, check.seeds, check.route_seconds);
-        let reports = self.ledger.stage("synth", &key, "synth.json", always, || stages::synth(&design, &options))?;
-        for report in &reports {
-            say(format_args!("synth: {report}"));
-        }
+        let reports = self.ledger.stage("synth", &key, "synth.json", |_| true, || stages::synth(&design, &options))?;
+        reports.iter().for_each(|report| say(format_args!("synth: {report}")));
         Ok(reports)
     }
 
     fn compress(&mut self, model: &QuantizedModel) -> Result<CompressReport> {
-        let path = self.ledger.path("data.slc");
-        let whole = |r: &CompressReport| std::fs::metadata(&path).is_ok_and(|m| m.len() == r.total_bytes);
+        let file = self.ledger.path("data.slc");
         let make = || {
             let neural = Neural::new(model.clone())?;
-            container::write(&self.data, &CompressOptions::new(Mode::Neural), Some(&neural), &path)
+            container::write(&self.data, &CompressOptions::new(Mode::Neural), Some(&neural), &file)
         };
-        let key = (model, &self.checksum);
-        let sizes: CompressReport = self.ledger.stage("compress", &key, "compress.json", whole, make)?;
+        let whole = |r: &CompressReport| std::fs::metadata(&file).is_ok_and(|m| m.len() == r.total_bytes);
+        let sizes = self.ledger.stage("compress", &(model, &self.checksum), "compress.json", whole, make)?;
         let (raw, total, ratio) = (sizes.raw_bytes, sizes.total_bytes, sizes.ratio);
-        say(format_args!("compress: {raw} -> {total} bytes, ratio {ratio:.3}, model included"));
+        say(format_args!("compress: {raw} -> {total} bytes, ratio {ratio:.3}, decoder included"));
         Ok(sizes)
     }
 
     fn compare(&mut self) -> Result<Vec<report::Peer>> {
         let make = || {
-            let _wait = Progress::spinner("compare", "other codecs");
+            let _wait = Progress::spinner("compare", "lossless codecs");
             compare::lossless(&self.data)
         };
-        self.ledger.stage("compare", &self.checksum, "compare.json", always, make)
+        self.ledger.stage("compare", &self.checksum, "compare.json", |_| true, make)
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -160,7 +157,6 @@ impl Run {
     ) -> Result<Report> {
         let folder = self.ledger.path("");
         let key = (report::SCHEMA, &self.recipe, trained, model, manifest, &verified, &synth, &sizes, &lossless);
-        let page = |_: &Report| folder.join("report.html").exists();
         let make = || {
             let _wait = Progress::spinner("report", "figures and plots");
             let back = codec::decompress(&folder.join("data.slc"), false, &backend::from_bytes)?.data;
@@ -183,8 +179,9 @@ impl Run {
             report::write(&report, &folder)?;
             Ok(report)
         };
-        let report = self.ledger.stage("report", &key, "report.json", page, make)?;
-        say(format_args!("report: {}", folder.join("report.html").display()));
+        let page = folder.join("report.html");
+        let report = self.ledger.stage("report", &key, "report.json", |_| page.is_file(), make)?;
+        say(format_args!("report: {}", page.display()));
         Ok(report)
     }
 }

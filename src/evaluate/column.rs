@@ -170,7 +170,6 @@ impl Default for EvaluateOptions {
 impl ColumnFigures {
     /// The figures of `pairs`.
     pub fn of(label: Label, pairs: &Pairs, options: EvaluateOptions) -> Self {
-        let integer = !label.dtype.starts_with("float");
         let sorted = |value: fn(&(f64, f64)) -> f64| {
             let mut v: Vec<f64> = pairs.kept.iter().map(value).collect();
             v.sort_by(f64::total_cmp);
@@ -178,6 +177,8 @@ impl ColumnFigures {
         };
         let (xs, ys, residuals) = (sorted(|p| p.0), sorted(|p| p.1), sorted(|p| p.1 - p.0));
         let range = pairs.range();
+        // Flags and counts are often kept as floats.
+        let integer = xs.iter().all(|x| x.fract() == 0.0);
 
         // The plotted range leaves out the last 0.1 % of a tail, which would squeeze all else into one bin.
         let binning = Binning::new(quantile(&xs, 0.001), quantile(&xs, 0.999), options.bins, integer);

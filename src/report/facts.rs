@@ -160,6 +160,8 @@ pub struct SynthSection {
     pub bram: u64,
     /// Highest clock after place and route, in MHz; absent without place and route.
     pub fmax_mhz: Option<f64>,
+    /// Why there is no such clock; absent where there is one.
+    pub no_fmax: Option<String>,
     /// Latency at that clock, in ns.
     pub latency_ns: Option<f64>,
     /// Program that gave the counts.
@@ -256,6 +258,7 @@ impl SynthSection {
             dsp: first.dsp,
             bram: first.bram,
             fmax_mhz: first.fmax_mhz,
+            no_fmax: first.no_fmax.clone(),
             latency_ns: first.latency_ns(latency),
             tool: first.tool.clone(),
             tool_version: first.tool_version.clone(),

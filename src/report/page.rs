@@ -115,7 +115,8 @@ fn sections(r: &Report, figures: &[Group]) -> Vec<Section> {
             "Size",
             true,
             "All bits count: payload, headers, checksums, index and the decoder. Lossless codecs give every bit back, the \
-             others do not: compare their errors too.",
+             others do not: compare their errors too. The bounded mode is shown where the error of each column is that of \
+             this run.",
             drawn("ratios") + &tables::peers(r) + &tables::sizes(&r.size),
         ),
         section(
@@ -124,7 +125,8 @@ fn sections(r: &Report, figures: &[Group]) -> Vec<Section> {
             true,
             &format!(
                 "Residuals are reconstructed minus original, over all rows. The range is that of the original column. PCA: as \
-                 many latents, fitted to the same rows, without rounding.{finite}"
+                 many latents, fitted to the same rows, without rounding.{}{finite}",
+                if r.columns.len() > 1 { " A triangle at the left edge stands for no error at all." } else { "" }
             ),
             drawn("errors") + &tables::fidelity(r),
         ),

@@ -136,7 +136,7 @@ impl Axis {
     pub fn ticks(&self, wanted: usize) -> Vec<Tick> {
         let mut ticks = if self.by_powers() { self.log_ticks(wanted) } else { self.linear_ticks(wanted) };
         if self.inner {
-            ticks.iter_mut().filter(|t| !(0.08..=0.92).contains(&t.at)).for_each(|t| t.label = None);
+            ticks.iter_mut().filter(|t| !(0.06..=0.94).contains(&t.at)).for_each(|t| t.label = None);
         }
         ticks
     }

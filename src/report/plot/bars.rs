@@ -8,14 +8,16 @@ use crate::evaluate::ColumnFigures;
 use crate::reference::QuantReport;
 
 const LINE: f64 = 17.0;
+/// Letters of a name.
+const LONGEST: usize = 34;
 
 /// Room left of the box for the longest name.
 fn margin<'a>(names: impl Iterator<Item = &'a str>) -> f64 {
-    names.map(|n| n.chars().count().min(26)).max().unwrap_or(0) as f64 * 5.9 + 14.0
+    names.map(|n| n.chars().count().min(LONGEST)).max().unwrap_or(0) as f64 * 5.9 + 14.0
 }
 
 fn name(s: &mut Sketch, text: &str, left: f64, y: f64) {
-    s.text(Words::new(cut(text, 26), (left - 6.0, y), LABEL).anchor(Anchor::End));
+    s.text(Words::new(cut(text, LONGEST), (left - 6.0, y), LABEL).anchor(Anchor::End));
 }
 
 /// RMS over range of every column, ours and that of the linear rival with as many latents.
@@ -39,9 +41,9 @@ pub fn column_errors(columns: &[ColumnFigures], linear: &[f64]) -> Sketch {
         if let Some(v) = linear.get(i) {
             let (a, b) = (frame.px(*v), frame.px(c.rms_over_range));
             s.line(vec![(a, y), (b, y)], INK.mix(0.3), 1.2);
-            s.dot((a, y), 4.0, LINEAR);
+            mark(&mut s, &frame, *v, y, LINEAR);
         }
-        s.dot((frame.px(c.rms_over_range), y), 4.0, OURS);
+        mark(&mut s, &frame, c.rms_over_range, y, OURS);
     }
     box_of(&mut s, &frame);
     let mut x = left;
@@ -49,23 +51,31 @@ pub fn column_errors(columns: &[ColumnFigures], linear: &[f64]) -> Sketch {
     for (color, text) in both.into_iter().take(if linear.is_empty() { 1 } else { 2 }) {
         s.dot((x + 5.0, 14.0), 4.0, color);
         s.text(Words::new(text, (x + 15.0, 14.0), TITLE));
-        x += 40.0 + text.len() as f64 * 6.3;
+        x += 36.0 + Words::new(text, (0.0, 0.0), TITLE).width();
     }
     s
 }
 
+/// A point; a triangle at the left edge for an error of 0, which a logarithmic axis does not have.
+fn mark(s: &mut Sketch, frame: &Frame, v: f64, y: f64, color: Color) {
+    if v > 0.0 {
+        return s.dot((frame.px(v), y), 4.0, color);
+    }
+    let left = frame.inside[0];
+    s.area(vec![(left + 1.0, y), (left + 9.0, y - 4.5), (left + 9.0, y + 4.5)], color);
+}
+
 /// The frame of lines that each stand for something: ticks on the horizontal axis only.
 fn box_of(s: &mut Sketch, frame: &Frame) {
-    let [left, top, width, height] = frame.inside;
-    let mut bare = Sketch::default();
-    frame.draw(&mut bare);
-    // Vertical ticks between named lines would mean nothing: they are the short horizontal strokes at the two sides.
-    let side = |points: &[super::canvas::Point]| {
-        points.len() == 2 && (points[0].1 - points[1].1).abs() < 1e-9 && (points[0].0 - points[1].0).abs() < width / 2.0
+    let width = frame.inside[2];
+    let mut all = Sketch::default();
+    frame.draw(&mut all);
+    // Ticks between named lines would mean nothing: they are the short horizontal strokes at the two sides.
+    let side = |p: &[super::canvas::Point]| {
+        p.len() == 2 && (p[0].1 - p[1].1).abs() < 1e-9 && (p[0].0 - p[1].0).abs() < width / 2.0
     };
-    bare.shapes.retain(|shape| !matches!(shape, super::canvas::Shape::Line { points, .. } if side(points)));
-    s.place(&bare, (0.0, 0.0));
-    debug_assert!(left >= 0.0 && top >= 0.0 && height > 0.0);
+    all.shapes.retain(|shape| !matches!(shape, super::canvas::Shape::Line { points, .. } if side(points)));
+    s.place(&all, (0.0, 0.0));
 }
 
 /// Compression ratios: `(name, ratio, colour)`, best first.
@@ -95,7 +105,7 @@ pub fn sizes(bars: &[(String, f64, Kind)]) -> Sketch {
         if bars.iter().any(|b| b.2 == kind) {
             s.cell([x, 8.0, 12.0, 12.0], kind.color());
             s.text(Words::new(kind.says(), (x + 18.0, 14.0), TITLE));
-            x += 44.0 + kind.says().len() as f64 * 6.3;
+            x += 36.0 + Words::new(kind.says(), (0.0, 0.0), TITLE).width();
         }
     }
     s

@@ -72,7 +72,9 @@ pub fn distribution(c: &ColumnFigures, size: Size) -> Sketch {
     let ratio = Frame {
         inside: [l.left, l.top + upper + 6.0, l.inner, lower],
         x: x().titled(if size == Size::Full { &c.name } else { "" }, &c.unit),
-        y: Axis::linear(1.0 - reach, 1.0 + reach).titled(if size == Size::Full { "ratio" } else { "" }, "").inner(),
+        y: Axis::linear(1.0 - 1.2 * reach, 1.0 + 1.2 * reach)
+            .titled(if size == Size::Full { "ratio" } else { "" }, "")
+            .inner(),
     };
     ratios(&mut s, &ratio, c, radius);
     ratio.draw(&mut s);
@@ -84,8 +86,8 @@ fn ratio_reach(original: &Histogram, reconstructed: &Histogram) -> f64 {
     let filled = original.counts.iter().zip(&reconstructed.counts).filter(|(a, _)| **a >= 25);
     let mut off: Vec<f64> = filled.map(|(a, b)| (*b as f64 / *a as f64 - 1.0).abs()).collect();
     off.sort_by(f64::total_cmp);
-    let most = off.get((off.len() * 9 / 10).min(off.len().saturating_sub(1))).copied().unwrap_or(1.0);
-    [0.02, 0.05, 0.1, 0.2, 0.5].into_iter().find(|r| most * 1.15 <= *r).unwrap_or(1.0)
+    let most = off.get((off.len() * 9 / 10).min(off.len().saturating_sub(1))).copied().unwrap_or(0.5);
+    [0.02, 0.05, 0.1, 0.2, 0.5].into_iter().find(|r| most <= *r * 1.1).unwrap_or(1.0)
 }
 
 fn ratios(s: &mut Sketch, frame: &Frame, c: &ColumnFigures, radius: f64) {

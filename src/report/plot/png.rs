@@ -72,7 +72,7 @@ fn coarse(w: usize, h: usize, fine: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A PNG file of 8-bit RGB: signature, header, one stream of rows each with filter 1 (difference to the left), end.
+/// A PNG file of 8-bit RGB: signature, header, one stream of rows, end.
 fn encode(w: usize, h: usize, rgb: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
     let mut chunk = |kind: &[u8; 4], body: &[u8]| {
@@ -89,38 +89,76 @@ fn encode(w: usize, h: usize, rgb: &[u8]) -> std::io::Result<Vec<u8>> {
     header.extend((h as u32).to_be_bytes());
     header.extend([8, 2, 0, 0, 0]);
     chunk(b"IHDR", &header);
-    let mut rows = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
-    for row in rgb.chunks_exact(w * 3) {
-        let mut line = vec![1];
-        line.extend((0..row.len()).map(|i| if i < 3 { row[i] } else { row[i].wrapping_sub(row[i - 3]) }));
-        rows.write_all(&line)?;
-    }
-    chunk(b"IDAT", &rows.finish()?);
+    let (plain, differences) = (deflate(rgb, w * 3, false)?, deflate(rgb, w * 3, true)?);
+    chunk(b"IDAT", if plain.len() <= differences.len() { &plain } else { &differences });
     chunk(b"IEND", &[]);
     Ok(file)
 }
 
 fn replay(shape: &Shape, to: &mut BitMapBackend) -> Drawn {
     let drawn = match shape {
-        Shape::Line { points, color, width, dashed } => {
-            return {
-                let style =
-                    ShapeStyle { color: rgba(*color), filled: false, stroke_width: (width * FINE).round() as u32 };
-                let pieces = if *dashed { dashes(points) } else { vec![points.clone()] };
-                pieces.iter().try_for_each(|piece| match straight(piece, *width) {
-                    Some(bars) => bars.iter().try_for_each(|b| rect(to, b, *color)),
-                    None => to.draw_path(piece.iter().map(|p| pixel(*p)), &style).map_err(|e| e.to_string()),
-                })
-            };
-        }
-        Shape::Area { points, color } => to.fill_polygon(points.iter().map(|p| pixel(*p)), &rgba(*color)),
+        Shape::Line { points, color, width, dashed } => return stroke(to, points, *color, *width, *dashed),
         Shape::Cells { cells, color } => return cells.iter().try_for_each(|c| rect(to, c, *color)),
+        Shape::Text(words) => return text(to, words),
+        Shape::Area { points, color } => to.fill_polygon(points.iter().map(|p| pixel(*p)), &rgba(*color)),
         Shape::Dot { at, radius, color } => {
             to.draw_circle(pixel(*at), (radius * FINE).round() as u32, &rgba(*color), true)
         }
-        Shape::Text(words) => to.draw_text(&words.text, &style(words), pixel(middle(words))),
     };
     drawn.map_err(|e| e.to_string())
+}
+
+fn stroke(to: &mut BitMapBackend, points: &[Point], color: Color, width: f64, dashed: bool) -> Drawn {
+    let style = ShapeStyle { color: rgba(color), filled: false, stroke_width: (width * FINE).round() as u32 };
+    let pieces = if dashed { dashes(points) } else { vec![points.to_vec()] };
+    pieces.iter().try_for_each(|piece| match straight(piece, width) {
+        Some(bars) => bars.iter().try_for_each(|b| rect(to, b, color)),
+        None => to.draw_path(piece.iter().map(|p| pixel(*p)), &style).map_err(|e| e.to_string()),
+    })
+}
+
+/// The font has raised digits but no raised minus: that is drawn as a small one.
+fn text(to: &mut BitMapBackend, w: &Words) -> Drawn {
+    let Some((before, after)) = w.text.split_once('⁻') else {
+        return to.draw_text(&w.text, &style(w), pixel(middle(w))).map_err(|e| e.to_string());
+    };
+    let piece = |text: &str, size: f64| Words { text: text.to_owned(), size, anchor: Anchor::Start, ..w.clone() };
+    let pieces = [(piece(before, w.size), 0.0), (piece("-", w.size * 0.7), w.size * 0.22), (piece(after, w.size), 0.0)];
+    let mut widths = [0.0; 3];
+    for (width, (p, _)) in widths.iter_mut().zip(&pieces) {
+        let level = Words { upright: false, ..p.clone() };
+        let (across, _) = to.estimate_text_size(&p.text, &style(&level)).map_err(|e| e.to_string())?;
+        *width = f64::from(across) / FINE;
+    }
+    let total: f64 = widths.iter().sum();
+    let mut along = match w.anchor {
+        Anchor::Start => 0.0,
+        Anchor::Middle => -total / 2.0,
+        Anchor::End => -total,
+    };
+    for ((p, up), width) in pieces.into_iter().zip(widths) {
+        let at = if w.upright { (w.at.0 - up, w.at.1 - along) } else { (w.at.0 + along, w.at.1 - up) };
+        let p = Words { at, ..p };
+        to.draw_text(&p.text, &style(&p), pixel(middle(&p))).map_err(|e| e.to_string())?;
+        along += width;
+    }
+    Ok(())
+}
+
+/// Rows of `width` bytes, each after its filter: 0 as it is, 1 as the difference to the pixel on the left.
+fn deflate(rgb: &[u8], width: usize, differences: bool) -> std::io::Result<Vec<u8>> {
+    let mut rows = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    for row in rgb.chunks_exact(width) {
+        rows.write_all(&[u8::from(differences)])?;
+        if differences {
+            let line: Vec<u8> =
+                (0..row.len()).map(|i| if i < 3 { row[i] } else { row[i].wrapping_sub(row[i - 3]) }).collect();
+            rows.write_all(&line)?;
+        } else {
+            rows.write_all(row)?;
+        }
+    }
+    rows.finish()
 }
 
 /// plotters does not export the type of its errors.
@@ -210,8 +248,10 @@ mod tests {
         let mut rows = Vec::new();
         std::io::Read::read_to_end(&mut flate2::read::ZlibDecoder::new(&file[41..file.len() - 16]), &mut rows).unwrap();
         assert_eq!(rows.len(), 4 * (1 + 6 * 3));
-        // Filter 1: the first pixel as it is, its right neighbour equal to it, then white.
-        assert_eq!(&rows[..10], &[1, 10, 20, 30, 0, 0, 0, 245, 235, 225]);
+        // The first pixel and its right neighbour, then white; in either form of a row.
+        let first =
+            if rows[0] == 0 { [10, 20, 30, 10, 20, 30, 255, 255, 255] } else { [10, 20, 30, 0, 0, 0, 245, 235, 225] };
+        assert_eq!(&rows[1..10], &first);
     }
 
     #[test]

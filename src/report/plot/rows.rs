@@ -9,7 +9,7 @@ use crate::evaluate::Example;
 
 /// Original and reconstruction of one row.
 pub fn example(e: &Example) -> Sketch {
-    let title = format!("{}, row {}: {} error, RMS {}", cut(&e.column, 24), e.row, e.rank, short(e.rms));
+    let title = format!("{}, row {}, error: {}, RMS {}", cut(&e.column, 24), e.row, e.rank, short(e.rms));
     // Leading ones are no image.
     let shape: Vec<usize> = e.shape.iter().copied().filter(|n| *n > 1).collect();
     match shape.as_slice() {

@@ -1,9 +1,10 @@
 //! Bad files, recipes, models, designs and options: each ends with status 2, one clear error, and no file left behind.
 //!
-//! A new case is one entry of [`CASES`] (data files: `files.rs`, designs: `design.rs`): what is wrong, what is done to a copy of the good files, the arguments, and the
+//! A new case is one entry of [`CASES`] (data files: `files.rs`, designs: `design.rs`, reports: `figures.rs`): what is wrong, what is done to a copy of the good files, the arguments, and the
 //! first line of the error.
 
 mod design;
+mod figures;
 mod files;
 
 use std::collections::BTreeSet;
