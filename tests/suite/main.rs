@@ -5,6 +5,7 @@ mod data;
 mod docs;
 mod layering;
 mod report;
+mod resume;
 mod spine;
 
 use std::path::Path;
