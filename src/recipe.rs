@@ -127,7 +127,8 @@ impl Recipe {
     /// `R001`, or `M001` for an impossible name.
     pub fn parse(text: &str) -> Result<Self> {
         let recipe: Recipe = toml::from_str(text)
-            .map_err(|e| Error::new(Code::Recipe, "the recipe does not parse").cause(e.to_string()))?;
+            .map_err(|e| Error::new(Code::Recipe, "the recipe does not parse").cause(e.to_string().trim_end()))?;
+        recipe.quantize.check()?;
         crate::model::quantized::check_name(&recipe.name)?;
         if recipe.data.path.is_some() && recipe.data.toy.is_some() {
             return Err(
@@ -145,6 +146,13 @@ impl Recipe {
         }
         if recipe.verify.random == 0 {
             return Err(Error::new(Code::Recipe, "a design cannot be verified with 0 vectors"));
+        }
+        if recipe.verify.seeds > 100 {
+            return Err(Error::new(
+                Code::Recipe,
+                format!("{} seeds of place and route are too many", recipe.verify.seeds),
+            )
+            .hint("use 0 to 100"));
         }
         Ok(recipe)
     }

@@ -1,62 +1,69 @@
-//! Progress on stderr: nothing for short work, a bar for long work, never where stderr is not a terminal.
+//! What a verb says on stderr: lines about what it did, and a bar where it takes longer than two seconds.
 
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::fmt::Display;
+use std::io::Write as _;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Work shorter than this shows no bar.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A bar that appears when the work turns out to take longer than two seconds.
+/// One line on stderr. A closed stderr is no reason to stop.
+pub fn say(line: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// A bar that appears after two seconds, and never where stderr is not a terminal. Gone when dropped.
 pub struct Progress {
     bar: ProgressBar,
-    start: Instant,
-    shown: Mutex<bool>,
+    /// Dropped with the bar: the thread that waits to show it then ends.
+    _done: mpsc::Sender<()>,
 }
 
 impl Progress {
+    /// For work of known length.
+    ///
     /// * `verb`: what is going on
-    /// * `len`: steps; 0 if nobody knows
+    /// * `len`: steps
     /// * `unit`: what a step is, in the plural
     pub fn new(verb: &str, len: usize, unit: &str) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(len as u64), ProgressDrawTarget::hidden());
-        let template = if len > 0 {
-            format!("{verb} {{bar:30}} {{pos}}/{{len}} {unit}{{msg}}, {{eta}} left")
-        } else {
-            format!("{verb} {{spinner}} {{pos}} {unit}{{msg}}, {{elapsed}}")
-        };
-        bar.set_style(ProgressStyle::with_template(&template).expect("a template of constant parts"));
-        Progress { bar, start: Instant::now(), shown: Mutex::new(false) }
+        Self::with(
+            ProgressBar::new(len as u64),
+            &format!("{verb} {{bar:30}} {{pos}}/{{len}} {unit}{{msg}}, {{eta}} left"),
+        )
     }
 
-    /// Shows it at once: for work that is known to be long.
-    pub fn at_once(self) -> Self {
-        self.reveal();
-        self.bar.enable_steady_tick(Duration::from_millis(250));
-        self
+    /// For work whose length nobody knows.
+    pub fn spinner(verb: &str, what: &str) -> Self {
+        Self::with(ProgressBar::no_length(), &format!("{verb} {{spinner}} {what}, {{elapsed}}"))
+    }
+
+    fn with(bar: ProgressBar, template: &str) -> Self {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+        bar.set_style(ProgressStyle::with_template(template).expect("a template of constant parts"));
+        let (done, wait) = mpsc::channel::<()>();
+        let shown = bar.clone();
+        std::thread::spawn(move || {
+            if wait.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) && !shown.is_finished() {
+                // indicatif draws nothing where stderr is not a terminal.
+                shown.set_draw_target(ProgressDrawTarget::stderr());
+                shown.enable_steady_tick(Duration::from_millis(250));
+            }
+        });
+        Progress { bar, _done: done }
     }
 
     /// `n` steps are done.
     pub fn add(&self, n: usize) {
         self.bar.inc(n as u64);
-        if self.start.elapsed() > PATIENCE {
-            self.reveal();
-        }
     }
 
     /// One step is done; `message` stands behind the count.
     pub fn step(&self, message: &str) {
         self.bar.set_message(format!(", {message}"));
         self.add(1);
-    }
-
-    fn reveal(&self) {
-        let mut shown = self.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if !std::mem::replace(&mut shown, true) {
-            // indicatif draws nothing where stderr is not a terminal.
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
-        }
     }
 }
 

@@ -6,17 +6,19 @@ use std::time::Duration;
 use ndarray::Array2;
 
 use super::backend;
-use super::progress::Progress;
+use super::progress::{Progress, say};
 use crate::codec::PeerSize;
 use crate::data::{self, Dataset, NanPolicy, SplitRows};
+use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
 use crate::hw::{self, CompileOptions, Target};
 use crate::model::quantized::QUANTIZED_SCHEMA;
 use crate::model::trained::{Provenance, TRAINED_SCHEMA};
-use crate::model::{QuantizedModel, TrainedModel};
+use crate::model::{QuantizedModel, TrainedModel, Vectors};
 use crate::recipe::Recipe;
+use crate::reference::Engine;
 use crate::synth::{SynthOptions, SynthReport, SynthTarget};
-use crate::verify::{DesignOptions, Dut, VerifyReport};
+use crate::verify::{DesignOptions, VerifyReport};
 use crate::verilog::{DesignManifest, Interface};
 use crate::{codec, quantize, synth, train as training, verify as simulation, verilog};
 
@@ -38,9 +40,9 @@ pub fn load_data(recipe: &Recipe) -> Result<(Dataset, SplitRows)> {
             NanPolicy::DropRows => "these rows do not train",
             _ => "training reads other numbers in their place",
         };
-        eprintln!("data: {}: {policy}, a container keeps them", gaps.describe(dataset.rows));
+        say(format_args!("data: {}: {policy}, a container keeps them", gaps.describe(dataset.rows)));
     }
-    eprintln!("split: {}", split.describe(&recipe.split));
+    say(format_args!("split: {}", split.describe(&recipe.split)));
     Ok((dataset, split))
 }
 
@@ -90,14 +92,14 @@ pub fn train(recipe: &Recipe, dataset: &Dataset, path: &Path) -> Result<TrainedM
     }
     drop(bar);
     let last = trained.history.last();
-    eprintln!(
+    say(format_args!(
         "train: {} rows, {} features -> {} latents, {} epochs, loss {:.3e}",
         train.nrows(),
         train.ncols(),
         options.latent,
         trained.history.len(),
         last.map_or(f64::NAN, |e| e.train_loss),
-    );
+    ));
     let model = TrainedModel {
         schema: TRAINED_SCHEMA.to_owned(),
         name: recipe.name.clone(),
@@ -146,11 +148,31 @@ pub fn emit(
     folder: &Path,
 ) -> Result<DesignManifest> {
     let options = CompileOptions { target, clock_mhz, latency };
+    let wait = Progress::spinner("emit", "adder graph, proof, Verilog");
     let graph = hw::compile(&model.encoder, &options)?;
     let design = verilog::emit(model, &graph, interface, &options)?;
     design.write(folder)?;
-    eprintln!("emit: {} -> {}", describe_design(&design.manifest), folder.display());
+    drop(wait);
+    say(format_args!("emit: {} -> {}", describe_design(&design.manifest), folder.display()));
     Ok(design.manifest)
+}
+
+/// The text of a model's graph after each pass, or after the one asked for.
+pub fn graphs(model: &QuantizedModel, clock_mhz: f64, after: Option<&str>) -> Result<Vec<(&'static str, String)>> {
+    let options = CompileOptions { clock_mhz: Some(clock_mhz), ..Default::default() };
+    let mut graphs = Vec::new();
+    let mut names = Vec::new();
+    hw::compile_watched(&model.encoder, &options, |step, graph| {
+        names.push(step);
+        if after.is_none_or(|wanted| wanted == step) {
+            graphs.push((step, graph.to_string()));
+        }
+    })?;
+    match after {
+        Some(wanted) if graphs.is_empty() => Err(Error::new(Code::Usage, format!("there is no pass `{wanted}`"))
+            .hint(format!("one of {}", names.join(", ")))),
+        _ => Ok(graphs),
+    }
 }
 
 /// One line on a design.
@@ -161,9 +183,28 @@ pub fn describe_design(m: &DesignManifest) -> String {
     )
 }
 
-/// Where built simulators are kept: they are remade when lost.
+/// Where built simulators are kept: they are remade when lost. Not in the shared temporary folder, since they are loaded
+/// and run.
 fn cache_folder() -> PathBuf {
-    std::env::var_os("SLUICE_CACHE").map_or_else(|| std::env::temp_dir().join("sluice-cache"), PathBuf::from)
+    let folder = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    folder("SLUICE_CACHE")
+        .or_else(|| folder("XDG_CACHE_HOME").map(|c| c.join("sluice")))
+        .or_else(|| folder("HOME").map(|h| h.join(".cache/sluice")))
+        .unwrap_or_else(|| std::env::temp_dir().join("sluice-cache"))
+}
+
+/// Rows of the data that `sluice run` sends through a design, beside the made vectors.
+const RECORDED: usize = 10_000;
+
+/// Writes the first rows of the data, as the encoder sees them, with the reference's outputs.
+pub fn record(model: &QuantizedModel, dataset: &Dataset, path: &Path) -> Result<()> {
+    let Some(transform) = &model.transform else {
+        return Err(Error::new(Code::ModelMismatch, "an encoder without a transform cannot read data"));
+    };
+    let rows = data::model_rows(&dataset.slice(0..dataset.rows.min(RECORDED)), transform)?;
+    let inputs = quantize::input_words(&model.encoder, &backend::features(transform, &rows));
+    let outputs = Engine::new(&model.encoder)?.infer_batch(&inputs);
+    Vectors { inputs, outputs }.save(path)
 }
 
 /// Runs a design in Verilator (and a part in Icarus) against the reference.
@@ -172,6 +213,7 @@ pub fn verify(folder: &Path, options: DesignOptions) -> Result<VerifyReport> {
     if stall > 95 {
         return Err(Error::new(Code::Usage, format!("a stall of {stall} % leaves no time to send")).hint("use 0 to 95"));
     }
+    let _wait = Progress::spinner("verify", "Verilator compiles and runs");
     simulation::verify_design(folder, &DesignOptions { cache: Some(cache_folder()), ..options })
 }
 
@@ -198,7 +240,7 @@ pub fn synth_options(targets: &[Target], seeds: u32, route_seconds: u64) -> Resu
 /// Cell counts for each target; place and route for ECP5.
 pub fn synth(folder: &Path, options: &SynthOptions) -> Result<Vec<SynthReport>> {
     let dut = Dut::emitted(folder, &DesignManifest::load(folder)?, None);
-    let progress = Progress::new("synth", synth::steps(options), "steps").at_once();
+    let progress = Progress::new("synth", synth::steps(options), "steps");
     synth::synthesize(&dut, options, &|message| progress.step(message))
 }
 

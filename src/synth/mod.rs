@@ -23,10 +23,10 @@ use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
 use crate::hw::Target;
 use crate::units::Cycles;
-use crate::verify::Dut;
 
 /// The technology to map to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

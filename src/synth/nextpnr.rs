@@ -6,8 +6,9 @@ use rayon::prelude::*;
 
 use super::yosys::{NETLIST, map, work_folder};
 use super::{SynthOptions, SynthReport, SynthTarget};
+use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
-use crate::verify::{Dut, Tool, tool};
+use crate::tool::{Tool, tool};
 
 /// The part: LFE5U-85F, CABGA756, fastest speed grade, asked for more than it can do so that it tries hard.
 const PART: [&str; 8] =

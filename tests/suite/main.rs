@@ -2,7 +2,10 @@
 
 mod bad_input;
 mod data;
+mod design;
 mod docs;
+mod golden;
+mod hardware;
 mod layering;
 mod recipes;
 mod report;

@@ -1,4 +1,8 @@
-//! External tools: where they are, which version they have, and what they said when they failed.
+//! External tools: where they are, which version they have, what they said when they failed.
+//!
+//! A tool runs in a process group of its own beside a guard that waits on a pipe from sluice. When the pipe closes, because
+//! the tool has ended, its time is over, or sluice itself was stopped in whatever way, the guard ends the whole group: no
+//! compiler or router runs on after Ctrl-C.
 
 use std::io::{Read as _, Seek as _};
 use std::os::unix::process::CommandExt as _;
@@ -13,6 +17,9 @@ use crate::error::{Code, Error, Result};
 const DEFAULT_LIMIT: u64 = 3600;
 /// The environment variable.
 const LIMIT: &str = "SLUICE_TOOL_TIMEOUT";
+
+/// Starts the guard, its parent gone so that the tool has no child it does not know, and becomes the tool.
+const GUARDED: &str = r#"exec 3<&0 </dev/null; ( { read -r _ <&3; kill -9 0; } & ); exec "$0" "$@" 3<&-"#;
 
 /// A program found on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,13 +90,14 @@ impl Tool {
         };
         // A file, not a pipe: nobody has to read it while the tool runs.
         let mut log = tempfile::tempfile().map_err(start)?;
-        let mut child = Command::new(&self.path)
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", GUARDED])
+            .arg(&self.path)
             .args(args)
             .current_dir(folder)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(log.try_clone().map_err(start)?)
             .stderr(log.try_clone().map_err(start)?)
-            // Its own group, so that the compilers it starts can be stopped with it.
             .process_group(0)
             .spawn()
             .map_err(start)?;
@@ -116,18 +124,17 @@ pub fn default_limit() -> Duration {
     Duration::from_secs(std::env::var(LIMIT).ok().and_then(|s| s.parse().ok()).unwrap_or(DEFAULT_LIMIT))
 }
 
-/// Waits for the child; `None` if it had to be stopped.
+/// Waits for the child; `None` if it had to be stopped. Closes the guard's pipe in any case.
 fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
     let start = Instant::now();
     let mut pause = Duration::from_millis(2);
     loop {
         if let Some(status) = child.try_wait()? {
+            drop(child.stdin.take());
             return Ok(Some(status));
         }
         if start.elapsed() >= limit {
-            // The whole group; the standard library can only stop the child itself.
-            let _ = Command::new("kill").args(["-9", "--", &format!("-{}", child.id())]).status();
-            child.kill()?;
+            drop(child.stdin.take());
             child.wait()?;
             return Ok(None);
         }
