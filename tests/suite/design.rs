@@ -101,7 +101,7 @@ fn a_missing_tool_and_one_that_takes_too_long_are_named() {
     );
     if has("verilator") {
         let text = run("SLUICE_TOOL_TIMEOUT", Path::new("0"));
-        assert!(text.starts_with("error[X002]: verilator did not end within 0 s and was stopped\n"), "{text}");
+        assert!(text.starts_with("error[X003]: verilator did not end within 0 s and was stopped\n"), "{text}");
         assert!(text.contains("hint:  set SLUICE_TOOL_TIMEOUT to more seconds"), "{text}");
     }
 }
