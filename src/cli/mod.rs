@@ -1,10 +1,12 @@
 //! The command line: one verb a stage, each reading and writing the files between the stages.
 
 mod backend;
+mod compare;
 mod container;
 mod facts;
 mod init;
 mod inspect;
+mod ledger;
 mod progress;
 mod rival;
 mod run;
@@ -17,9 +19,9 @@ use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::codec::{CompressOptions, Mode};
 use container::parse_bound;
-use progress::{Progress, say};
+use progress::say;
 
-use crate::data::{self, Selection};
+use crate::data;
 use crate::error::{Code, Error, Result};
 use crate::hw::{self, Target};
 use crate::model::file::write_json;
@@ -215,16 +217,25 @@ enum Verb {
         original: PathBuf,
         /// Reconstructed data file
         reconstructed: PathBuf,
+        /// Response skips originals of a smaller magnitude [default: a tenth of the median magnitude, column by column]
+        #[arg(long, allow_hyphen_values = true)]
+        threshold: Option<f64>,
     },
-    /// Print the sizes that gzip, xz and zstd reach beside sluice's lossless mode
+    /// Print what general compressors and sluice's own lossless and bounded modes make of a data file
     Compare {
         /// Data file
         file: PathBuf,
+        /// Bounds of the bounded mode, as fractions of each column's range
+        #[arg(long, value_delimiter = ',', default_values_t = [1e-3, 1e-2])]
+        bound: Vec<f64>,
     },
-    /// Print the figures of a run's report
+    /// Print the figures of a run and write its page anew
     Report {
         /// Run folder
         run: PathBuf,
+        /// Write every figure into this folder too, as PNG
+        #[arg(long, value_name = "DIR")]
+        png: Option<PathBuf>,
     },
     /// Print the hardware passes in the order in which they run, or a model's graph after each of them
     Passes {
@@ -332,32 +343,18 @@ impl Cli {
             Verb::Decompress { input, output, recover } => {
                 done(json, &container::decompress(&input, &output, recover)?)
             }
-            Verb::Evaluate { original, reconstructed } => {
-                let read = |p: &Path| data::read(p, &Selection::default());
-                let _wait = Progress::spinner("evaluate", "column by column");
-                let figures = crate::evaluate::columns(&read(&original)?, &read(&reconstructed)?)?;
-                print(json, &figures, || {
-                    let mut text = format!("{:<28} {:>12} {:>12} {:>12}\n", "column", "rms", "rms/range", "max/range");
-                    for c in &figures {
-                        text += &format!(
-                            "{:<28} {:>12.5e} {:>12.5e} {:>12.5e}\n",
-                            c.name, c.rms, c.rms_over_range, c.max_over_range
-                        );
-                    }
-                    text + &format!("all columns: rms/range {:.5e}", crate::evaluate::overall(&figures).rms_over_range)
-                })
+            Verb::Evaluate { original, reconstructed, threshold } => {
+                compare::evaluate(&original, &reconstructed, threshold, json)
             }
-            Verb::Compare { file } => {
-                let sizes = stages::sizes(&data::read(&file, &Selection::default())?)?;
-                print(json, &sizes, || {
-                    sizes
-                        .iter()
-                        .map(|p| format!("{:<14} {:>12} bytes  ratio {:.3}\n", p.name, p.bytes, p.ratio))
-                        .collect()
-                })
-            }
-            Verb::Report { run } => {
-                let report: serde_json::Value = crate::model::file::read_json(&run.join("report.json"), Code::Report)?;
+            Verb::Compare { file, bound } => compare::compare(&file, &bound, json),
+            Verb::Report { run, png } => {
+                let report = crate::report::read(&run)?;
+                if let Some(folder) = png {
+                    let paths = crate::report::write_pngs(&report, &folder)?;
+                    say(format_args!("report: {} figures -> {}", paths.len(), folder.display()));
+                }
+                crate::report::write_page(&report, &run)?;
+                say(format_args!("report: {}", run.join("report.html").display()));
                 print(json, &report, || run::summary(&report))
             }
             Verb::Passes { model: None, .. } => passes(json),

@@ -1,9 +1,10 @@
 //! Bad files, recipes, models, designs and options: each ends with status 2, one clear error, and no file left behind.
 //!
-//! A new case is one entry of [`CASES`] (data files: `files.rs`, designs: `design.rs`): what is wrong, what is done to a copy of the good files, the arguments, and the
+//! A new case is one entry of [`CASES`] (data files: `files.rs`, designs: `design.rs`, reports: `figures.rs`): what is wrong, what is done to a copy of the good files, the arguments, and the
 //! first line of the error.
 
 mod design;
+mod figures;
 mod files;
 
 use std::collections::BTreeSet;
@@ -312,8 +313,8 @@ const CASES: &[Case] = &[
     case("a container in a file", |_| {}, "compress a.npy a.csv/x.slc", "error[I001]: cannot create `a.csv`"),
     case("rows that do not pair", |_| {},
         "evaluate a.npy a.csv",
-        "error[D004]: column `a` has 14400 values, its reconstruction 2"),
-    case("a run that is not there", |_| {}, "report missing", "error[I001]: cannot read `missing/report.json`"),
+        "error[D004]: the original has 300 rows, the reconstruction 2"),
+    case("a run that is not there", |_| {}, "report missing", "error[P001]: `missing` holds no report"),
     case("a run with a damaged report", |at| put(at, "run/report.json", b"{"),
         "report run",
         "error[P001]: `run/report.json` is not what it should be"),
