@@ -19,9 +19,9 @@ use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::codec::{CompressOptions, Mode};
 use container::parse_bound;
-use progress::{Progress, say};
+use progress::say;
 
-use crate::data::{self, Selection};
+use crate::data;
 use crate::error::{Code, Error, Result};
 use crate::hw::{self, Target};
 use crate::model::file::write_json;

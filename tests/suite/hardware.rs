@@ -8,7 +8,8 @@ use sluice::fixed::{Overflow, QFormat, Rounding};
 use sluice::hw::{self, CompileOptions};
 use sluice::model::{Activation, Granular, IntegerLayer, IntegerNetwork, IntegerOp, QuantizedModel};
 use sluice::reference::Engine;
-use sluice::verify::{Dut, VerifyOptions, stimuli, verify};
+use sluice::dut::Dut;
+use sluice::verify::{VerifyOptions, stimuli, verify};
 use sluice::verilog::{self, Interface};
 
 use super::golden::{options, tiny};

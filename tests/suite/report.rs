@@ -53,7 +53,7 @@ fn published_schemas_describe_every_field() {
 }
 
 const RECIPE: &str = r#"
-name = "small"
+name = "few_jets"
 [data]
 toy = "jets"
 toy_rows = 500
