@@ -4,11 +4,11 @@ use std::path::Path;
 use std::process::Command;
 
 use ndarray::Array2;
+use sluice::dut::Dut;
 use sluice::fixed::{Overflow, QFormat, Rounding};
 use sluice::hw::{self, CompileOptions};
 use sluice::model::{Activation, Granular, IntegerLayer, IntegerNetwork, IntegerOp, QuantizedModel};
 use sluice::reference::Engine;
-use sluice::dut::Dut;
 use sluice::verify::{VerifyOptions, stimuli, verify};
 use sluice::verilog::{self, Interface};
 

@@ -59,8 +59,8 @@ toy = "jets"
 toy_rows = 500
 toy_seed = 2
 [train]
-latent = 6
-hidden = [4]
+latent = 3
+hidden = [2]
 decoder_hidden = [8]
 linear_path = true
 epochs = 2
