@@ -351,10 +351,10 @@ impl Cli {
                 let report = crate::report::read(&run)?;
                 if let Some(folder) = png {
                     let paths = crate::report::write_pngs(&report, &folder)?;
-                    eprintln!("report: {} figures -> {}", paths.len(), folder.display());
+                    say(format_args!("report: {} figures -> {}", paths.len(), folder.display()));
                 }
                 crate::report::write_page(&report, &run)?;
-                eprintln!("report: {}", run.join("report.html").display());
+                say(format_args!("report: {}", run.join("report.html").display()));
                 print(json, &report, || run::summary(&report))
             }
             Verb::Passes { model: None, .. } => passes(json),

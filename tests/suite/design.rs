@@ -59,6 +59,11 @@ fn a_mismatch_names_sample_stage_and_a_command_that_replays_it_with_a_waveform()
     assert!(said.contains(&format!("mismatch: {first}")), "{said}\nis another mismatch than\n{text}");
     let wave = std::fs::read_to_string(folder.path().join("mismatch.vcd")).unwrap();
     assert!(wave.contains("$enddefinitions") && wave.contains("hidden_0"), "a waveform of the whole design");
+    let mut fst = args.clone();
+    fst.pop();
+    fst.push("mismatch.fst");
+    assert_eq!(sluice(folder.path(), &fst).status.code(), Some(1));
+    assert!(std::fs::metadata(folder.path().join("mismatch.fst")).unwrap().len() > 0);
 }
 
 #[test]
@@ -96,7 +101,7 @@ fn a_missing_tool_and_one_that_takes_too_long_are_named() {
     );
     if has("verilator") {
         let text = run("SLUICE_TOOL_TIMEOUT", Path::new("0"));
-        assert!(text.starts_with("error[X002]: verilator did not end within 0 s and was stopped\n"), "{text}");
+        assert!(text.starts_with("error[X003]: verilator did not end within 0 s and was stopped\n"), "{text}");
         assert!(text.contains("hint:  set SLUICE_TOOL_TIMEOUT to more seconds"), "{text}");
     }
 }
