@@ -88,6 +88,8 @@ codes! {
     MissingTool = "X001",
     /// An external tool ran and failed.
     ToolFailed = "X002",
+    /// An external tool did not end in time and was stopped.
+    ToolTimeout = "X003",
     /// A container that is cut or damaged.
     ContainerDamaged = "C001",
     /// A container of another version or kind.

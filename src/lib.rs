@@ -9,6 +9,8 @@
 pub mod cli;
 pub mod codec;
 pub mod data;
+#[cfg(feature = "verilog")]
+pub mod dut;
 pub mod entropy;
 pub mod error;
 pub mod evaluate;
@@ -22,6 +24,8 @@ pub mod reference;
 pub mod report;
 #[cfg(feature = "verilog")]
 pub mod synth;
+#[cfg(feature = "verilog")]
+pub mod tool;
 #[cfg(feature = "train")]
 pub mod train;
 pub mod units;

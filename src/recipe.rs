@@ -93,13 +93,17 @@ pub struct VerifySection {
     pub stall: u32,
     /// Vectors that Icarus runs as a second opinion; 0 turns it off.
     pub icarus: usize,
-    /// Whether Yosys counts cells.
+    /// Whether Yosys counts cells and nextpnr, where it is installed, places and routes for ECP5.
     pub synth: bool,
+    /// Seeds of place and route; 0 turns it off.
+    pub seeds: u32,
+    /// Place and route of a seed is given up after this many seconds; the report says so.
+    pub route_seconds: u64,
 }
 
 impl Default for VerifySection {
     fn default() -> Self {
-        VerifySection { random: 100_000, stall: 0, icarus: 500, synth: true }
+        VerifySection { random: 100_000, stall: 0, icarus: 500, synth: true, seeds: 1, route_seconds: 600 }
     }
 }
 
@@ -123,7 +127,8 @@ impl Recipe {
     /// `R001`, or `M001` for an impossible name.
     pub fn parse(text: &str) -> Result<Self> {
         let recipe: Recipe = toml::from_str(text)
-            .map_err(|e| Error::new(Code::Recipe, "the recipe does not parse").cause(e.to_string()))?;
+            .map_err(|e| Error::new(Code::Recipe, "the recipe does not parse").cause(e.to_string().trim_end()))?;
+        recipe.quantize.check()?;
         crate::model::quantized::check_name(&recipe.name)?;
         if recipe.data.path.is_some() && recipe.data.toy.is_some() {
             return Err(
@@ -141,6 +146,13 @@ impl Recipe {
         }
         if recipe.verify.random == 0 {
             return Err(Error::new(Code::Recipe, "a design cannot be verified with 0 vectors"));
+        }
+        if recipe.verify.seeds > 100 {
+            return Err(Error::new(
+                Code::Recipe,
+                format!("{} seeds of place and route are too many", recipe.verify.seeds),
+            )
+            .hint("use 0 to 100"));
         }
         Ok(recipe)
     }

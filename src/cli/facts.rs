@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::backend::{self, Neural};
 use super::rival::{self, Rival};
-use super::stages;
-use crate::codec::{CompressReport, NeuralBackend as _, PeerSize};
+use super::{compare, stages};
+use crate::codec::{CompressReport, NeuralBackend as _};
 use crate::data::{self, Dataset, SplitRows};
 use crate::error::{Code, Error, Result};
 use crate::evaluate::{self, Binning, ColumnFigures};
@@ -39,7 +39,7 @@ pub struct Results<'a> {
     pub verified: VerifyReport,
     pub synth: Vec<SynthReport>,
     pub sizes: CompressReport,
-    pub peers: Vec<PeerSize>,
+    pub lossless: Vec<report::Peer>,
 }
 
 impl Results<'_> {
@@ -75,7 +75,7 @@ impl Results<'_> {
             correlation: evaluate::correlation(&data, &back)?,
             overall: evaluate::overall(&columns),
             size: size(&self.sizes),
-            peers: peers(self.peers, &rival, self.data.raw_bytes()),
+            peers: self.peers(&rival, &columns)?,
             pca: Some(rival.section),
             latents,
             provenance: provenance(self.folder, self.recipe, self.manifest, tools)?,
@@ -109,7 +109,7 @@ impl Results<'_> {
             None
         } else {
             let part = |d: &Dataset| stages::pick(d, &self.split.test);
-            let figures = evaluate::columns(&part(data), &part(back))?;
+            let figures = evaluate::errors(&part(data), &part(back))?;
             // The range is that of the whole sample, so that the two figures compare.
             let squares = figures.iter().zip(columns).map(|(part, all)| (part.rms / range(all)).powi(2));
             Some((squares.sum::<f64>() / columns.len().max(1) as f64).sqrt())
@@ -148,6 +148,21 @@ impl Results<'_> {
         let words = neural.encode(&neural.rows(&data.slice(0..data.rows.min(SHOWN_ROWS)))?)?;
         let formats = neural.latent_formats();
         Ok(words.columns().into_iter().zip(formats).enumerate().map(|(i, (w, f))| latent(i, &w.to_vec(), f)).collect())
+    }
+
+    /// The rivals that lose something, then those that do not.
+    fn peers(&self, rival: &Rival, columns: &[ColumnFigures]) -> Result<Vec<report::Peer>> {
+        let p = &rival.section;
+        let linear = p.total_bytes.map(|bytes| report::Peer {
+            name: format!("PCA, {} latents", p.latent),
+            lossless: false,
+            bytes,
+            ratio: self.data.raw_bytes() as f64 / bytes as f64,
+            rms_over_range: p.fixed_rms_over_range.unwrap_or(p.rms_over_range),
+            max_over_range: p.fixed_max_over_range.unwrap_or(0.0),
+        });
+        let bounded = compare::bounded_as_good(self.data, columns)?;
+        Ok(linear.into_iter().chain([bounded]).chain(self.lossless.iter().cloned()).collect())
     }
 
     fn tools(&self) -> BTreeMap<String, String> {
@@ -199,18 +214,6 @@ fn size(sizes: &CompressReport) -> report::SizeSection {
         ratio: sizes.ratio,
         ratio_without_model: sizes.ratio_without_model,
     }
-}
-
-fn peers(lossless: Vec<PeerSize>, rival: &Rival, raw_bytes: u64) -> Vec<report::Peer> {
-    let linear = rival.section.total_bytes.map(|bytes| report::Peer {
-        name: format!("PCA, {} latents", rival.section.latent),
-        lossless: false,
-        bytes,
-        ratio: raw_bytes as f64 / bytes as f64,
-    });
-    let lossless =
-        lossless.into_iter().map(|p| report::Peer { name: p.name, lossless: true, bytes: p.bytes, ratio: p.ratio });
-    linear.into_iter().chain(lossless).collect()
 }
 
 fn provenance(

@@ -1,17 +1,27 @@
 //! The command line: one verb a stage, each reading and writing the files between the stages.
 
 mod backend;
+mod compare;
+mod container;
 mod facts;
+mod init;
+mod inspect;
+mod ledger;
+mod progress;
 mod rival;
 mod run;
+mod select;
 mod stages;
 
 use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::codec::{self, Bound, CompressOptions, Mode};
-use crate::data::{self, Selection};
+use crate::codec::{CompressOptions, Mode};
+use container::parse_bound;
+use progress::say;
+
+use crate::data;
 use crate::error::{Code, Error, Result};
 use crate::hw::{self, Target};
 use crate::model::file::write_json;
@@ -20,6 +30,7 @@ use crate::recipe::Recipe;
 use crate::report::schema::Document;
 use crate::verify::{DEFAULT_VECTORS, DesignOptions};
 use crate::verilog::Interface;
+use select::SelectArgs;
 
 /// FPGA streaming compression: train, quantize, emit, verify, compress.
 #[derive(Parser)]
@@ -54,16 +65,17 @@ enum Verb {
     },
     /// Say what is in a data file or a container
     Inspect {
-        /// Data file (.npy .npz .csv) or container (.slc)
+        /// Data file or container (.slc)
         file: PathBuf,
-        /// Array, tree or dataset inside the file
-        #[arg(long)]
-        array: Option<String>,
+        #[command(flatten)]
+        select: SelectArgs,
     },
     /// Print a commented recipe for a data file
     Init {
         /// Data file
         file: PathBuf,
+        #[command(flatten)]
+        select: SelectArgs,
     },
     /// Write a toy detector's data to a file
     Toy {
@@ -115,10 +127,10 @@ enum Verb {
         /// Ports: `kernel` is two flat buses and a clock, `axis` is AXI4-Stream
         #[arg(long, default_value = "kernel", value_parser = from_json::<Interface>)]
         interface: Interface,
-        /// Clock to schedule for
+        /// Clock to schedule for, in MHz [default: 100, or none with --latency]
         #[arg(long, conflicts_with = "latency")]
         clock_mhz: Option<f64>,
-        /// Register ranks to schedule for
+        /// Latency to schedule for, in clock cycles
         #[arg(long)]
         latency: Option<u32>,
         /// FPGA family: ecp5, ice40, xcup, xc7 or generic
@@ -135,7 +147,10 @@ enum Verb {
         /// Recorded vectors with the outputs they must give: `N n_in n_out`, then N lines of `inputs | outputs`
         #[arg(long)]
         vectors: Option<PathBuf>,
-        /// Waveform to write of the first 1000 vectors, in Icarus: .fst in that format, any other name as VCD
+        /// Run only this vector, counted from 0, with those that share the pipeline with it
+        #[arg(long)]
+        replay: Option<usize>,
+        /// Waveform to write, in Icarus, of the replayed or the first 1000 vectors: .fst in that format, else VCD
         #[arg(long)]
         wave: Option<PathBuf>,
         /// Hold tvalid and tready low this often, in percent, at random (`axis` only)
@@ -148,10 +163,22 @@ enum Verb {
         #[arg(long, default_value_t = 500)]
         icarus: usize,
     },
-    /// Count the cells of an emitted design with Yosys
+    /// Count the cells of an emitted design in Yosys, and place and route it for ECP5
     Synth {
         /// Folder written by `sluice emit`
         design: PathBuf,
+        /// Targets, separated by commas: generic, ecp5, ice40, xcup or xc7
+        #[arg(long, value_delimiter = ',', default_value = "generic,ecp5,xcup", value_parser = from_json::<Target>)]
+        target: Vec<Target>,
+        /// Seeds of place and route (ecp5 only); Fmax is their median
+        #[arg(long, default_value_t = 3)]
+        seeds: u32,
+        /// Only count cells
+        #[arg(long, conflicts_with = "seeds")]
+        no_route: bool,
+        /// Give up place and route of a seed after this many seconds
+        #[arg(long, default_value_t = 3600)]
+        route_seconds: u64,
     },
     /// Compress a data file
     Compress {
@@ -171,6 +198,8 @@ enum Verb {
         /// Rows in a block [default: as many as make about 2 MiB, at most 8192]
         #[arg(long)]
         block_rows: Option<usize>,
+        #[command(flatten)]
+        select: SelectArgs,
     },
     /// Reconstruct the data of a container
     Decompress {
@@ -188,23 +217,41 @@ enum Verb {
         original: PathBuf,
         /// Reconstructed data file
         reconstructed: PathBuf,
+        /// Response skips originals of a smaller magnitude [default: a tenth of the median magnitude, column by column]
+        #[arg(long, allow_hyphen_values = true)]
+        threshold: Option<f64>,
     },
-    /// Print the sizes that gzip, xz and zstd reach beside sluice's lossless mode
+    /// Print what general compressors and sluice's own lossless and bounded modes make of a data file
     Compare {
         /// Data file
         file: PathBuf,
+        /// Bounds of the bounded mode, as fractions of each column's range
+        #[arg(long, value_delimiter = ',', default_values_t = [1e-3, 1e-2])]
+        bound: Vec<f64>,
     },
-    /// Print the figures of a run's report
+    /// Print the figures of a run and write its page anew
     Report {
         /// Run folder
         run: PathBuf,
+        /// Write every figure into this folder too, as PNG
+        #[arg(long, value_name = "DIR")]
+        png: Option<PathBuf>,
     },
-    /// Print the hardware passes in the order in which they run
-    Passes,
-    /// Print the JSON Schema of a file format: report, quantized or trained
+    /// Print the hardware passes in the order in which they run, or a model's graph after each of them
+    Passes {
+        /// Model written by `sluice quantize` or `sluice import`
+        model: Option<PathBuf>,
+        /// Only the graph after this pass, or after `build`
+        #[arg(long, requires = "model")]
+        after: Option<String>,
+        /// Clock to schedule for
+        #[arg(long, default_value_t = 100.0)]
+        clock_mhz: f64,
+    },
+    /// Print the JSON Schema of a file format: report, quantized, trained or design
     Schema {
         /// File format
-        #[arg(value_parser = ["report", "quantized", "trained"])]
+        #[arg(value_parser = ["report", "quantized", "trained", "design"])]
         document: String,
     },
     /// Print shell completions
@@ -227,12 +274,12 @@ impl Cli {
         let json = self.json;
         match self.verb {
             Verb::Run { recipe, data, out } => run::run(&recipe, data, out, json),
-            Verb::Inspect { file, array } => inspect(&file, array, json),
-            Verb::Init { file } => init(&file),
+            Verb::Inspect { file, select } => inspect::inspect(&file, &select.into(), json),
+            Verb::Init { file, select } => init::init(&file, &select.into()),
             Verb::Toy { detector, out, rows, seed } => {
                 data::write(&out, &data::toy(&detector, rows, seed)?)?;
-                eprintln!("toy: {rows} rows of `{detector}`, seed {seed} -> {}", out.display());
-                Ok(true)
+                say(format_args!("toy: {rows} rows of `{detector}`, seed {seed} -> {}", out.display()));
+                done(json, &serde_json::json!({ "detector": detector, "rows": rows, "seed": seed, "out": out }))
             }
             Verb::Train { recipe, data, out } => {
                 let mut recipe = Recipe::load(&recipe)?;
@@ -241,46 +288,46 @@ impl Cli {
                 let model = stages::train(&recipe, &dataset, &out)?;
                 write_json(&out, &model)?;
                 crate::train::remove_checkpoints(&out);
-                eprintln!("train: wrote {}", out.display());
-                Ok(true)
+                say(format_args!("train: wrote {}", out.display()));
+                let (provenance, history) = (&model.provenance, &model.history);
+                done(json, &serde_json::json!({ "out": out, "provenance": provenance, "history": history }))
             }
             Verb::Quantize { model, out } => {
-                let model = TrainedModel::load(&model)?;
-                write_json(&out, &stages::quantize(&model)?)?;
-                eprintln!("quantize: wrote {}", out.display());
-                Ok(true)
+                let model = stages::quantize(&TrainedModel::load(&model)?)?;
+                wrote_model(json, "quantize", &model, &out)
             }
             Verb::Import { encoder, out } => {
                 let text = std::fs::read_to_string(&encoder).map_err(|e| Error::io("read", &encoder, &e))?;
-                let model = neutral::import(&text, &encoder)?;
-                write_json(&out, &model)?;
-                eprintln!(
-                    "import: {} inputs, {} outputs -> {}",
-                    model.encoder.n_in,
-                    model.encoder.n_out(),
-                    out.display()
-                );
-                Ok(true)
+                wrote_model(json, "import", &neutral::import(&text, &encoder)?, &out)
             }
             Verb::Emit { model, out, interface, clock_mhz, latency, target } => {
                 let model = QuantizedModel::load(&model)?;
                 let clock = if latency.is_none() { clock_mhz.or(Some(100.0)) } else { None };
                 let manifest = stages::emit(&model, interface, target, clock, latency, &out)?;
-                print(json, &manifest, || stages::describe_design(&manifest))
+                done(json, &manifest)
             }
-            Verb::Verify { design, random, vectors, wave, stall, seed, icarus } => {
+            Verb::Verify { design, random, vectors, replay, wave, stall, seed, icarus } => {
                 let random = random.unwrap_or(if vectors.is_some() { 0 } else { DEFAULT_VECTORS });
-                let options =
-                    DesignOptions { random, vectors, wave, stall_percent: stall, seed, icarus, ..Default::default() };
+                let options = DesignOptions {
+                    random,
+                    vectors,
+                    replay,
+                    wave,
+                    stall_percent: stall,
+                    seed,
+                    icarus,
+                    ..Default::default()
+                };
                 let report = stages::verify(&design, options)?;
                 print(json, &report, || report.to_string())?;
                 Ok(report.passed())
             }
-            Verb::Synth { design } => {
-                let reports = stages::synth(&design)?;
+            Verb::Synth { design, target, seeds, no_route, route_seconds } => {
+                let options = stages::synth_options(&target, if no_route { 0 } else { seeds }, route_seconds)?;
+                let reports = stages::synth(&design, &options)?;
                 print(json, &reports, || reports.iter().map(|r| format!("{r}\n")).collect())
             }
-            Verb::Compress { input, output, mode, bound, model, block_rows } => {
+            Verb::Compress { input, output, mode, bound, model, block_rows, select } => {
                 let mode = match mode {
                     ModeArg::Neural => Mode::Neural,
                     ModeArg::Bounded => Mode::Bounded,
@@ -288,56 +335,35 @@ impl Cli {
                 };
                 let bound = bound.as_deref().map(parse_bound).transpose()?;
                 let options = CompressOptions { bound, block_rows, ..CompressOptions::new(mode) };
-                let report = compress(&input, &output, model.as_deref(), &options)?;
+                let report = container::compress(&input, &select.into(), &output, model.as_deref(), &options)?;
                 print(json, &report, || {
                     format!("{} -> {} bytes, ratio {:.3}", report.raw_bytes, report.total_bytes, report.ratio)
                 })
             }
             Verb::Decompress { input, output, recover } => {
-                let decoder = codec::Decoder::open(&input, recover, &backend::from_bytes)?;
-                let mut sink = data::create(&output, &decoder.head()?)?;
-                let mut rows = 0;
-                let lost = decoder.each(&mut |block| {
-                    rows += block.rows;
-                    sink.push(&block)
-                })?;
-                sink.finish()?;
-                eprintln!("decompress: {rows} rows -> {}", output.display());
-                for gap in lost {
-                    eprintln!("decompress: lost rows {} to {}: {}", gap.rows.start, gap.rows.end, gap.cause);
+                done(json, &container::decompress(&input, &output, recover)?)
+            }
+            Verb::Evaluate { original, reconstructed, threshold } => {
+                compare::evaluate(&original, &reconstructed, threshold, json)
+            }
+            Verb::Compare { file, bound } => compare::compare(&file, &bound, json),
+            Verb::Report { run, png } => {
+                let report = crate::report::read(&run)?;
+                if let Some(folder) = png {
+                    let paths = crate::report::write_pngs(&report, &folder)?;
+                    say(format_args!("report: {} figures -> {}", paths.len(), folder.display()));
                 }
-                Ok(true)
-            }
-            Verb::Evaluate { original, reconstructed } => {
-                let read = |p: &Path| data::read(p, &Selection::default());
-                let figures = crate::evaluate::columns(&read(&original)?, &read(&reconstructed)?)?;
-                print(json, &figures, || {
-                    let mut text = format!("{:<28} {:>12} {:>12} {:>12}\n", "column", "rms", "rms/range", "max/range");
-                    for c in &figures {
-                        text += &format!(
-                            "{:<28} {:>12.5e} {:>12.5e} {:>12.5e}\n",
-                            c.name, c.rms, c.rms_over_range, c.max_over_range
-                        );
-                    }
-                    text + &format!("all columns: rms/range {:.5e}", crate::evaluate::overall(&figures).rms_over_range)
-                })
-            }
-            Verb::Compare { file } => {
-                let sizes = stages::sizes(&data::read(&file, &Selection::default())?)?;
-                print(json, &sizes, || {
-                    sizes
-                        .iter()
-                        .map(|p| format!("{:<14} {:>12} bytes  ratio {:.3}\n", p.name, p.bytes, p.ratio))
-                        .collect()
-                })
-            }
-            Verb::Report { run } => {
-                let report: serde_json::Value = crate::model::file::read_json(&run.join("report.json"), Code::Report)?;
+                crate::report::write_page(&report, &run)?;
+                say(format_args!("report: {}", run.join("report.html").display()));
                 print(json, &report, || run::summary(&report))
             }
-            Verb::Passes => passes(json),
+            Verb::Passes { model: None, .. } => passes(json),
+            Verb::Passes { model: Some(model), after, clock_mhz } => {
+                let graphs = stages::graphs(&QuantizedModel::load(&model)?, clock_mhz, after.as_deref())?;
+                print(json, &graphs, || graphs.iter().map(|(step, g)| format!("# after {step}\n{g}\n")).collect())
+            }
             Verb::Schema { document } => {
-                let schema = Document::ALL.into_iter().find(|d| d.name() == document).map(Document::schema);
+                let schema = Document::ALL.iter().find(|d| d.name() == document).map(|d| d.schema());
                 print(true, &schema, String::new)
             }
             Verb::Completions { shell } => {
@@ -362,6 +388,18 @@ fn print<T: serde::Serialize>(json: bool, value: &T, text: impl FnOnce() -> Stri
     Ok(true)
 }
 
+/// For verbs whose result is a file, described on stderr: stdout has something for machines only.
+fn done<T: serde::Serialize>(json: bool, value: &T) -> Result<bool> {
+    if json { print(true, value, String::new) } else { Ok(true) }
+}
+
+fn wrote_model(json: bool, verb: &str, model: &QuantizedModel, out: &Path) -> Result<bool> {
+    write_json(out, model)?;
+    let (inputs, outputs) = (model.encoder.n_in, model.encoder.n_out());
+    say(format_args!("{verb}: `{}`, {inputs} inputs, {outputs} outputs -> {}", model.name, out.display()));
+    done(json, &serde_json::json!({ "out": out, "name": model.name, "inputs": inputs, "outputs": outputs }))
+}
+
 fn passes(json: bool) -> Result<bool> {
     let pipelines = hw::passes::pipelines();
     let list: Vec<_> = pipelines
@@ -369,88 +407,13 @@ fn passes(json: bool) -> Result<bool> {
         .flat_map(|l| l.passes.iter().map(|p| serde_json::json!([l.name, p.name(), p.description()])))
         .collect();
     print(json, &list, || {
-        let line = |p: &Box<dyn hw::passes::Pass>| format!("  {:<12} {}\n", p.name(), p.description());
-        pipelines.iter().map(|l| format!("{}:\n{}", l.name, l.passes.iter().map(line).collect::<String>())).collect()
-    })
-}
-
-fn parse_bound(text: &str) -> Result<Bound> {
-    let wrong = || {
-        Error::new(Code::Usage, format!("`{text}` is not a bound"))
-            .hint("use abs:0.1, or range:1e-3 of each column's range")
-    };
-    let (kind, value) = text.split_once(':').ok_or_else(wrong)?;
-    let value: f64 = value.parse().map_err(|_| wrong())?;
-    if !(value.is_finite() && value > 0.0) {
-        return Err(wrong().cause("a bound is a positive number"));
-    }
-    match kind {
-        "abs" => Ok(Bound::Abs(value)),
-        "range" => Ok(Bound::Range(value)),
-        _ => Err(wrong()),
-    }
-}
-
-fn compress(
-    input: &Path,
-    output: &Path,
-    model: Option<&Path>,
-    options: &CompressOptions,
-) -> Result<codec::CompressReport> {
-    if (options.mode == Mode::Neural) != model.is_some() {
-        return Err(Error::new(Code::Usage, "`--mode neural` and `--model` go together")
-            .hint("give the quantized model of `sluice quantize`, or choose another mode"));
-    }
-    if (options.mode == Mode::Bounded) != options.bound.is_some() {
-        return Err(Error::new(Code::Usage, "`--mode bounded` and `--bound` go together")
-            .hint("for example --bound range:1e-3"));
-    }
-    let data = data::open(input, &Selection::default())?;
-    let backend = model.map(|path| backend::Neural::new(QuantizedModel::load(path)?)).transpose()?;
-    codec::compress(data.as_ref(), options, backend.as_ref().map(|b| b as &dyn codec::NeuralBackend), output)
-}
-
-fn inspect(file: &Path, array: Option<String>, json: bool) -> Result<bool> {
-    if file.extension().is_some_and(|e| e == "slc") {
-        let info = codec::info(file)?;
-        return print(json, &info, || serde_json::to_string_pretty(&info).unwrap_or_default());
-    }
-    let data = data::read(file, &Selection { array, ..Selection::default() })?;
-    let columns = data::inspect(&data);
-    print(json, &columns, || {
-        let mut text = format!("{} rows, {} columns, {} bytes\n", data.rows, data.columns.len(), data.raw_bytes());
-        for c in &columns {
-            text += &format!(
-                "{:<28} {:<8} {:<12} min {:<12.5} max {:<12.5} mean {:<12.5} zeros {:.1} %\n",
-                c.name,
-                c.dtype,
-                format!("{:?}", c.shape),
-                c.min,
-                c.max,
-                c.mean,
-                100.0 * c.zeros_fraction
-            );
+        let mut text = String::new();
+        for pipeline in &pipelines {
+            text += &format!("{}:\n", pipeline.name);
+            for pass in &pipeline.passes {
+                text += &format!("  {:<12} {}\n", pass.name(), pass.description());
+            }
         }
         text
-    })
-}
-
-fn init(file: &Path) -> Result<bool> {
-    let data = data::read(file, &Selection::default())?;
-    let features: usize = data.columns.iter().map(data::Column::width).sum();
-    let stem: String = file.file_stem().and_then(|s| s.to_str()).unwrap_or("model").to_lowercase();
-    let mut name: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
-        name.insert_str(0, "m_");
-    }
-    let latent = features.div_ceil(2);
-    let path = std::path::absolute(file).map_err(|e| Error::io("find", file, &e))?;
-    print(false, &(), || {
-        format!(
-            "# {} rows, {} columns, {features} numbers in a row\nname = \"{name}\"\n\n[data]\npath = {:?}\n\n[train]\nlatent = {latent}          # numbers sent per row\nhidden = [32]         # encoder, built in hardware\ndecoder_hidden = [64] # decoder, software only\nepochs = 40\n\n[quantize]\ninput_bits = 12\nweight_bits = 8\nactivation_bits = 10\nlatent_bits = 12\n\n[hardware]\ninterface = \"kernel\"\nclock_mhz = 100.0\ntarget = \"ecp5\"\n",
-            data.rows,
-            data.columns.len(),
-            path.display().to_string(),
-        )
     })
 }

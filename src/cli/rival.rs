@@ -7,7 +7,7 @@ use super::stages;
 use crate::codec::{self, CompressOptions, Mode};
 use crate::data::{self, Dataset, SplitRows};
 use crate::error::{Error, Result};
-use crate::evaluate::{self, ColumnFigures};
+use crate::evaluate::{self, ColumnError};
 use crate::model::network::{Activation, Layer, Network, Op};
 use crate::model::quantized::QUANTIZED_SCHEMA;
 use crate::model::{QuantizedModel, Transform};
@@ -58,20 +58,21 @@ pub fn pca(
     let container = folder.path().join("pca.slc");
     let sizes = codec::compress(all, &CompressOptions::new(Mode::Neural), Some(&neural), &container)?;
     let back = codec::decompress(&container, false, &backend::from_bytes)?.data;
-    let fixed = evaluate::overall(&evaluate::columns(part, &back)?);
+    let fixed = evaluate::overall(&evaluate::errors(part, &back)?);
     Ok(Rival {
         section: PcaSection {
             latent: basis.components.len(),
             rms_over_range: evaluate::overall(&float).rms_over_range,
             column_rms_over_range: float.iter().map(|c| c.rms_over_range).collect(),
             fixed_rms_over_range: Some(fixed.rms_over_range),
+            fixed_max_over_range: Some(fixed.max_over_range),
             total_bytes: Some(sizes.total_bytes),
         },
     })
 }
 
 /// The figures of features that a decoder gave, back in the columns of `data`.
-pub fn restored(transform: &Transform, data: &Dataset, decoded: &Array2<f32>) -> Result<Vec<ColumnFigures>> {
+pub fn restored(transform: &Transform, data: &Dataset, decoded: &Array2<f32>) -> Result<Vec<ColumnError>> {
     let mut values = Array2::zeros((decoded.nrows(), transform.n_values()));
     ndarray::Zip::from(values.rows_mut()).and(decoded.rows()).par_for_each(|mut out, x| {
         out.assign(&Array1::from(transform.values(&x.to_vec())));
@@ -82,7 +83,7 @@ pub fn restored(transform: &Transform, data: &Dataset, decoded: &Array2<f32>) ->
         .map(|c| (c.name.clone(), c.unit.clone(), c.values.dtype().to_owned(), c.shape.clone()))
         .collect();
     let columns = data::restore_columns(&values, transform, &templates)?;
-    evaluate::columns(data, &Dataset::new(columns, data.rows, data.layout.clone(), data.source.clone())?)
+    evaluate::errors(data, &Dataset::new(columns, data.rows, data.layout.clone(), data.source.clone())?)
 }
 
 /// `-components * mean`: what makes `components * (x - mean)` of `components * x`.

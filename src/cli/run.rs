@@ -1,60 +1,22 @@
 //! `sluice run`: every stage of a recipe, in order. A stage is skipped when its inputs have not changed since it ran.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::backend::{self, Neural};
 use super::facts::Results;
-use super::stages;
-use crate::codec::{self, CompressOptions, CompressReport, Mode, PeerSize};
+use super::ledger::Ledger;
+use super::progress::{Progress, say};
+use super::{compare, container, stages};
+use crate::codec::{self, CompressOptions, CompressReport, Mode};
+use crate::data::{Dataset, SplitRows};
 use crate::error::{Code, Error, Result};
-use crate::model::file::{read_json, write_json};
+use crate::hw::Target;
 use crate::model::{QuantizedModel, TrainedModel};
-use crate::recipe::{Recipe, checksum_of};
-use crate::report;
+use crate::recipe::Recipe;
+use crate::report::{self, Report};
 use crate::synth::SynthReport;
 use crate::verify::{DesignOptions, VerifyReport};
 use crate::verilog::DesignManifest;
-
-/// What each stage was last run with.
-struct Ledger {
-    path: PathBuf,
-    keys: BTreeMap<String, String>,
-}
-
-impl Ledger {
-    fn open(folder: &Path) -> Self {
-        let path = folder.join("stages.json");
-        // A damaged ledger only means that stages run again.
-        let keys = read_json(&path, Code::Io).unwrap_or_default();
-        Ledger { path, keys }
-    }
-
-    /// Runs `make` unless `stage` was already run with `key` and `result` is still there.
-    fn stage<T: Serialize + DeserializeOwned>(
-        &mut self,
-        stage: &str,
-        key: &impl Serialize,
-        result: &Path,
-        make: impl FnOnce() -> Result<T>,
-    ) -> Result<T> {
-        let key = checksum_of(&(env!("CARGO_PKG_VERSION"), key));
-        if self.keys.get(stage) == Some(&key) {
-            if let Ok(value) = read_json(result, Code::Io) {
-                eprintln!("{stage}: up to date");
-                return Ok(value);
-            }
-        }
-        let value = make()?;
-        write_json(result, &value)?;
-        self.keys.insert(stage.to_owned(), key);
-        write_json(&self.path, &self.keys)?;
-        Ok(value)
-    }
-}
 
 /// `--data` replaces the source of a recipe.
 pub fn replace_data(recipe: &mut Recipe, data: Option<PathBuf>) {
@@ -64,125 +26,190 @@ pub fn replace_data(recipe: &mut Recipe, data: Option<PathBuf>) {
     }
 }
 
+/// One run: what it starts from, and where it is.
+struct Run {
+    recipe: Recipe,
+    data: Dataset,
+    split: SplitRows,
+    checksum: String,
+    ledger: Ledger,
+}
+
 pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, json: bool) -> Result<bool> {
-    let mut recipe = Recipe::load(path)?;
-    replace_data(&mut recipe, data);
-    let folder = out.unwrap_or_else(|| Path::new("runs").join(&recipe.name));
-    std::fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, &e))?;
-    let mut ledger = Ledger::open(&folder);
-
-    let (dataset, split) = stages::load_data(&recipe)?;
-    let checksum = dataset.checksum();
-    eprintln!(
-        "data: {} rows, {} columns, {} bytes from {}",
-        dataset.rows,
-        dataset.columns.len(),
-        dataset.raw_bytes(),
-        dataset.source.name
-    );
-
-    let inputs = (&checksum, &recipe.name, &recipe.split, &recipe.transform, &recipe.train, &recipe.quantize);
-    let trained_path = folder.join("model.trained.json");
-    let trained: TrainedModel =
-        ledger.stage("train", &inputs, &trained_path, || stages::train(&recipe, &dataset, &trained_path))?;
-    crate::train::remove_checkpoints(&trained_path);
-    let model_path = folder.join("model.quant.json");
-    let model: QuantizedModel = ledger.stage("quantize", &trained, &model_path, || stages::quantize(&trained))?;
-
-    let hardware = &recipe.hardware;
-    let design = folder.join("design");
-    // The manifest's own place is inside the design folder; the copy here says that the stage is done.
-    let manifest: DesignManifest = ledger.stage("emit", &(&model, hardware), &folder.join("emit.json"), || {
-        stages::emit(&model, hardware.interface, hardware.target, Some(hardware.clock_mhz), None, &design)
-    })?;
-    let check = &recipe.verify;
-    let verified: VerifyReport = ledger.stage("verify", &(&manifest, check), &folder.join("verify.json"), || {
-        let options = DesignOptions {
-            random: check.random,
-            vectors: None,
-            stall_percent: check.stall,
-            seed: 1,
-            icarus: check.icarus,
-            ..Default::default()
-        };
-        stages::verify(&design, options)
-    })?;
-    eprintln!("verify: {verified}");
-    let synth: Vec<SynthReport> = if check.synth {
-        ledger.stage("synth", &manifest, &folder.join("synth.json"), || stages::synth(&design))?
-    } else {
-        Vec::new()
-    };
-
-    let neural = Neural::new(model.clone())?;
-    let container = folder.join("data.slc");
-    let sizes: CompressReport =
-        ledger.stage("compress", &(&model, &checksum), &folder.join("compress.json"), || {
-            let options = CompressOptions::new(Mode::Neural);
-            codec::compress(&dataset, &options, Some(&neural), &container)
-        })?;
-    let reconstructed = codec::decompress(&container, false, &backend::from_bytes)?.data;
-    let peers: Vec<PeerSize> =
-        ledger.stage("compare", &checksum, &folder.join("compare.json"), || stages::sizes(&dataset))?;
-
-    let report = Results {
-        folder: &folder,
-        recipe: &recipe,
-        data: &dataset,
-        back: &reconstructed,
-        split: &split,
-        checksum,
-        trained: &trained,
-        model: &model,
-        manifest: &manifest,
-        verified,
-        synth,
-        sizes,
-        peers,
-    }
-    .report()?;
-    report::write(&report, &folder)?;
-    eprintln!("report: {}", folder.join("report.html").display());
+    let mut run = Run::open(path, data, out)?;
+    let trained = run.train()?;
+    let model = run.quantize(&trained)?;
+    let manifest = run.emit(&model)?;
+    let verified = run.verify(&model, &manifest)?;
+    let synth = run.synth(&manifest)?;
+    let sizes = run.compress(&model)?;
+    let lossless = run.compare()?;
+    let report = run.report(&trained, &model, &manifest, verified, synth, sizes, lossless)?;
 
     let value = serde_json::to_value(&report)
         .map_err(|e| Error::new(Code::Report, "cannot print the report").cause(e.to_string()))?;
-    super::print(json, &value, || summary(&value))?;
+    super::print(json, &value, || summary(&report))?;
     Ok(report.verify.is_some_and(|v| v.passed()))
 }
 
-/// The lines a person wants to see first.
-pub fn summary(report: &serde_json::Value) -> String {
-    let number = |path: &str| report.pointer(path).and_then(serde_json::Value::as_f64);
-    let show = |path: &str| number(path).map_or("-".to_owned(), |v| format!("{v:.4e}"));
-    let whole = |path: &str| number(path).map_or("-".to_owned(), |v| format!("{v:.0}"));
-    let mut text = format!(
-        "rms/range       {}  (float {}, held out {}, PCA {})\n",
-        show("/overall/rms_over_range"),
-        show("/training/float_rms_over_range"),
-        show("/training/held_out_rms_over_range"),
-        show("/pca/rms_over_range"),
-    );
-    text += &format!(
-        "size            {} -> {} bytes, ratio {:.3}, model {} bytes included\n",
-        whole("/size/raw_bytes"),
-        whole("/size/total_bytes"),
-        number("/size/ratio").unwrap_or(f64::NAN),
-        whole("/size/model_bytes"),
-    );
-    text += &format!(
-        "verify          {} vectors, {} mismatches, latency {} predicted, {} measured\n",
-        whole("/verify/samples"),
-        whole("/verify/mismatches"),
-        whole("/verify/latency_predicted"),
-        whole("/verify/latency_measured"),
-    );
-    for peer in report["peers"].as_array().into_iter().flatten() {
-        text += &format!(
-            "{:<15} {:<18} ratio {:.3}\n",
-            if peer["lossless"] == true { "lossless peer" } else { "lossy peer" },
-            peer["name"].as_str().unwrap_or("-"),
-            peer["ratio"].as_f64().unwrap_or(f64::NAN)
-        );
+impl Run {
+    fn open(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>) -> Result<Self> {
+        let mut recipe = Recipe::load(path)?;
+        replace_data(&mut recipe, data);
+        let folder = out.unwrap_or_else(|| Path::new("runs").join(&recipe.name));
+        let (data, split) = stages::load_data(&recipe)?;
+        let ledger = Ledger::open(&folder)?;
+        let (rows, columns, bytes) = (data.rows, data.columns.len(), data.raw_bytes());
+        say(format_args!("data: {rows} rows, {columns} columns, {bytes} bytes from {}", data.source.name));
+        Ok(Run { recipe, checksum: data.checksum(), data, split, ledger })
     }
-    text
+
+    fn train(&mut self) -> Result<TrainedModel> {
+        let r = &self.recipe;
+        let columns = (r.data.select.nan, &self.data.source.pass_through);
+        let key = (&self.checksum, columns, &r.name, &r.split, &r.transform, &r.train, &r.quantize);
+        let path = self.ledger.path("model.trained.json");
+        let make = || stages::train(r, &self.data, &path);
+        let trained = self.ledger.stage("train", &key, "model.trained.json", |_| true, make)?;
+        crate::train::remove_checkpoints(&path);
+        Ok(trained)
+    }
+
+    fn quantize(&mut self, trained: &TrainedModel) -> Result<QuantizedModel> {
+        self.ledger.stage("quantize", trained, "model.quant.json", |_| true, || stages::quantize(trained))
+    }
+
+    fn emit(&mut self, model: &QuantizedModel) -> Result<DesignManifest> {
+        let h = &self.recipe.hardware;
+        let design = self.ledger.path("design");
+        let make = || stages::emit(model, h.interface, h.target, Some(h.clock_mhz), None, &design);
+        // The manifest's own place is inside the design folder; the copy here says that the stage is done.
+        let untouched = |m: &DesignManifest| DesignManifest::load(&design).is_ok_and(|found| found == *m);
+        self.ledger.stage("emit", &(model, h), "emit.json", untouched, make)
+    }
+
+    fn verify(&mut self, model: &QuantizedModel, manifest: &DesignManifest) -> Result<VerifyReport> {
+        let check = &self.recipe.verify;
+        let (design, recorded) = (self.ledger.path("design"), self.ledger.path("recorded.vec"));
+        let make = || {
+            stages::record(model, &self.data, &recorded)?;
+            let options = DesignOptions {
+                random: check.random,
+                vectors: Some(recorded.clone()),
+                stall_percent: check.stall,
+                seed: 1,
+                icarus: check.icarus,
+                ..Default::default()
+            };
+            stages::verify(&design, options)
+        };
+        let key = (manifest, check.random, check.stall, check.icarus, &self.checksum);
+        let report = self.ledger.stage("verify", &key, "verify.json", |_| true, make)?;
+        say(format_args!("verify: {report}"));
+        Ok(report)
+    }
+
+    fn synth(&mut self, manifest: &DesignManifest) -> Result<Vec<SynthReport>> {
+        let check = &self.recipe.verify;
+        if !check.synth {
+            return Ok(Vec::new());
+        }
+        let targets = [self.recipe.hardware.target, Target::Ecp5, Target::Xcup, Target::Generic];
+        let options = stages::synth_options(&targets, check.seeds, check.route_seconds)?;
+        let design = self.ledger.path("design");
+        let key = (manifest, check.seeds, check.route_seconds);
+        let reports = self.ledger.stage("synth", &key, "synth.json", |_| true, || stages::synth(&design, &options))?;
+        reports.iter().for_each(|report| say(format_args!("synth: {report}")));
+        Ok(reports)
+    }
+
+    fn compress(&mut self, model: &QuantizedModel) -> Result<CompressReport> {
+        let file = self.ledger.path("data.slc");
+        let make = || {
+            let neural = Neural::new(model.clone())?;
+            container::write(&self.data, &CompressOptions::new(Mode::Neural), Some(&neural), &file)
+        };
+        let whole = |r: &CompressReport| std::fs::metadata(&file).is_ok_and(|m| m.len() == r.total_bytes);
+        let sizes = self.ledger.stage("compress", &(model, &self.checksum), "compress.json", whole, make)?;
+        let (raw, total, ratio) = (sizes.raw_bytes, sizes.total_bytes, sizes.ratio);
+        say(format_args!("compress: {raw} -> {total} bytes, ratio {ratio:.3}, decoder included"));
+        Ok(sizes)
+    }
+
+    fn compare(&mut self) -> Result<Vec<report::Peer>> {
+        let make = || {
+            let _wait = Progress::spinner("compare", "lossless codecs");
+            compare::lossless(&self.data)
+        };
+        self.ledger.stage("compare", &self.checksum, "compare.json", |_| true, make)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn report(
+        &mut self,
+        trained: &TrainedModel,
+        model: &QuantizedModel,
+        manifest: &DesignManifest,
+        verified: VerifyReport,
+        synth: Vec<SynthReport>,
+        sizes: CompressReport,
+        lossless: Vec<report::Peer>,
+    ) -> Result<Report> {
+        let folder = self.ledger.path("");
+        let key = (report::SCHEMA, &self.recipe, trained, model, manifest, &verified, &synth, &sizes, &lossless);
+        let make = || {
+            let _wait = Progress::spinner("report", "figures and plots");
+            let back = codec::decompress(&folder.join("data.slc"), false, &backend::from_bytes)?.data;
+            let results = Results {
+                folder: &folder,
+                recipe: &self.recipe,
+                data: &self.data,
+                back: &back,
+                split: &self.split,
+                checksum: self.checksum.clone(),
+                trained,
+                model,
+                manifest,
+                verified: verified.clone(),
+                synth: synth.clone(),
+                sizes: sizes.clone(),
+                lossless: lossless.clone(),
+            };
+            let report = results.report()?;
+            report::write(&report, &folder)?;
+            Ok(report)
+        };
+        let page = folder.join("report.html");
+        let report = self.ledger.stage("report", &key, "report.json", |_| page.is_file(), make)?;
+        say(format_args!("report: {}", page.display()));
+        Ok(report)
+    }
+}
+
+/// The lines a person wants to see first.
+pub fn summary(r: &Report) -> String {
+    let show = |v: Option<f64>| v.map_or("-".to_owned(), |v| format!("{v:.4e}"));
+    let t = r.training.as_ref();
+    let mut text = format!(
+        "rms/range  {}  (float {}, held out {}, PCA {})\n",
+        show(Some(r.overall.rms_over_range)),
+        show(t.map(|t| t.float_rms_over_range)),
+        show(t.and_then(|t| t.held_out_rms_over_range)),
+        show(r.pca.as_ref().map(|p| p.rms_over_range)),
+    );
+    let s = &r.size;
+    text += &format!(
+        "size       {} -> {} bytes, ratio {:.3}, {} bytes of decoder included\n",
+        s.raw_bytes, s.total_bytes, s.ratio, s.model_bytes
+    );
+    if let Some(v) = &r.verify {
+        let measured = v.latency_measured.map_or("not measurable".to_owned(), |l| l.to_string());
+        let (n, bad, predicted) = (v.samples, v.mismatches, v.latency_predicted);
+        text +=
+            &format!("verify     {n} vectors, {bad} mismatches, latency {predicted} predicted, {measured} measured\n");
+    }
+    for synth in r.synth.iter().flat_map(|s| &s.targets) {
+        text += &format!("synth      {synth}\n");
+    }
+    text + "\n" + &compare::peers_table(&r.peers)
 }

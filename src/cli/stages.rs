@@ -1,21 +1,24 @@
 //! One function a stage, shared by the verbs and by `sluice run`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::Array2;
 
 use super::backend;
+use super::progress::{Progress, say};
 use crate::codec::PeerSize;
-use crate::data::{self, Dataset, SplitRows};
+use crate::data::{self, Dataset, NanPolicy, SplitRows};
+use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
 use crate::hw::{self, CompileOptions, Target};
 use crate::model::quantized::QUANTIZED_SCHEMA;
 use crate::model::trained::{Provenance, TRAINED_SCHEMA};
-use crate::model::{QuantizedModel, TrainedModel};
+use crate::model::{QuantizedModel, TrainedModel, Vectors};
 use crate::recipe::Recipe;
-use crate::synth::{SynthReport, SynthTarget};
-use crate::verify::{DesignOptions, Dut, VerifyReport};
+use crate::reference::Engine;
+use crate::synth::{SynthOptions, SynthReport, SynthTarget};
+use crate::verify::{DesignOptions, VerifyReport};
 use crate::verilog::{DesignManifest, Interface};
 use crate::{codec, quantize, synth, train as training, verify as simulation, verilog};
 
@@ -24,13 +27,22 @@ pub fn load_data(recipe: &Recipe) -> Result<(Dataset, SplitRows)> {
     let section = &recipe.data;
     let dataset = match (&section.path, &section.toy) {
         (Some(path), _) => data::read(path, &section.select)?,
-        (None, Some(toy)) => data::toy(toy, section.toy_rows, section.toy_seed)?,
+        (None, Some(toy)) => data::select(data::toy(toy, section.toy_rows, section.toy_seed)?, &section.select)?,
         (None, None) => {
             return Err(Error::new(Code::Recipe, "the recipe names no data")
                 .hint("pass --data FILE, or set data.path or data.toy"));
         }
     };
-    let split = data::split(dataset.rows, &recipe.split)?;
+    let split = data::training_rows(&dataset, &recipe.split, section.select.nan)?;
+    let gaps = data::Gaps::find(&dataset);
+    if !gaps.none() {
+        let policy = match section.select.nan {
+            NanPolicy::DropRows => "these rows do not train",
+            _ => "training reads other numbers in their place",
+        };
+        say(format_args!("data: {}: {policy}, a container keeps them", gaps.describe(dataset.rows)));
+    }
+    say(format_args!("split: {}", split.describe(&recipe.split)));
     Ok((dataset, split))
 }
 
@@ -51,32 +63,24 @@ pub fn pick(data: &Dataset, rows: &[usize]) -> Dataset {
 ///
 /// `path` is where the caller will write the model: checkpoints lie beside it until then.
 pub fn train(recipe: &Recipe, dataset: &Dataset, path: &Path) -> Result<TrainedModel> {
-    if let Some((row, column)) = dataset.first_not_finite() {
-        return Err(Error::new(Code::NotFinite, format!("row {row}, column `{column}` is NaN or infinite"))
-            .hint("exclude the column or the rows in `data.select`: a network cannot learn from it"));
-    }
-    let split = data::split(dataset.rows, &recipe.split)?;
-    let transform = data::fit_transform(dataset, &recipe.transform, &split.train)?;
+    let nan = recipe.data.select.nan;
+    let split = data::training_rows(dataset, &recipe.split, nan)?;
+    let seen = data::filled(dataset, nan)?;
+    let transform = data::fit_transform(&seen, &recipe.transform, &split.train)?;
     let part = |rows: &[usize]| -> Result<Array2<f32>> {
-        Ok(backend::features(&transform, &data::model_rows(&pick(dataset, rows), &transform)?))
+        Ok(backend::features(&transform, &data::model_rows(&pick(&seen, rows), &transform)?))
     };
     let train = part(&split.train)?;
     let validation = if split.validation.is_empty() { None } else { Some(part(&split.validation)?) };
     let options = &recipe.train;
     let weights = options.loss.of(&transform, &train, options.weight_floor);
 
-    let bar = ProgressBar::new((options.epochs + options.qat_epochs) as u64);
-    bar.set_style(
-        ProgressStyle::with_template("train {bar:30} epoch {pos}/{len}, {msg}, {eta} left")
-            .expect("a constant template"),
-    );
-    let mut progress = |e: &crate::model::trained::Epoch| {
-        bar.set_message(format!("loss {:.3e}", e.train_loss));
-        bar.inc(1);
-    };
+    let bar = Progress::new("train", options.epochs + options.qat_epochs, "epochs");
+    let mut progress = |e: &crate::model::trained::Epoch| bar.step(&format!("loss {:.3e}", e.train_loss));
     let key = crate::recipe::checksum_of(&(
         env!("CARGO_PKG_VERSION"),
         dataset.checksum(),
+        (nan, &dataset.source.pass_through),
         (&recipe.split, &recipe.transform, options, &recipe.quantize),
     ));
     let mut session = training::Session { progress: &mut progress, checkpoint: Some((path, &key)) };
@@ -86,16 +90,16 @@ pub fn train(recipe: &Recipe, dataset: &Dataset, path: &Path) -> Result<TrainedM
     if options.qat_epochs > 0 {
         trained = training::fine_tune(&trained, &plan, &train, validation.as_ref(), &weights, options, &mut session)?;
     }
-    bar.finish_and_clear();
+    drop(bar);
     let last = trained.history.last();
-    eprintln!(
+    say(format_args!(
         "train: {} rows, {} features -> {} latents, {} epochs, loss {:.3e}",
         train.nrows(),
         train.ncols(),
         options.latent,
         trained.history.len(),
         last.map_or(f64::NAN, |e| e.train_loss),
-    );
+    ));
     let model = TrainedModel {
         schema: TRAINED_SCHEMA.to_owned(),
         name: recipe.name.clone(),
@@ -144,11 +148,31 @@ pub fn emit(
     folder: &Path,
 ) -> Result<DesignManifest> {
     let options = CompileOptions { target, clock_mhz, latency };
+    let wait = Progress::spinner("emit", "adder graph, proof, Verilog");
     let graph = hw::compile(&model.encoder, &options)?;
     let design = verilog::emit(model, &graph, interface, &options)?;
     design.write(folder)?;
-    eprintln!("emit: {} -> {}", describe_design(&design.manifest), folder.display());
+    drop(wait);
+    say(format_args!("emit: {} -> {}", describe_design(&design.manifest), folder.display()));
     Ok(design.manifest)
+}
+
+/// The text of a model's graph after each pass, or after the one asked for.
+pub fn graphs(model: &QuantizedModel, clock_mhz: f64, after: Option<&str>) -> Result<Vec<(&'static str, String)>> {
+    let options = CompileOptions { clock_mhz: Some(clock_mhz), ..Default::default() };
+    let mut graphs = Vec::new();
+    let mut names = Vec::new();
+    hw::compile_watched(&model.encoder, &options, |step, graph| {
+        names.push(step);
+        if after.is_none_or(|wanted| wanted == step) {
+            graphs.push((step, graph.to_string()));
+        }
+    })?;
+    match after {
+        Some(wanted) if graphs.is_empty() => Err(Error::new(Code::Usage, format!("there is no pass `{wanted}`"))
+            .hint(format!("one of {}", names.join(", ")))),
+        _ => Ok(graphs),
+    }
 }
 
 /// One line on a design.
@@ -159,9 +183,28 @@ pub fn describe_design(m: &DesignManifest) -> String {
     )
 }
 
-/// Where built simulators are kept: they are remade when lost.
+/// Where built simulators are kept: they are remade when lost. Not in the shared temporary folder, since they are loaded
+/// and run.
 fn cache_folder() -> PathBuf {
-    std::env::var_os("SLUICE_CACHE").map_or_else(|| std::env::temp_dir().join("sluice-cache"), PathBuf::from)
+    let folder = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    folder("SLUICE_CACHE")
+        .or_else(|| folder("XDG_CACHE_HOME").map(|c| c.join("sluice")))
+        .or_else(|| folder("HOME").map(|h| h.join(".cache/sluice")))
+        .unwrap_or_else(|| std::env::temp_dir().join("sluice-cache"))
+}
+
+/// Rows of the data that `sluice run` sends through a design, beside the made vectors.
+const RECORDED: usize = 10_000;
+
+/// Writes the first rows of the data, as the encoder sees them, with the reference's outputs.
+pub fn record(model: &QuantizedModel, dataset: &Dataset, path: &Path) -> Result<()> {
+    let Some(transform) = &model.transform else {
+        return Err(Error::new(Code::ModelMismatch, "an encoder without a transform cannot read data"));
+    };
+    let rows = data::model_rows(&dataset.slice(0..dataset.rows.min(RECORDED)), transform)?;
+    let inputs = quantize::input_words(&model.encoder, &backend::features(transform, &rows));
+    let outputs = Engine::new(&model.encoder)?.infer_batch(&inputs);
+    Vectors { inputs, outputs }.save(path)
 }
 
 /// Runs a design in Verilator (and a part in Icarus) against the reference.
@@ -170,13 +213,35 @@ pub fn verify(folder: &Path, options: DesignOptions) -> Result<VerifyReport> {
     if stall > 95 {
         return Err(Error::new(Code::Usage, format!("a stall of {stall} % leaves no time to send")).hint("use 0 to 95"));
     }
+    let _wait = Progress::spinner("verify", "Verilator compiles and runs");
     simulation::verify_design(folder, &DesignOptions { cache: Some(cache_folder()), ..options })
 }
 
-/// Cell counts for each family that Yosys knows here.
-pub fn synth(folder: &Path) -> Result<Vec<SynthReport>> {
+/// The targets, each once, and seeds 1 to `seeds`.
+///
+/// # Errors
+/// `U001` for more than 100 seeds.
+pub fn synth_options(targets: &[Target], seeds: u32, route_seconds: u64) -> Result<SynthOptions> {
+    if seeds > 100 {
+        return Err(
+            Error::new(Code::Usage, format!("{seeds} seeds of place and route are too many")).hint("use 0 to 100")
+        );
+    }
+    let mut once: Vec<SynthTarget> = Vec::new();
+    for target in targets.iter().map(|t| SynthTarget::from(*t)) {
+        if !once.contains(&target) {
+            once.push(target);
+        }
+    }
+    let route_limit = Duration::from_secs(route_seconds);
+    Ok(SynthOptions { targets: once, seeds: (1..=seeds).collect(), route_limit })
+}
+
+/// Cell counts for each target; place and route for ECP5.
+pub fn synth(folder: &Path, options: &SynthOptions) -> Result<Vec<SynthReport>> {
     let dut = Dut::emitted(folder, &DesignManifest::load(folder)?, None);
-    [SynthTarget::Ecp5, SynthTarget::Xcup].into_iter().map(|t| synth::yosys(&dut, t)).collect()
+    let progress = Progress::new("synth", synth::steps(options), "steps");
+    synth::synthesize(&dut, options, &|message| progress.step(message))
 }
 
 /// gzip, xz, zstd and sluice's lossless mode on the same data.

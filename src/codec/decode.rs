@@ -15,6 +15,9 @@ use crate::entropy::bytes::{Reader, malformed};
 use crate::entropy::decode_ints;
 use crate::error::{Code, Error, Result};
 
+/// How a decoder is made of the bytes of an embedded model.
+pub type MakeBackend<'a> = &'a dyn Fn(&[u8]) -> Result<Box<dyn NeuralBackend>>;
+
 /// Rows that a damaged container could not give.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LostRows {
@@ -114,11 +117,7 @@ fn item_size(column: &ColumnMeta) -> u64 {
 ///
 /// # Errors
 /// As [`Decoder::open`] and [`Decoder::each`].
-pub fn decompress(
-    path: &Path,
-    recover: bool,
-    make_backend: &dyn Fn(&[u8]) -> Result<Box<dyn NeuralBackend>>,
-) -> Result<Decompressed> {
+pub fn decompress(path: &Path, recover: bool, make_backend: MakeBackend) -> Result<Decompressed> {
     let decoder = Decoder::open(path, recover, make_backend)?;
     let mut data = decoder.head()?;
     let lost = decoder.each(&mut |block| data.append(&block))?;
@@ -146,19 +145,11 @@ impl Decoder {
     ///
     /// # Errors
     /// `I001`, `C001` with the place, `C002`, [`Code::ModelMismatch`], and what `make_backend` returns.
-    pub fn open(
-        path: &Path,
-        recover: bool,
-        make_backend: &dyn Fn(&[u8]) -> Result<Box<dyn NeuralBackend>>,
-    ) -> Result<Self> {
+    pub fn open(path: &Path, recover: bool, make_backend: MakeBackend) -> Result<Self> {
         Self::begin(path, recover, make_backend).map_err(|e| e.at(path.display().to_string()))
     }
 
-    fn begin(
-        path: &Path,
-        recover: bool,
-        make_backend: &dyn Fn(&[u8]) -> Result<Box<dyn NeuralBackend>>,
-    ) -> Result<Self> {
+    fn begin(path: &Path, recover: bool, make_backend: MakeBackend) -> Result<Self> {
         let file = FileAt::open(path)?;
         let front = frame::read_front(&file)?;
         let (blocks, no_index) = match frame::read_back(&file, &front) {

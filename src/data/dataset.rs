@@ -300,9 +300,9 @@ impl Dataset {
         hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
     }
 
-    /// The first value that is NaN or infinite, as (row, column name).
+    /// The first value that is NaN or infinite in a column that a model may read, as (row, column name).
     pub fn first_not_finite(&self) -> Option<(usize, &str)> {
-        self.columns.iter().filter(|c| !c.values.is_integer()).find_map(|c| {
+        self.model_columns().filter(|c| !c.values.is_integer()).find_map(|c| {
             let i = (0..c.values.len()).find(|i| !c.values.get_f64(*i).is_finite())?;
             Some((i / c.width(), c.name.as_str()))
         })

@@ -4,19 +4,20 @@ use std::path::Path;
 
 use hdf5_pure::{AttrValue, DType, File, FileBuilder, Group};
 
+use super::listing::Found;
 use super::selection::listed;
 use super::{Column, DataSource, Dataset, Layout, Selection, Values};
 use crate::error::{Code, Error, Result};
 use crate::model::file::write_whole;
 
-/// A dataset of the file: for `inspect`.
-pub struct Listed {
+/// A dataset of the file.
+struct Listed {
     /// Path without the leading slash.
-    pub path: String,
+    path: String,
     /// The type in the file's words.
-    pub kind: String,
+    kind: String,
     /// All axes.
-    pub shape: Vec<usize>,
+    shape: Vec<usize>,
 }
 
 fn damaged(path: &Path, cause: &dyn std::fmt::Display) -> Error {
@@ -47,11 +48,27 @@ fn walk(group: &Group, prefix: &str, depth: usize, out: &mut Vec<Listed>) -> Res
     Ok(())
 }
 
-/// Every dataset.
-pub fn list(path: &Path) -> Result<Vec<Listed>> {
-    let mut out = Vec::new();
-    walk(&open(path)?.root(), "", 0, &mut out).map_err(|e| damaged(path, &e))?;
-    Ok(out)
+/// Gives every dataset, or those of the chosen group, to `found`.
+///
+/// # Errors
+/// `I001`, `D001`; a dataset that cannot be read is given as such.
+pub fn list(path: &Path, selection: &Selection, found: &mut dyn FnMut(Found)) -> Result<()> {
+    let file = open(path)?;
+    let mut all = Vec::new();
+    walk(&file.root(), "", 0, &mut all).map_err(|e| damaged(path, &e))?;
+    let chosen = selection.array.as_deref().map(|a| a.trim_matches('/').to_owned());
+    let inside = |l: &Listed| chosen.as_ref().is_none_or(|a| l.path == *a || l.path.starts_with(&format!("{a}/")));
+    for l in all.iter().filter(|l| inside(l)) {
+        found(Found {
+            group: String::new(),
+            name: l.path.clone(),
+            kind: l.kind.clone(),
+            rows: l.shape.first().copied().unwrap_or(1),
+            lengths: None,
+            column: column(&file, l, &path.display().to_string()),
+        });
+    }
+    Ok(())
 }
 
 fn is_number(kind: &str) -> bool {

@@ -3,8 +3,10 @@
 mod at;
 pub mod dataset;
 mod fit;
+mod gaps;
 #[cfg(feature = "formats")]
 mod hdf5;
+mod listing;
 mod npy_stream;
 mod numpy;
 #[cfg(feature = "formats")]
@@ -16,6 +18,7 @@ mod rows;
 mod selection;
 mod split;
 mod stream;
+mod suggest;
 mod table;
 mod toy;
 
@@ -23,12 +26,14 @@ use std::path::Path;
 
 pub use at::FileAt;
 pub use dataset::{Column, DataSource, Dataset, Layout, Values};
-pub use fit::{NormKind, TransformSpec, fit_transform};
+pub use fit::{Domain, NormKind, TransformSpec, fit_transform};
+pub use gaps::{Gaps, filled, training_rows};
+pub use listing::{ItemSummary, ValueSummary, inspect};
 pub use rows::{model_rows, restore_columns};
 pub use selection::{NanPolicy, Selection};
 pub use split::{SplitOptions, SplitRows, split};
 pub use stream::{RowSink, RowSource, create, open};
-pub use table::{ColumnSummary, inspect};
+pub use suggest::{ColumnHint, Suggestion, column_hint, suggest};
 pub use toy::toy;
 
 use crate::error::{Code, Error, Result};
@@ -53,11 +58,17 @@ fn left_out(path: &Path) -> Error {
 /// # Errors
 /// `I001`, `D001` to `D004`, naming file and place; `U002` for a format that was not built in.
 pub fn read(path: &Path, selection: &Selection) -> Result<Dataset> {
-    let data = match extension(path).as_str() {
-        "npy" => numpy::read_npy(path)?,
+    let place = path.display().to_string();
+    // Formats that cannot leave columns out as they read; the others check the names themselves.
+    let checked = |data: Dataset| {
+        let names: Vec<&str> = data.columns.iter().map(|c| c.name.as_str()).collect();
+        selection.check_names(&names, "column", &place).map(|()| data)
+    };
+    let mut data = match extension(path).as_str() {
+        "npy" => checked(numpy::read_npy(path)?)?,
         "npz" => numpy::read_npz(path, selection)?,
-        "csv" => table::read_csv(path)?,
-        "bin" | "raw" | "dat" => raw::read(path, selection)?,
+        "csv" => checked(table::read_csv(path)?)?,
+        "bin" | "raw" | "dat" => checked(raw::read(path, selection)?)?,
         #[cfg(feature = "formats")]
         "root" => root::read(path, selection)?,
         #[cfg(feature = "formats")]
@@ -68,8 +79,18 @@ pub fn read(path: &Path, selection: &Selection) -> Result<Dataset> {
         "root" | "h5" | "hdf5" | "lh5" | "parquet" | "pq" => return Err(left_out(path)),
         _ => return Err(unknown(path)),
     };
-    let mut data = data;
     data.columns.retain(|c| selection.wants(&c.name) || data.source.pass_through.contains(&c.name));
+    selection.apply(data)
+}
+
+/// What `selection` takes of data that were not read from a file.
+///
+/// # Errors
+/// `D003` for columns or rows that are not there.
+pub fn select(mut data: Dataset, selection: &Selection) -> Result<Dataset> {
+    let names: Vec<&str> = data.columns.iter().map(|c| c.name.as_str()).collect();
+    selection.check_names(&names, "column", &data.source.name)?;
+    data.columns.retain(|c| selection.wants(&c.name));
     selection.apply(data)
 }
 
@@ -92,20 +113,17 @@ fn writable(path: &Path) -> Result<()> {
 pub fn write(path: &Path, data: &Dataset) -> Result<()> {
     match extension(path).as_str() {
         "npz" => numpy::write_npz(path, data),
-        "npy" | "csv" => {
+        "npy" | "csv" | "bin" | "raw" | "dat" | "parquet" | "pq" => {
             let mut sink = create(path, &data.slice(0..0))?;
             sink.push(data)?;
             sink.finish()
         }
-        "bin" | "raw" | "dat" => raw::write(path, data),
         #[cfg(feature = "formats")]
         "root" => root::write(path, data),
         #[cfg(feature = "formats")]
         "h5" | "hdf5" | "lh5" => hdf5::write(path, data),
-        #[cfg(feature = "formats")]
-        "parquet" | "pq" => parquet::write(path, data),
         #[cfg(not(feature = "formats"))]
-        "root" | "h5" | "hdf5" | "lh5" | "parquet" | "pq" => Err(left_out(path)),
+        "root" | "h5" | "hdf5" | "lh5" => Err(left_out(path)),
         _ => Err(unknown(path)),
     }
 }

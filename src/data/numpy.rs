@@ -6,6 +6,7 @@ use std::path::Path;
 
 use npyz::{DType, NpyFile};
 
+use super::listing::Found;
 use super::{Column, DataSource, Dataset, Layout, Selection, Values};
 use crate::error::{Code, Error, Result};
 use crate::model::file::write_whole;
@@ -108,7 +109,8 @@ pub fn read_npy(path: &Path) -> Result<Dataset> {
     Dataset::new(vec![column], rows, Layout::Array, DataSource::file(path, ""))
 }
 
-pub fn read_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
+/// Name and bytes of every array in an archive.
+fn members(path: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let place = path.display().to_string();
     let file = File::open(path).map_err(|e| Error::io("read", path, &e))?;
     let mut zip = npyz::zip::ZipArchive::new(BufReader::new(file)).map_err(|e| damaged(&place, e))?;
@@ -120,6 +122,49 @@ pub fn read_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
         member.read_to_end(&mut bytes).map_err(|e| damaged(&format!("{place}: {name}"), e))?;
         members.push((name, bytes));
     }
+    Ok(members)
+}
+
+/// Gives every array of an archive to `found`; those of a named matrix column by column.
+///
+/// # Errors
+/// `I001`, `D001`; an array that cannot be read is given as such.
+pub fn list_npz(path: &Path, found: &mut dyn FnMut(Found)) -> Result<()> {
+    let members = members(path)?;
+    let matrix = read_npz(path, &Selection { array: Some("data".into()), ..Selection::default() });
+    let matrix = matrix.ok().filter(|d| d.layout == Layout::NamedMatrix);
+    for (name, bytes) in &members {
+        match &matrix {
+            Some(_) if name == "names" => continue,
+            Some(data) if name == "data" => {
+                data.columns.iter().for_each(|c| found(Found::of(name, c.clone(), data.rows)));
+                continue;
+            }
+            _ => {}
+        }
+        let read = parse(bytes, &format!("{}: {name}", path.display()));
+        match read.and_then(|array| column(name, array)) {
+            Ok((column, rows)) => found(Found::of("", column, rows)),
+            Err(e) => {
+                let shape = NpyFile::new(bytes.as_slice()).map(|npy| (npy.dtype().descr(), shape(&npy)));
+                let (kind, shape) = shape.unwrap_or_else(|_| ("unknown".into(), Vec::new()));
+                let rows = shape.first().copied().unwrap_or(1);
+                let kind = kind.trim_matches('\'').to_owned();
+                found(Found { group: String::new(), name: name.clone(), kind, rows, lengths: None, column: Err(e) });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads the array `selection.array`, an array named `data`, the only one, or all of one length as columns. An array of
+/// two axes with as many `names` beside it becomes a table.
+///
+/// # Errors
+/// `I001`, `D001` to `D004`, naming the array.
+pub fn read_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
+    let place = path.display().to_string();
+    let members = members(path)?;
     let array = |name: &str| -> Result<Array> {
         let (_, bytes) = members.iter().find(|(n, _)| n == name).ok_or_else(|| {
             let names: Vec<&str> = members.iter().map(|(n, _)| n.as_str()).collect();
@@ -135,19 +180,28 @@ pub fn read_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
         None => None,
     };
     let Some(name) = chosen else {
+        let names: Vec<&str> = members.iter().map(|(n, _)| n.as_str()).collect();
+        selection.check_names(&names, "array", &place)?;
         let mut columns = Vec::new();
-        let mut rows = None;
-        for (name, _) in &members {
-            let (column, n) = column(name, array(name)?)?;
-            if *rows.get_or_insert(n) != n {
-                return Err(Error::new(Code::DataShape, format!("the arrays of `{place}` differ in length"))
-                    .hint("choose one with `data.select = { array = \"...\" }`"));
-            }
-            columns.push(column);
+        for name in names.into_iter().filter(|n| selection.wants(n)) {
+            let leave = "leave it out with `exclude`, or choose others with `array` or `columns`";
+            columns.push(array(name).and_then(|a| column(name, a)).map_err(|e| e.hint(leave))?);
         }
-        return Dataset::new(columns, rows.unwrap_or(0), Layout::Table, DataSource::file(path, ""));
+        let rows = columns.first().map_or(0, |(_, n)| *n);
+        if columns.iter().any(|(_, n)| *n != rows) {
+            let lengths: Vec<String> = columns.iter().map(|(c, n)| format!("{}: {n}", c.name)).collect();
+            return Err(Error::new(Code::DataShape, format!("the arrays of `{place}` differ in length"))
+                .cause(lengths.join(", "))
+                .hint("choose one with `data.select = { array = \"...\" }`, or several of one length with `columns`"));
+        }
+        let columns = columns.into_iter().map(|(c, _)| c).collect();
+        return Dataset::new(columns, rows, Layout::Table, DataSource::file(path, ""));
     };
     let matrix = array(name)?;
+    let checked = |data: Dataset| {
+        let names: Vec<&str> = data.columns.iter().map(|c| c.name.as_str()).collect();
+        selection.check_names(&names, "column", &place).map(|()| data)
+    };
     let names = members.iter().find(|(n, _)| n == "names").and_then(|(_, b)| strings(b));
     match (names, matrix.shape.as_slice()) {
         (Some(names), [rows, width]) if names.len() == *width => {
@@ -158,11 +212,11 @@ pub fn read_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
                     Column { name, unit: String::new(), shape: Vec::new(), values: matrix.values.pick(&at) }
                 })
                 .collect();
-            Dataset::new(columns, rows, Layout::NamedMatrix, DataSource::file(path, name))
+            checked(Dataset::new(columns, rows, Layout::NamedMatrix, DataSource::file(path, name))?)
         }
         _ => {
             let (column, rows) = column(name, matrix)?;
-            Dataset::new(vec![column], rows, Layout::Array, DataSource::file(path, name))
+            checked(Dataset::new(vec![column], rows, Layout::Array, DataSource::file(path, name))?)
         }
     }
 }

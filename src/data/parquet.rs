@@ -1,8 +1,9 @@
 //! Parquet: columns of numbers, and fixed-size lists of numbers as arrays.
 
 use std::collections::HashMap;
-use std::path::Path;
-use std::sync::Arc;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::types::{
     ArrowPrimitiveType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
@@ -10,14 +11,18 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrayRef, FixedSizeListArray, PrimitiveArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
+use super::listing::Found;
+use super::stream::{RowSink, RowSource};
 use super::{Column, DataSource, Dataset, Layout, Selection, Values};
 use crate::error::{Code, Error, Result};
-use crate::model::file::write_whole;
+use crate::model::whole::WholeFile;
 
 /// Field metadata: the unit, and the shape of a row's array as JSON.
 const UNIT: &str = "unit";
@@ -26,6 +31,100 @@ const SHAPE: &str = "shape";
 fn damaged(path: &Path, cause: &dyn std::fmt::Display) -> Error {
     Error::new(Code::DataDamaged, format!("`{}` is cut, damaged or not a Parquet file", path.display()))
         .cause(cause.to_string())
+}
+
+/// A Parquet file of which the row groups that were read last are kept.
+pub struct ParquetSource {
+    path: PathBuf,
+    metadata: ArrowReaderMetadata,
+    head: Dataset,
+    /// Rows of each group.
+    groups: Vec<Range<usize>>,
+    /// Numbers of groups and their rows, the latest last.
+    recent: Mutex<Vec<(usize, Arc<Dataset>)>>,
+}
+
+/// Row groups that are kept: neighbouring blocks lie in one or two.
+const KEPT: usize = 2;
+
+impl ParquetSource {
+    /// # Errors
+    /// As [`read`].
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = std::fs::File::open(path).map_err(|e| Error::io("read", path, &e))?;
+        let metadata =
+            ArrowReaderMetadata::load(&file, ArrowReaderOptions::default()).map_err(|e| damaged(path, &e))?;
+        let place = path.display().to_string();
+        let fields = metadata.schema().fields();
+        let columns = fields.iter().map(|f| Part::new(f, &place).map(Part::finish)).collect::<Result<_>>()?;
+        let head = Dataset::new(columns, 0, Layout::Table, DataSource::file(path, ""))?;
+        let mut groups: Vec<Range<usize>> = Vec::new();
+        for group in metadata.metadata().row_groups() {
+            let start = groups.last().map_or(0, |g| g.end);
+            groups.push(start..start + usize::try_from(group.num_rows()).unwrap_or(0));
+        }
+        Ok(ParquetSource { path: path.to_owned(), metadata, head, groups, recent: Mutex::default() })
+    }
+
+    fn group(&self, number: usize) -> Result<Arc<Dataset>> {
+        // A panic elsewhere leaves whole groups: they are pushed when complete.
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, rows)) = recent.iter().find(|(n, _)| *n == number) {
+            return Ok(rows.clone());
+        }
+        let file = std::fs::File::open(&self.path).map_err(|e| Error::io("read", &self.path, &e))?;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
+        let reader = builder.with_row_groups(vec![number]).build().map_err(|e| damaged(&self.path, &e))?;
+        let place = self.path.display().to_string();
+        let fields = self.metadata.schema().fields();
+        let parts = fields.iter().map(|f| Part::new(f, &place)).collect::<Result<Vec<_>>>()?;
+        let (columns, rows) = collect(reader, parts, self.groups[number].start, &self.path)?;
+        let data = Arc::new(Dataset::new(columns, rows, Layout::Table, self.head.source.clone())?);
+        if recent.len() == KEPT {
+            recent.remove(0);
+        }
+        recent.push((number, data.clone()));
+        Ok(data)
+    }
+}
+
+impl RowSource for ParquetSource {
+    fn head(&self) -> Dataset {
+        self.head.clone()
+    }
+
+    fn rows(&self) -> usize {
+        self.groups.last().map_or(0, |g| g.end)
+    }
+
+    fn read(&self, range: Range<usize>) -> Result<Dataset> {
+        let mut block = self.head.clone();
+        for (number, group) in self.groups.iter().enumerate() {
+            let (start, end) = (range.start.max(group.start), range.end.min(group.end));
+            if start < end {
+                block.append(&self.group(number)?.slice(start - group.start..end - group.start))?;
+            }
+        }
+        Ok(block)
+    }
+}
+
+/// All rows of a reader; the first is row `first` of the file.
+fn collect(
+    reader: ParquetRecordBatchReader,
+    mut parts: Vec<Part>,
+    first: usize,
+    path: &Path,
+) -> Result<(Vec<Column>, usize)> {
+    let mut rows = 0;
+    for batch in reader {
+        let batch = batch.map_err(|e| damaged(path, &e))?;
+        for (part, array) in parts.iter_mut().zip(batch.columns()) {
+            part.add(array, first + rows, &path.display().to_string())?;
+        }
+        rows += batch.num_rows();
+    }
+    Ok((parts.into_iter().map(Part::finish).collect(), rows))
 }
 
 /// Reads the chosen columns. Booleans become 0 and 1, 16-bit floats 32-bit ones, missing floats NaN.
@@ -42,19 +141,34 @@ pub fn read(path: &Path, selection: &Selection) -> Result<Dataset> {
     selection.check_names(&names, "column", &place)?;
     let wanted: Vec<usize> = (0..names.len()).filter(|i| selection.wants(names[*i])).collect();
     let fields: Vec<&Field> = wanted.iter().map(|i| schema.field(*i)).collect();
-    let mut parts = fields.iter().map(|f| Part::new(f, &place)).collect::<Result<Vec<_>>>()?;
+    let parts = fields.iter().map(|f| Part::new(f, &place)).collect::<Result<Vec<_>>>()?;
     let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.iter().copied());
     let reader = builder.with_projection(mask).build().map_err(|e| damaged(path, &e))?;
-    let mut rows = 0;
-    for batch in reader {
-        let batch = batch.map_err(|e| damaged(path, &e))?;
-        for (part, array) in parts.iter_mut().zip(batch.columns()) {
-            part.add(array, rows, &place)?;
-        }
-        rows += batch.num_rows();
-    }
-    let columns = parts.into_iter().map(Part::finish).collect();
+    let (columns, rows) = collect(reader, parts, 0, path)?;
     Dataset::new(columns, rows, Layout::Table, DataSource::file(path, ""))
+}
+
+/// Gives every column to `found`.
+///
+/// # Errors
+/// `I001`, `D001`; a column that cannot be read is given as such.
+pub fn list(path: &Path, found: &mut dyn FnMut(Found)) -> Result<()> {
+    let file = std::fs::File::open(path).map_err(|e| Error::io("read", path, &e))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| damaged(path, &e))?;
+    let rows = builder.metadata().file_metadata().num_rows();
+    for field in builder.schema().fields() {
+        let one = Selection { columns: Some(vec![field.name().clone()]), ..Selection::default() };
+        let column = read(path, &one).map(|mut data| data.columns.remove(0));
+        found(Found {
+            group: String::new(),
+            name: field.name().clone(),
+            kind: field.data_type().to_string(),
+            rows: usize::try_from(rows).unwrap_or(0),
+            lengths: None,
+            column,
+        });
+    }
+    Ok(())
 }
 
 /// A column that grows batch by batch.
@@ -163,41 +277,97 @@ fn floats<T: ArrowPrimitiveType>(array: &dyn Array) -> impl Iterator<Item = Opti
     array.as_any().downcast_ref::<PrimitiveArray<T>>().into_iter().flat_map(|a| a.iter())
 }
 
-/// Writes every column, arrays as fixed-size lists, in zstd pages.
-///
-/// # Errors
-/// `I001`; `D004` for a row's array beyond what a list can count.
-pub fn write(path: &Path, data: &Dataset) -> Result<()> {
-    let failed = |e: &dyn std::fmt::Display| {
-        Error::new(Code::Io, format!("cannot write `{}`", path.display())).cause(e.to_string())
-    };
-    let mut fields = Vec::new();
-    let mut arrays: Vec<ArrayRef> = Vec::new();
-    for c in &data.columns {
-        let mut array = flat(&c.values);
-        let mut metadata = HashMap::new();
-        if !c.unit.is_empty() {
-            metadata.insert(UNIT.to_owned(), c.unit.clone());
-        }
-        if !c.shape.is_empty() {
-            let width = i32::try_from(c.width()).map_err(|_| {
-                Error::new(Code::DataShape, format!("a row of column `{}` is too long for a list", c.name))
-            })?;
-            metadata.insert(SHAPE.to_owned(), format!("{:?}", c.shape));
-            let item = Arc::new(Field::new("item", array.data_type().clone(), false));
-            array = Arc::new(FixedSizeListArray::try_new(item, width, array, None).map_err(|e| failed(&e))?);
-        }
-        fields.push(Field::new(&c.name, array.data_type().clone(), false).with_metadata(metadata));
-        arrays.push(array);
+/// Raw bytes in a row group, about: what a reader of a part has to unpack.
+const GROUP_BYTES: usize = 1 << 24;
+
+/// A Parquet file that grows by row groups, arrays as fixed-size lists, in zstd pages.
+pub struct ParquetSink {
+    writer: ArrowWriter<Out>,
+    schema: Arc<Schema>,
+    /// Rows of a group.
+    rows: usize,
+    place: String,
+}
+
+/// Where the Parquet writer writes.
+struct Out(WholeFile);
+
+impl std::io::Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(bytes).map(|()| bytes.len()).map_err(|e| std::io::Error::other(e.to_string()))
     }
-    let schema = Arc::new(Schema::new(fields));
-    let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(|e| failed(&e))?;
-    let level = ZstdLevel::try_new(3).map_err(|e| failed(&e))?;
-    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties)).map_err(|e| failed(&e))?;
-    writer.write(&batch).map_err(|e| failed(&e))?;
-    let bytes = writer.into_inner().map_err(|e| failed(&e))?;
-    write_whole(path, &bytes)
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn failed(place: &str) -> impl Fn(&dyn std::fmt::Display) -> Error {
+    move |e| Error::new(Code::Io, format!("cannot write `{place}`")).cause(e.to_string())
+}
+
+impl ParquetSink {
+    /// # Errors
+    /// `I001`; `D004` for a row's array beyond what a list can count.
+    pub fn create(path: &Path, head: &Dataset) -> Result<Self> {
+        let mut fields = Vec::new();
+        for c in &head.columns {
+            let mut metadata = HashMap::new();
+            if !c.unit.is_empty() {
+                metadata.insert(UNIT.to_owned(), c.unit.clone());
+            }
+            let mut kind = flat(&c.values).data_type().clone();
+            if !c.shape.is_empty() {
+                metadata.insert(SHAPE.to_owned(), format!("{:?}", c.shape));
+                kind = DataType::FixedSizeList(Arc::new(Field::new("item", kind, false)), list_width(c)?);
+            }
+            fields.push(Field::new(&c.name, kind, false).with_metadata(metadata));
+        }
+        let place = path.display().to_string();
+        let schema = Arc::new(Schema::new(fields));
+        let level = ZstdLevel::try_new(3).map_err(|e| failed(&place)(&e))?;
+        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
+        let out = Out(WholeFile::create(path)?);
+        let writer = ArrowWriter::try_new(out, schema.clone(), Some(properties)).map_err(|e| failed(&place)(&e))?;
+        let row: usize = head.columns.iter().map(|c| c.width() * c.values.item_size()).sum();
+        Ok(ParquetSink { writer, schema, rows: (GROUP_BYTES / row.max(1)).max(1), place })
+    }
+
+    fn batch(&self, block: &Dataset) -> Result<RecordBatch> {
+        let wrong = failed(&self.place);
+        let arrays = block.columns.iter().map(|c| {
+            let array = flat(&c.values);
+            if c.shape.is_empty() {
+                return Ok(array);
+            }
+            let item = Arc::new(Field::new("item", array.data_type().clone(), false));
+            let list = FixedSizeListArray::try_new(item, list_width(c)?, array, None).map_err(|e| wrong(&e))?;
+            Ok(Arc::new(list) as ArrayRef)
+        });
+        RecordBatch::try_new(self.schema.clone(), arrays.collect::<Result<_>>()?).map_err(|e| wrong(&e))
+    }
+}
+
+fn list_width(c: &Column) -> Result<i32> {
+    i32::try_from(c.width())
+        .map_err(|_| Error::new(Code::DataShape, format!("a row of column `{}` is too long for a list", c.name)))
+}
+
+impl RowSink for ParquetSink {
+    fn push(&mut self, block: &Dataset) -> Result<()> {
+        for start in (0..block.rows).step_by(self.rows) {
+            let batch = self.batch(&block.slice(start..(start + self.rows).min(block.rows)))?;
+            self.writer.write(&batch).map_err(|e| failed(&self.place)(&e))?;
+            if self.writer.in_progress_rows() >= self.rows {
+                self.writer.flush().map_err(|e| failed(&self.place)(&e))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        self.writer.into_inner().map_err(|e| failed(&self.place)(&e))?.0.finish()
+    }
 }
 
 fn flat(values: &Values) -> ArrayRef {

@@ -6,7 +6,9 @@ use super::{Column, Dataset, Values};
 use crate::error::{Code, Error, Result};
 use crate::model::Transform;
 
-/// The model's columns, flattened row by row in the transform's order; with a window, one row a window.
+/// The model's columns, flattened row by row in the transform's order; with a window, one row a window. In place of NaN
+/// and infinities stand zeros: a network has no answer to them, and what it makes of the rest of the row should not be
+/// lost. A container restores them itself.
 ///
 /// # Errors
 /// `D003` for a missing column, `D004` for another width.
@@ -16,7 +18,7 @@ pub fn model_rows(data: &Dataset, transform: &Transform) -> Result<Array2<f64>> 
         let (width, per_row) = (column.width(), column.width().div_ceil(window));
         return Ok(Array2::from_shape_fn((data.rows * per_row, window), |(r, i)| {
             let at = ((r % per_row) * window + i).min(width - 1);
-            column.values.get_f64((r / per_row) * width + at)
+            finite(column.values.get_f64((r / per_row) * width + at))
         }));
     }
     let mut rows = Array2::zeros((data.rows, transform.n_values()));
@@ -36,12 +38,16 @@ pub fn model_rows(data: &Dataset, transform: &Transform) -> Result<Array2<f64>> 
         }
         for r in 0..data.rows {
             for i in 0..spec.width {
-                rows[[r, start + i]] = column.values.get_f64(r * spec.width + i);
+                rows[[r, start + i]] = finite(column.values.get_f64(r * spec.width + i));
             }
         }
         start += spec.width;
     }
     Ok(rows)
+}
+
+fn finite(x: f64) -> f64 {
+    if x.is_finite() { x } else { 0.0 }
 }
 
 /// The inverse of [`model_rows`]: columns as `templates` (name, unit, dtype, shape of a row) describe them.

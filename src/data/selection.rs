@@ -26,7 +26,8 @@ pub struct Selection {
     pub dtype: Option<String>,
     /// Shape of a raw file, for example `[1000, 64]`; the first number may be 0: as many rows as there are.
     pub shape: Option<Vec<usize>>,
-    /// What is done with NaN and infinities before training; [`read`](super::read) itself keeps them.
+    /// What is done with NaN and infinities before training; [`read`](super::read) itself keeps them, and so does a
+    /// container.
     pub nan: NanPolicy,
 }
 

@@ -4,6 +4,9 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::npy_stream::{NpySink, NpySource};
+#[cfg(feature = "formats")]
+use super::parquet::{ParquetSink, ParquetSource};
+use super::raw::{RawSink, RawSource};
 use super::table::CsvSink;
 use super::{Dataset, Selection, extension};
 use crate::error::Result;
@@ -43,15 +46,20 @@ impl RowSource for Dataset {
     }
 }
 
-/// Opens a data file. `.npy` is read in parts as asked; other formats are read whole.
+/// Opens a data file. NPY, raw and Parquet files of which everything is taken are read in parts as asked; other formats,
+/// and selections, are read whole.
 ///
 /// # Errors
 /// As [`read`](super::read).
 pub fn open(path: &Path, selection: &Selection) -> Result<Box<dyn RowSource>> {
-    if extension(path) == "npy" && *selection == Selection::default() {
-        return Ok(Box::new(NpySource::open(path)?));
-    }
-    Ok(Box::new(super::read(path, selection)?))
+    let all = Selection { dtype: None, shape: None, ..selection.clone() } == Selection::default();
+    Ok(match extension(path).as_str() {
+        "npy" if all => Box::new(NpySource::open(path)?),
+        "bin" | "raw" | "dat" if all => Box::new(RawSource::open(path, selection)?),
+        #[cfg(feature = "formats")]
+        "parquet" | "pq" if all => Box::new(ParquetSource::open(path)?),
+        _ => Box::new(super::read(path, selection)?),
+    })
 }
 
 /// Takes rows, in order.
@@ -69,8 +77,8 @@ pub trait RowSink {
     fn finish(self: Box<Self>) -> Result<()>;
 }
 
-/// Begins a data file for rows like those of `head`. `.npy` and `.csv` are written as rows arrive; other formats when
-/// all are there. Nothing stands under `path` before [`RowSink::finish`].
+/// Begins a data file for rows like those of `head`. NPY, CSV, raw and Parquet files are written as rows arrive; other
+/// formats when all are there. Nothing stands under `path` before [`RowSink::finish`].
 ///
 /// # Errors
 /// `I001`, `D002` for an unknown kind of file, `D004` if the format cannot hold the columns.
@@ -78,6 +86,9 @@ pub fn create(path: &Path, head: &Dataset) -> Result<Box<dyn RowSink>> {
     match extension(path).as_str() {
         "npy" => Ok(Box::new(NpySink::create(path, head)?)),
         "csv" => Ok(Box::new(CsvSink::create(path, head)?)),
+        "bin" | "raw" | "dat" => Ok(Box::new(RawSink::create(path, head)?)),
+        #[cfg(feature = "formats")]
+        "parquet" | "pq" => Ok(Box::new(ParquetSink::create(path, head)?)),
         _ => {
             super::writable(path)?;
             Ok(Box::new(Collected { path: path.to_owned(), data: head.clone() }))

@@ -1,8 +1,6 @@
-//! CSV, and the summary of columns that `inspect` prints.
+//! CSV: a line of names, then a row of numbers a line.
 
 use std::path::Path;
-
-use serde::Serialize;
 
 use super::stream::RowSink;
 use super::{Column, DataSource, Dataset, Layout, Values};
@@ -20,7 +18,13 @@ pub fn read_csv(path: &Path) -> Result<Dataset> {
     let mut cells: Vec<Vec<f64>> = vec![Vec::new(); names.len()];
     let mut whole = vec![true; names.len()];
     for (r, record) in reader.records().enumerate() {
-        let record = record.map_err(|e| damaged(e.to_string()))?;
+        let record = record.map_err(|e| match e.kind() {
+            csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
+                let line = pos.as_ref().map_or(0, csv::Position::line);
+                damaged(format!("line {line} has {len} fields, the first one {expected_len}"))
+            }
+            _ => damaged(e.to_string()),
+        })?;
         for (c, cell) in record.iter().enumerate() {
             let cell = cell.trim();
             let value: f64 = cell
@@ -91,45 +95,4 @@ fn lines<R: Iterator<Item = String>>(rows: impl Iterator<Item = R>) -> Result<Ve
         writer.write_record(row).map_err(|e| wrong(&e))?;
     }
     writer.into_inner().map_err(|e| wrong(&e))
-}
-
-/// What one column holds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ColumnSummary {
-    /// Name in the file.
-    pub name: String,
-    /// In NumPy's words.
-    pub dtype: String,
-    /// Shape of one row's value.
-    pub shape: Vec<usize>,
-    /// Smallest finite value.
-    pub min: f64,
-    /// Largest finite value.
-    pub max: f64,
-    /// Mean of the finite values.
-    pub mean: f64,
-    /// Share of exact zeros.
-    pub zeros_fraction: f64,
-    /// Values that are NaN or infinite.
-    pub not_finite: usize,
-}
-
-/// A summary of every column.
-pub fn inspect(data: &Dataset) -> Vec<ColumnSummary> {
-    let summary = |c: &Column| {
-        let n = c.values.len();
-        let finite = || (0..n).map(|i| c.values.get_f64(i)).filter(|v| v.is_finite());
-        let count = finite().count();
-        ColumnSummary {
-            name: c.name.clone(),
-            dtype: c.values.dtype().to_owned(),
-            shape: c.shape.clone(),
-            min: finite().fold(f64::INFINITY, f64::min),
-            max: finite().fold(f64::NEG_INFINITY, f64::max),
-            mean: finite().sum::<f64>() / count.max(1) as f64,
-            zeros_fraction: finite().filter(|v| *v == 0.0).count() as f64 / n.max(1) as f64,
-            not_finite: n - count,
-        }
-    };
-    data.columns.iter().map(summary).collect()
 }

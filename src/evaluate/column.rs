@@ -70,6 +70,52 @@ pub struct ColumnFigures {
     pub elements: Vec<ColumnFigures>,
 }
 
+/// Only the error of a column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnError {
+    /// Name of the column.
+    pub name: String,
+    /// Root mean square of reconstructed minus original, in the unit of the column.
+    pub rms: f64,
+    /// The same over the range of the original; a constant column counts with a range of 1.
+    pub rms_over_range: f64,
+    /// Largest |residual| over the range of the original.
+    pub max_over_range: f64,
+    /// Values that were not finite on either side and were left out.
+    pub not_finite: u64,
+}
+
+impl ColumnError {
+    /// The error of `pairs`.
+    pub fn of(name: &str, pairs: &Pairs) -> Self {
+        ColumnError {
+            name: name.to_owned(),
+            rms: pairs.rms(),
+            rms_over_range: pairs.rms() / pairs.range(),
+            max_over_range: pairs.max_abs / pairs.range(),
+            not_finite: pairs.not_finite,
+        }
+    }
+}
+
+impl From<&ColumnError> for ColumnError {
+    fn from(e: &ColumnError) -> Self {
+        e.clone()
+    }
+}
+
+impl From<&ColumnFigures> for ColumnError {
+    fn from(f: &ColumnFigures) -> Self {
+        ColumnError {
+            name: f.name.clone(),
+            rms: f.rms,
+            rms_over_range: f.rms_over_range,
+            max_over_range: f.max_over_range,
+            not_finite: f.not_finite,
+        }
+    }
+}
+
 /// Reconstructed over original, where the original is large enough for a ratio to mean something.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -124,7 +170,6 @@ impl Default for EvaluateOptions {
 impl ColumnFigures {
     /// The figures of `pairs`.
     pub fn of(label: Label, pairs: &Pairs, options: EvaluateOptions) -> Self {
-        let integer = !label.dtype.starts_with("float");
         let sorted = |value: fn(&(f64, f64)) -> f64| {
             let mut v: Vec<f64> = pairs.kept.iter().map(value).collect();
             v.sort_by(f64::total_cmp);
@@ -132,6 +177,8 @@ impl ColumnFigures {
         };
         let (xs, ys, residuals) = (sorted(|p| p.0), sorted(|p| p.1), sorted(|p| p.1 - p.0));
         let range = pairs.range();
+        // Flags and counts are often kept as floats.
+        let integer = xs.iter().all(|x| x.fract() == 0.0);
 
         // The plotted range leaves out the last 0.1 % of a tail, which would squeeze all else into one bin.
         let binning = Binning::new(quantile(&xs, 0.001), quantile(&xs, 0.999), options.bins, integer);

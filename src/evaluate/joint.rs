@@ -4,12 +4,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::histogram::quantile;
+use super::pairs::CAPACITY;
 use super::{ColumnFigures, pairs_of};
 use crate::data::Dataset;
 use crate::error::Result;
 
 /// Bins on each side.
 const BINS: usize = 40;
+/// Histograms with no more cells than this are left out.
+const FEW: usize = 4;
 
 /// Counts of (original, reconstructed) on a square of `bins` by `bins`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,7 +36,7 @@ pub struct Joint {
     pub correlation: Option<f64>,
 }
 
-/// The joint histograms of the `most` columns with the largest RMS over range.
+/// The joint histograms of the `most` columns with the largest RMS over range, those of very few values left out.
 ///
 /// # Errors
 /// `D003` for a missing column.
@@ -45,17 +48,18 @@ pub fn joints(
 ) -> Result<Vec<Joint>> {
     let mut order: Vec<usize> = (0..figures.len()).collect();
     order.sort_by(|a, b| figures[*b].rms_over_range.total_cmp(&figures[*a].rms_over_range).then(a.cmp(b)));
-    order.truncate(most);
-    order.into_iter().map(|i| joint(original, reconstructed, &figures[i])).collect()
+    // A flag fills too few cells for a picture.
+    let all = order.into_iter().map(|i| joint(original, reconstructed, &figures[i]));
+    all.filter(|j| j.as_ref().map_or(true, |j| j.cells.len() > FEW)).take(most).collect()
 }
 
 fn joint(original: &Dataset, reconstructed: &Dataset, figures: &ColumnFigures) -> Result<Joint> {
-    let pairs = pairs_of(original, reconstructed, original.column(&figures.name)?)?.kept;
+    let pairs = pairs_of(original, reconstructed, original.column(&figures.name)?, CAPACITY)?.kept;
     let mut xs: Vec<f64> = pairs.iter().map(|p| p.0).collect();
     xs.sort_by(f64::total_cmp);
     let (mut low, mut high) = (quantile(&xs, 0.002), quantile(&xs, 0.998));
     // One bin of integers a number, where there are few.
-    let whole = figures.dtype.contains("int");
+    let whole = xs.iter().all(|x| x.fract() == 0.0);
     let mut bins = BINS;
     if whole {
         let step = ((high - low + 1.0) / BINS as f64).ceil().max(1.0);

@@ -1,7 +1,7 @@
 //! Pairs of original and reconstructed values, taken in piece by piece in bounded memory.
 
 /// Pairs kept for quantiles and histograms: 64 MiB of them. Above that a fixed pseudo-random half is dropped, and again.
-const CAPACITY: usize = 1 << 22;
+pub(super) const CAPACITY: usize = 1 << 22;
 
 /// Sums over all pairs, and the pairs themselves or, of a long stream, a representative part.
 ///

@@ -1,5 +1,6 @@
 //! The stage graph: nodes in topological order, each with its operation, interval, layer and rank.
 
+use super::demand::unread;
 use super::interval::{derive, width_of};
 use crate::error::{Code, Error, Result};
 use crate::fixed::{Overflow, QFormat, Rounding};
@@ -85,6 +86,8 @@ pub struct Node {
     pub layer: usize,
     /// Register ranks between the input port and this node. Inputs are at 0.
     pub rank: u32,
+    /// Low bits that no output depends on: registers do not hold them.
+    pub unread: u32,
 }
 
 impl Node {
@@ -158,10 +161,10 @@ impl StageGraph {
         last
     }
 
-    /// Flip-flops that the schedule needs, by whole values.
+    /// Flip-flops that the schedule needs.
     pub fn register_bits(&self) -> u64 {
         let last = self.last_use();
-        self.nodes.iter().zip(last).map(|(n, l)| u64::from(l - n.rank) * u64::from(n.width())).sum()
+        self.nodes.iter().zip(last).map(|(n, l)| u64::from(l - n.rank) * u64::from(n.width() - n.unread)).sum()
     }
 
     /// Checks order, ranks, intervals, inputs, tensors and outputs.
@@ -171,6 +174,7 @@ impl StageGraph {
     pub fn well_formed(&self) -> Result<()> {
         let bad = |id: NodeId, what: &str| Err(Error::new(Code::Graph, format!("node n{id}: {what}")));
         let derived = derive(self)?;
+        let unread = unread(self);
         let mut inputs = vec![false; self.input_formats.len()];
         for (id, node) in self.nodes.iter().enumerate() {
             if node.op.operands().iter().any(|a| self.nodes[*a].rank > node.rank) {
@@ -178,6 +182,9 @@ impl StageGraph {
             }
             if derived[id].range != node.range {
                 return bad(id, "its interval is not that of its operation");
+            }
+            if node.unread > unread[id] {
+                return bad(id, "drops a bit that an output depends on");
             }
             if node.layer >= self.tensors.len() {
                 return bad(id, "belongs to no layer");

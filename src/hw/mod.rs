@@ -10,6 +10,7 @@
 
 mod build;
 mod delay;
+mod demand;
 mod eval;
 mod graph;
 mod interval;
@@ -22,7 +23,7 @@ pub use delay::Target;
 pub use eval::{eval, trace};
 pub use graph::{Node, NodeId, Op, StageGraph, Tensor};
 pub(crate) use interval::width_of;
-pub use passes::{CompileOptions, compile};
+pub use passes::{CompileOptions, compile, compile_watched};
 pub use prove::prove;
 pub use text::parse;
 

@@ -12,7 +12,7 @@
 //! output ufixed<5,2>
 //! ```
 //!
-//! `-` is an element that was removed. When read, `: [low, high]` may be left out: it is derived from the operation.
+//! `-` is an element that was removed; `unread 3` after a rank are low bits that no output depends on. When read, `: [low, high]` may be left out: it is derived from the operation.
 
 use std::fmt;
 
@@ -60,7 +60,11 @@ impl fmt::Display for StageGraph {
         writeln!(f, "input{}", list(&self.input_formats))?;
         for (id, n) in self.nodes.iter().enumerate() {
             let layer = self.tensors.get(n.layer).map_or("?", |t| &t.name);
-            writeln!(f, "n{id} = {} : [{}, {}] {layer} @{}", n.op, n.range.0, n.range.1, n.rank)?;
+            write!(f, "n{id} = {} : [{}, {}] {layer} @{}", n.op, n.range.0, n.range.1, n.rank)?;
+            if n.unread > 0 {
+                write!(f, " unread {}", n.unread)?;
+            }
+            writeln!(f)?;
         }
         for t in &self.tensors {
             write!(f, "tensor {} =", t.name)?;
@@ -110,11 +114,16 @@ pub fn parse(text: &str) -> Result<StageGraph> {
                     let elements = elements.iter().map(element).collect::<Option<_>>()?;
                     graph.tensors.push(Tensor { name: (*name).to_owned(), elements });
                 }
-                [_, "=", rest @ .., layer, rank] => {
+                [_, "=", rest @ ..] => {
+                    let (rest, unread) = match rest {
+                        [rest @ .., "unread", n] => (rest, n.parse().ok()?),
+                        rest => (rest, 0),
+                    };
+                    let [rest @ .., layer, rank] = rest else { return None };
                     let op_words = rest.iter().position(|w| *w == ":").map_or(rest, |at| &rest[..at]);
                     let rank = rank.strip_prefix('@')?.parse().ok()?;
                     layers.push((*layer).to_owned());
-                    graph.nodes.push(Node { op: op(op_words)?, range: (0, 0), layer: 0, rank });
+                    graph.nodes.push(Node { op: op(op_words)?, range: (0, 0), layer: 0, rank, unread });
                 }
                 _ => return None,
             }

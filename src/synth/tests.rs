@@ -2,9 +2,10 @@
 
 use super::nextpnr::{Routed, parse};
 use super::*;
+use crate::dut::Dut;
 use crate::error::Code;
 use crate::fixed::QFormat;
-use crate::verify::{Dut, tool};
+use crate::tool::tool;
 
 /// One rank of registers behind an exclusive or of two four-bit numbers: 4 flip-flops, 4 lookup tables, no carry.
 fn exclusive_or(folder: &std::path::Path) -> Dut {
@@ -40,8 +41,14 @@ fn yosys_counts_the_cells_of_a_small_design_on_every_target() {
     }
     let folder = tempfile::tempdir().unwrap();
     let dut = exclusive_or(folder.path());
-    for target in [SynthTarget::Generic, SynthTarget::Ice40, SynthTarget::Xcup, SynthTarget::Ecp5] {
-        let report = yosys(&dut, target).unwrap();
+    let targets =
+        [SynthTarget::Generic, SynthTarget::Ice40, SynthTarget::Xcup, SynthTarget::Xc7, SynthTarget::Ecp5].to_vec();
+    let options = SynthOptions { targets: targets.clone(), seeds: vec![], route_limit: Duration::ZERO };
+    let reports = synthesize(&dut, &options, &|_| {}).unwrap();
+    assert_eq!(reports.iter().map(|r| r.target).collect::<Vec<_>>(), targets);
+    for report in reports {
+        let target = report.target;
+        assert!(report.no_fmax.is_some(), "{report}");
         assert_eq!((report.ff, report.carry, report.dsp, report.bram), (4, 0, 0, 0), "{report}");
         assert_eq!(report.fmax_mhz, None);
         if target == SynthTarget::Ecp5 {
@@ -63,14 +70,31 @@ fn place_and_route_gives_a_frequency() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let report = nextpnr_ecp5(&exclusive_or(folder.path()), &[1]).unwrap();
+    let dut = exclusive_or(folder.path());
+    let mut options =
+        SynthOptions { targets: vec![SynthTarget::Ecp5], seeds: vec![3, 1, 2], route_limit: Duration::from_secs(300) };
+    let done = std::sync::atomic::AtomicUsize::new(0);
+    let count = |_: &str| {
+        done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    };
+    let report = synthesize(&dut, &options, &count).unwrap().remove(0);
+    assert_eq!(done.into_inner(), steps(&options));
     assert!(report.fmax_mhz.is_some_and(|mhz| mhz > 50.0) && report.ff == 4, "{report}");
+    let mut sorted = report.fmax_seeds_mhz.clone();
+    sorted.sort_by(f64::total_cmp);
+    assert_eq!((sorted.len(), report.fmax_mhz), (3, Some(sorted[1])), "the median of the seeds");
+    assert!(report.tool_version.contains("nextpnr") && report.script.contains("--seed 3"), "{report:?}");
+
+    options.route_limit = Duration::ZERO;
+    let report = synthesize(&dut, &options, &|_| {}).unwrap().remove(0);
+    assert_eq!(report.fmax_mhz, None);
+    assert_eq!(report.no_fmax.as_deref(), Some("place and route did not end within 0 s"));
 }
 
 #[test]
 fn the_slowest_clock_of_a_nextpnr_report_counts() {
     let text = r#"{"fmax": {"a": {"achieved": 300.5, "constraint": 400}, "b": {"achieved": 120.25, "constraint": 400}},
         "utilization": {"TRELLIS_COMB": {"used": 9, "available": 83640}, "TRELLIS_FF": {"used": 24, "available": 83640}}}"#;
-    assert_eq!(parse(text), Some(Routed { fmax_mhz: 120.25, lut: 9, ff: 24 }));
+    assert_eq!(parse(text), Some(Routed { fmax_mhz: 120.25, lut: 9 }));
     assert_eq!(parse("{}"), None);
 }

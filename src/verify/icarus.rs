@@ -7,10 +7,10 @@ use std::path::Path;
 
 use ndarray::Array2;
 
-use super::tool::tool;
-use super::wrap::Dut;
+use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
 use crate::model::file::write_whole;
+use crate::tool::tool;
 
 const HINT: &str = "apt install iverilog";
 
@@ -70,10 +70,10 @@ pub fn icarus(dut: &Dut, inputs: &Array2<i64>, options: &IcarusOptions) -> Resul
     let mut args = vec!["-g2005", "-s", "sluice_testbench", "-o", "sim.vvp", "sluice_testbench.v", "sluice_simtop.v"];
     args.extend(dut.sources().map(String::as_str));
     compiler.run(folder.path(), &args)?;
-    let fst = options.wave.is_some_and(|w| w.extension().is_some_and(|e| e == "fst"));
-    runner.run(folder.path(), if fst { &["-n", "sim.vvp", "-fst"] } else { &["-n", "sim.vvp"] })?;
+    let kind = wave_kind(options);
+    runner.run(folder.path(), &["-n", "sim.vvp", &format!("-{kind}")])?;
     if let Some(wave) = options.wave {
-        let made = folder.path().join("sluice_wave");
+        let made = folder.path().join(format!("sluice_wave.{kind}"));
         write_whole(wave, &std::fs::read(&made).map_err(|e| Error::io("read", &made, &e))?)?;
     }
     let read = |name: &str| {
@@ -82,6 +82,12 @@ pub fn icarus(dut: &Dut, inputs: &Array2<i64>, options: &IcarusOptions) -> Resul
     };
     let probes = read("sluice_probes.txt")?.lines().map(|l| l.trim().to_owned()).collect();
     Ok(IcarusRun { outputs: dut.unpack(&parse(dut, &read("sluice_out.hex")?, n)?), probes })
+}
+
+/// The format of the waveform, which is also what Icarus wants its name to end in.
+fn wave_kind(options: &IcarusOptions) -> &'static str {
+    let fst = options.wave.is_some_and(|w| w.extension().is_some_and(|e| e == "fst"));
+    if fst { "fst" } else { "vcd" }
 }
 
 /// Bus words of the `n` lines of hexadecimal digits that the testbench wrote.
@@ -157,8 +163,12 @@ fn testbench(dut: &Dut, n: usize, options: &IcarusOptions) -> String {
     };
     let look: String =
         options.probes.iter().map(|s| format!("    $fdisplay(probes, \"%b\", top.dut.{s});\n")).collect();
-    let wave =
-        if options.wave.is_some() { "    $dumpfile(\"sluice_wave\");\n    $dumpvars(0, top.dut);\n" } else { "" };
+    let wave = match options.wave {
+        Some(_) => {
+            format!("    $dumpfile(\"sluice_wave.{}\");\n    $dumpvars(0, top.dut);\n", wave_kind(options))
+        }
+        None => String::new(),
+    };
     // Inputs are X until the first vector, so nothing that came before it can pass for an answer.
     format!(
         "`timescale 1ns/1ns

@@ -12,20 +12,17 @@ mod compare;
 mod design;
 mod icarus;
 mod stimuli;
-mod tool;
 mod verilator;
-mod wrap;
 
 pub use compare::{Mismatch, SecondOpinion, StageDifference, VerifyReport, compare, count_mismatches};
 pub use design::{DEFAULT_VECTORS, DesignOptions, first_difference, verify_design};
 pub use icarus::{IcarusOptions, IcarusRun, icarus};
 pub use stimuli::stimuli;
-pub use tool::{Tool, tool};
 pub use verilator::{SimRun, simulate};
-pub use wrap::{Dut, Reset};
 
 use ndarray::{Array2, s};
 
+use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
 use crate::units::Cycles;
 

@@ -11,14 +11,20 @@ use libloading::{Library, Symbol};
 use ndarray::{Array2, concatenate, s};
 use sha2::{Digest, Sha256};
 
-use super::tool::{Tool, tool};
-use super::wrap::Dut;
+use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
+use crate::tool::{Tool, tool};
 use crate::units::Cycles;
 
 const HARNESS: &str = include_str!("../../sim/harness.cpp");
 /// Above this many bytes of Verilog the C++ compiler's optimiser takes longer than the simulation it would speed up.
 const LARGE: usize = 1 << 20;
+/// How to install what compiles a simulation.
+const HINT: &str = "apt install verilator g++ make";
+/// Optimisation of code that runs once.
+const SLOW: &str = "OPT_SLOW=-O0";
+/// Optimisation of Verilator's library.
+const GLOBAL: &str = "OPT_GLOBAL=-O1";
 /// Highest stall rate accepted, in percent: above it runs get long and prove nothing more.
 const MAX_STALL: u32 = 95;
 /// Vectors sent as single pulses to measure the latency of a kernel, at most.
@@ -55,7 +61,7 @@ pub fn simulate(dut: &Dut, inputs: &Array2<i64>, stall_percent: u32, seed: u64) 
             .cause(if dut.axis { "a stream can be stalled up to 95 %" } else { "a kernel has no ready signal" })
             .hint("lower the stall rate, or emit the design with the axis interface"));
     }
-    let verilator = tool("verilator", "apt install verilator g++ make")?;
+    let verilator = tool("verilator", HINT)?;
     let model = Model::load(dut, &verilator)?;
     let run = if dut.axis { stream(dut, &model, inputs, stall_percent, seed) } else { kernel(dut, &model, inputs) };
     run.map(|run| SimRun { tool_version: verilator.version, ..run })
@@ -264,17 +270,63 @@ fn build(dut: &Dut, verilator: &Tool, cache: &Path) -> Result<PathBuf> {
         let path = folder.path().join(name);
         std::fs::write(&path, text).map_err(|e| Error::io("write", &path, &e))?;
     }
-    let fast = if size > LARGE { "-O0" } else { "-O1" };
-    let optimise = format!("OPT_FAST={fast} OPT_SLOW=-O0 OPT_GLOBAL=-O1");
-    let mut args: Vec<&str> =
-        vec!["--cc", "--exe", "--build", "-j", "2", "-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style"];
-    args.extend(["--top-module", "sluice_simtop", "--Mdir", "obj", "--output-split", "20000"]);
+    let place = |e: Error| e.at(dut.folder.display().to_string());
+    let mut args: Vec<&str> = vec!["--cc", "--exe", "-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style"];
+    args.extend(["--top-module", "sluice_simtop", "--Mdir", "obj", "--output-split", "5000"]);
     // The harness is compiled inside obj/, the generated header lies one folder up.
-    args.extend(["-CFLAGS", "-fPIC -I..", "-LDFLAGS", "-shared", "-MAKEFLAGS", &optimise, "-o", "model.so"]);
+    args.extend(["-CFLAGS", "-fPIC -I..", "-LDFLAGS", "-shared", "-o", "model.so"]);
     args.extend(["harness.cpp", "sluice_simtop.v"]);
     args.extend(dut.sources().map(String::as_str));
-    verilator.run(folder.path(), &args).map_err(|e| e.at(dut.folder.display().to_string()))?;
-    let made = folder.path().join("obj/model.so");
+    verilator.run(folder.path(), &args).map_err(place)?;
+    let fast = if size > LARGE { "OPT_FAST=-O0" } else { "OPT_FAST=-O1" };
+    let made = folder.path().join("obj");
+    let runtime = Runtime::of(verilator, cache);
+    runtime.fetch(&made)?;
+    tool("make", HINT)?.run(&made, &["-f", "Vsluice_simtop.mk", "-j", "2", fast, SLOW, GLOBAL]).map_err(place)?;
+    runtime.keep(&made)?;
+    let made = made.join("model.so");
     std::fs::rename(&made, &object).map_err(|e| Error::io("rename", &made, &e))?;
     Ok(object)
+}
+
+/// Verilator's own C++ library, compiled: the same for every design, and most of the work for a small one.
+struct Runtime(PathBuf);
+
+impl Runtime {
+    fn of(verilator: &Tool, cache: &Path) -> Runtime {
+        let mut hash = Sha256::new();
+        for text in [verilator.version.as_str(), SLOW, GLOBAL, std::env::consts::ARCH] {
+            hash.update(text);
+        }
+        let key: String = hash.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect();
+        Runtime(cache.join(format!("verilator-{key}")))
+    }
+
+    /// Copies what is kept to `build`, newer than its sources, so that `make` leaves it alone.
+    fn fetch(&self, build: &Path) -> Result<()> {
+        self.copy(&self.0, build)
+    }
+
+    /// Keeps the objects of a finished build, unless somebody has.
+    fn keep(&self, build: &Path) -> Result<()> {
+        if self.0.is_dir() {
+            return Ok(());
+        }
+        let folder = temp_folder(self.0.parent())?;
+        self.copy(build, folder.path())?;
+        // Another run may have come first: its objects are as good.
+        let _ = std::fs::rename(folder.path(), &self.0);
+        Ok(())
+    }
+
+    fn copy(&self, from: &Path, to: &Path) -> Result<()> {
+        let Ok(entries) = std::fs::read_dir(from) else { return Ok(()) };
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with("verilated") && name.ends_with(".o") {
+                std::fs::copy(entry.path(), to.join(&name)).map_err(|e| Error::io("copy", &entry.path(), &e))?;
+            }
+        }
+        Ok(())
+    }
 }

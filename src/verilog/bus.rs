@@ -46,7 +46,15 @@ fn part(name: &str, full: u32, low: u32, width: u32) -> String {
 /// A number on some bits of a named bus, or a constant.
 #[derive(Clone)]
 pub(super) enum Bus<'a> {
-    Wires { name: String, full: u32, low: u32, width: u32, signed: bool, reads: &'a Reads },
+    /// Bit `i` of the number is bit `low + i` of the bus; bits that are not there were never stored and count as 0.
+    Wires {
+        name: String,
+        full: u32,
+        low: i64,
+        width: u32,
+        signed: bool,
+        reads: &'a Reads,
+    },
     Number(i128),
 }
 
@@ -54,6 +62,11 @@ impl<'a> Bus<'a> {
     /// A whole bus.
     pub fn new(name: String, width: u32, signed: bool, reads: &'a Reads) -> Self {
         Bus::Wires { name, full: width, low: 0, width, signed, reads }
+    }
+
+    /// A bus that holds a number of `width` bits without its `unread` low ones.
+    pub fn without_low(name: String, width: u32, unread: u32, signed: bool, reads: &'a Reads) -> Self {
+        Bus::Wires { name, full: width - unread, low: -i64::from(unread), width, signed, reads }
     }
 
     pub fn width(&self) -> u32 {
@@ -74,7 +87,7 @@ impl<'a> Bus<'a> {
             Bus::Wires { width, signed: false, .. } if drop >= *width => Bus::Number(0),
             Bus::Wires { name, full, low, width, signed, reads } => {
                 let drop = drop.min(width - 1);
-                let (name, low, width) = (name.clone(), low + drop, width - drop);
+                let (name, low, width) = (name.clone(), low + i64::from(drop), width - drop);
                 Bus::Wires { name, full: *full, low, width, signed: *signed, reads }
             }
         }
@@ -120,14 +133,21 @@ impl<'a> Bus<'a> {
             0 => {}
             n if !signed => parts.push(format!("{n}'b0")),
             n => {
-                reads.mark(name, low + width - 1, 1);
-                let sign = part(name, *full, low + width - 1, 1);
+                let top = (low + i64::from(*width) - 1).max(0) as u32;
+                reads.mark(name, top, 1);
+                let sign = part(name, *full, top, 1);
                 parts.push(if n == 1 { sign } else { format!("{{{n}{{{sign}}}}}") });
             }
         }
-        if inside > 0 {
-            reads.mark(name, low + from, inside);
-            parts.push(part(name, *full, low + from, inside));
+        let at = low + i64::from(from);
+        let absent = (-at).clamp(0, inside.into()) as u32;
+        if inside > absent {
+            let at = at.max(0) as u32;
+            reads.mark(name, at, inside - absent);
+            parts.push(part(name, *full, at, inside - absent));
+        }
+        if absent > 0 {
+            parts.push(format!("{absent}'b0"));
         }
         parts
     }
@@ -162,5 +182,9 @@ mod tests {
         assert_eq!(Bus::Number(-3).shifted(1, 8), "8'hfa");
         assert_eq!(u.high(6).slice(0, 2), "2'h0");
         assert_eq!(reads.unread(), ["idle", "s[2:0]"]);
+        // Six bits stored of a number of nine.
+        let stored = Bus::without_low("s".into(), 9, 3, true, &reads);
+        assert_eq!(stored.shifted(1, 12), "{{2{s[5]}}, s, 3'b0, 1'b0}");
+        assert_eq!((stored.high(5).slice(0, 4), stored.slice(0, 2)), ("s[5:2]".into(), "2'b0".into()));
     }
 }

@@ -55,7 +55,8 @@ impl<'a> Core<'a> {
         let node = &self.graph.nodes[id];
         match node.op {
             Op::Const(c) => Bus::Number(c.into()),
-            _ => Bus::new(self.name(id, rank), node.width(), node.is_signed(), self.reads),
+            _ if rank == node.rank => Bus::new(self.name(id, rank), node.width(), node.is_signed(), self.reads),
+            _ => Bus::without_low(self.name(id, rank), node.width(), node.unread, node.is_signed(), self.reads),
         }
     }
 
@@ -125,8 +126,9 @@ pub(super) fn module(graph: &StageGraph, name: &str, header: &[String], lanes: L
                 continue;
             }
             let next = core.name(id, rank + 1);
-            core.declare(&mut m, &next, Kind::Reg, node.width());
-            let _ = writeln!(clocked, "  {next} <= {};", core.at(id, rank).slice(0, node.width()));
+            let stored = node.width() - node.unread;
+            core.declare(&mut m, &next, Kind::Reg, stored);
+            let _ = writeln!(clocked, "  {next} <= {};", core.at(id, rank).slice(node.unread, stored));
         }
         if !clocked.is_empty() {
             let gate = if enable { "if (ce) " } else { "" };

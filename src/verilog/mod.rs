@@ -231,7 +231,7 @@ impl VerilogDesign {
 }
 
 impl DesignManifest {
-    /// Reads a design folder's manifest and checks that its files are there and unchanged.
+    /// Reads a design folder's manifest and checks that its files are inside it, complete and unchanged.
     ///
     /// # Errors
     /// `V001` with the file.
@@ -243,6 +243,21 @@ impl DesignManifest {
                 .hint("`sluice emit MODEL --out FOLDER` writes one"));
         }
         let manifest: DesignManifest = read_json(&path, Code::Design)?;
+        let wrong = |what: String| {
+            Err(Error::new(Code::Design, what).at(path.display().to_string()).hint("emit the design again"))
+        };
+        if manifest.schema != DESIGN_SCHEMA {
+            return wrong(format!("`{}` is not `{DESIGN_SCHEMA}`", manifest.schema));
+        }
+        for name in manifest.files.iter().chain([&manifest.model]) {
+            let inside = Path::new(name).components().all(|c| matches!(c, std::path::Component::Normal(_)));
+            if !inside || name.is_empty() {
+                return wrong(format!("`{name}` is not a file of the design folder"));
+            }
+            if !manifest.file_sha256.contains_key(name) {
+                return wrong(format!("there is no checksum for `{name}`"));
+            }
+        }
         for (name, expected) in &manifest.file_sha256 {
             let file = folder.join(name);
             let bytes = std::fs::read(&file).map_err(|e| {

@@ -41,12 +41,12 @@ impl Modes {
             };
         }
         let s = self.shift.unsigned_abs();
-        let half = a.bit(s - 1);
+        // A bit that is asked for counts as read: only what the mode needs.
         let up = match self.rounding {
             Rounding::Truncate => return Rounded::View(a.high(s)),
-            Rounding::HalfUp => half,
-            Rounding::HalfEven if s > 1 => format!("({half} & ({} | (|{})))", a.bit(s), a.slice(0, s - 1)),
-            Rounding::HalfEven => format!("({half} & {})", a.bit(s)),
+            Rounding::HalfUp => a.bit(s - 1),
+            Rounding::HalfEven if s == 1 => format!("({} & {})", a.bit(0), a.bit(1)),
+            Rounding::HalfEven => format!("({} & ({} | (|{})))", a.bit(s - 1), a.bit(s), a.slice(0, s - 1)),
         };
         let up = if width == 1 { up } else { format!("{{{}'b0, {up}}}", width - 1) };
         Rounded::Sum(format!("{} + {up}", a.slice(s, width)), width, low < 0)

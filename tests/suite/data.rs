@@ -261,3 +261,111 @@ fn raw_integers_need_a_type_and_fit_their_shape() {
         assert!(e.to_string().contains(word), "{selection}: {e}");
     }
 }
+
+#[test]
+fn parts_of_a_file_are_those_of_the_whole_and_parts_make_the_same_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    // More than one row group of 16 MiB.
+    let pulses = data::toy("pulses", 20_000, 4).unwrap();
+    let raw = select("dtype = \"uint16\"\nshape = [0, 512]");
+    for (name, selection) in [("a.npy", Selection::default()), ("a.parquet", Selection::default()), ("a.bin", raw)] {
+        data::write(&at(name), &pulses).unwrap();
+        let source = data::open(&at(name), &selection).unwrap();
+        assert_eq!((source.rows(), source.head().columns[0].shape.as_slice()), (20_000, &[512usize][..]), "{name}");
+        for range in [0..1, 16_000..17_000, 19_999..20_000, 500..500, 0..20_000] {
+            let part = source.read(range.clone()).unwrap();
+            assert_eq!(part.rows, range.len());
+            assert!(part.columns[0].values == pulses.columns[0].values.rows(range.clone(), 512), "{name} {range:?}");
+        }
+        let other = at("b").with_extension(name.rsplit('.').next().unwrap());
+        let mut sink = data::create(&other, &source.head()).unwrap();
+        for start in (0..20_000).step_by(3000) {
+            sink.push(&source.read(start..(start + 3000).min(20_000)).unwrap()).unwrap();
+        }
+        assert!(!other.exists(), "{name}: nothing stands there before the end");
+        sink.finish().unwrap();
+        assert!(data::read(&other, &selection).unwrap().columns[0].values == pulses.columns[0].values, "{name}");
+    }
+}
+
+#[test]
+fn toys_are_written_to_every_format_that_can_hold_them() {
+    let folder = tempfile::tempdir().unwrap();
+    for (toy, extensions) in [
+        ("jets", &["csv", "npz", "root", "h5", "parquet"][..]),
+        ("pulses", &["npy", "npz", "h5", "parquet", "root"]),
+        ("flow", &["npy", "npz", "h5", "parquet"]),
+        ("trigger-cells", &["npy", "npz", "h5", "parquet"]),
+    ] {
+        let made = data::toy(toy, 40, 9).unwrap();
+        for extension in extensions {
+            let path = folder.path().join(format!("{toy}.{extension}"));
+            data::write(&path, &made).unwrap();
+            let back = read(&path);
+            for c in &made.columns {
+                // An array alone is named by its file; a tree flattens arrays to a row an element.
+                let other = back.column(&c.name).unwrap_or(&back.columns[0]);
+                // CSV writes as many digits as tell a float32 apart and is read as float64.
+                let numbers = |c: &Column| (0..c.values.len()).map(|i| c.values.get_f64(i) as f32).collect::<Vec<_>>();
+                assert!(numbers(other) == numbers(c), "{toy}.{extension}, {}", c.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn arrays_of_one_length_in_an_archive_are_columns_and_others_are_chosen_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.npz");
+    data::write(&path, &arrays()).unwrap();
+    let names = |d: &Dataset| d.columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&read(&path)), ["event", "image", "wave"]);
+    assert_eq!(names(&data::read(&path, &select("columns = [\"wave\", \"event\"]")).unwrap()), ["wave", "event"]);
+    assert_eq!(names(&data::read(&path, &select("exclude = [\"event\"]")).unwrap()), ["image", "wave"]);
+    assert_eq!(names(&data::read(&path, &select("array = \"image\"")).unwrap()), ["image"]);
+    let e = data::read(&path, &select("exclude = [\"evnt\"]")).unwrap_err();
+    assert!(e.to_string().contains("there is no array `evnt`") && e.to_string().contains("event, image, wave"), "{e}");
+
+    let Some(pulses) = shared("caen_pulses/pulses.npz") else { return };
+    let e = data::read(&pulses, &Selection::default()).unwrap_err();
+    assert!(e.to_string().contains("differ in length") && e.to_string().contains("sipm_406: 205"), "{e}");
+    let both = data::read(&pulses, &select("columns = [\"bgo_sipm_a_6006\", \"bgo_sipm_b_6006\"]")).unwrap();
+    assert_eq!((both.rows, both.columns.len()), (29, 2));
+}
+
+#[test]
+fn inspect_tells_range_zeros_and_gaps_and_what_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("a.csv"), "x,n\n0,1\nnan,2\n-2.5,3\ninf,4\n").unwrap();
+    let items = data::inspect(&at("a.csv"), &Selection::default()).unwrap();
+    let x = items[0].values.as_ref().unwrap();
+    assert_eq!((x.min, x.max, x.mean, x.zeros_fraction), (-2.5, 0.0, -1.25, 0.25));
+    assert_eq!((x.not_finite, x.first_not_finite), (2, Some(1)));
+    assert_eq!((items[1].dtype.as_str(), items[1].rows), ("int64", 4));
+
+    // The same as JSON, from the command.
+    let out = super::sluice(folder.path(), &["inspect", "a.csv", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(json["items"][0]["values"]["not_finite"], 2);
+    assert_eq!(json["items"][1]["name"], "n");
+
+    if let Some(h5) = shared("next_tpc/tl208_5evts_original.h5") {
+        let items = data::inspect(&h5, &Selection::default()).unwrap();
+        let of = |name: &str| items.iter().find(|i| i.name == name).unwrap();
+        assert_eq!(of("RD/sipmrwf").shape, [1792, 800]);
+        let reason = of("MC/hits").unreadable.as_ref().unwrap();
+        assert!(reason.starts_with("dataset `MC/hits` of type `compound{hit_position"), "{reason}");
+    }
+    if let Some(root) = shared("cms_opendata_jets/nanoaod_ttbar_200ev_original.root") {
+        let items = data::inspect(&root, &select("tree = \"Events\"")).unwrap();
+        let pt = items.iter().find(|i| i.name == "Jet_pt").unwrap();
+        assert_eq!((pt.group.as_str(), pt.rows, pt.elements), ("Events", 200, Some(537)));
+        assert!((pt.values.as_ref().unwrap().max - 330.25).abs() < 1e-9);
+    }
+    if let Some(jets) = shared("cms_like_jets/jets.npz") {
+        let items = data::inspect(&jets, &Selection::default()).unwrap();
+        assert_eq!((items.len(), items[0].name.as_str(), items[0].group.as_str()), (24, "pt", "data"));
+    }
+}

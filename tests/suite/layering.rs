@@ -5,15 +5,15 @@ use std::path::Path;
 /// From the ground up; modules of one entry do not use each other.
 const FLOORS: &[&[&str]] = &[
     &["error", "units"],
-    &["fixed"],
+    &["fixed", "tool"],
     &["model"],
     &["data"],
     &["train", "quantize"],
     &["reference"],
     &["hw", "entropy"],
     &["verilog"],
-    &["verify", "codec", "evaluate"],
-    &["synth"],
+    &["dut"],
+    &["verify", "synth", "codec", "evaluate"],
     &["report"],
     &["recipe"],
     &["cli"],

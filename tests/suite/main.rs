@@ -2,8 +2,12 @@
 
 mod bad_input;
 mod data;
+mod design;
 mod docs;
+mod golden;
+mod hardware;
 mod layering;
+mod recipes;
 mod report;
 mod resume;
 mod spine;

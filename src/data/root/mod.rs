@@ -22,6 +22,7 @@ use std::path::Path;
 use oxyroot::{Branch, ReaderTree, RootFile};
 
 use self::branch::{Form, Kind};
+use super::listing::Found;
 use super::selection::listed;
 use super::{Column, DataSource, Dataset, Layout, Selection, Values};
 use crate::error::{Code, Error, Result};
@@ -30,16 +31,6 @@ pub use self::write::write;
 
 /// Name of the column that says which entry an element of a jagged branch belongs to.
 pub const ENTRY_INDEX: &str = "entry_index";
-
-/// What an object of the file is: for `inspect`.
-pub struct Listed {
-    /// Tree and branch, `Events/Jet_pt`.
-    pub name: String,
-    /// The type in the file's words.
-    pub kind: String,
-    /// Entries.
-    pub entries: u64,
-}
 
 fn damaged(path: &Path, cause: impl Into<String>) -> Error {
     Error::new(Code::DataDamaged, format!("`{}` is cut, damaged or not a ROOT file", path.display())).cause(cause)
@@ -122,22 +113,51 @@ fn tree(path: &Path, file: &mut RootFile, selection: &Selection) -> Result<(Stri
     Ok((name, tree))
 }
 
-/// Every branch of every tree, or of the chosen one.
-pub fn list(path: &Path, selection: &Selection) -> Result<Vec<Listed>> {
+/// Gives every branch of every tree, or of the chosen one, to `found`. Jagged branches have a row an element.
+///
+/// # Errors
+/// As [`read`], for what concerns the file and its trees; a branch that cannot be read is given as such.
+pub fn list(path: &Path, selection: &Selection, found: &mut dyn FnMut(Found)) -> Result<()> {
     let mut file = open(path)?;
     let names = match &selection.tree {
         Some(name) => vec![name.clone()],
         None => trees(path, &file)?,
     };
-    let mut out = Vec::new();
     for name in names {
         let (name, tree) = tree(path, &mut file, &Selection { tree: Some(name), ..Selection::default() })?;
+        let place = format!("{}, tree `{name}`", path.display());
+        let entries = usize::try_from(tree.entries()).map_err(|_| damaged(path, "a negative number of entries"))?;
         for b in tree.branches() {
-            let kind = branch::type_name(b).unwrap_or_else(|| "unknown".to_owned());
-            out.push(Listed { name: format!("{name}/{}", b.name()), kind, entries: b.entries().max(0) as u64 });
+            let read = branch::kind(b, &place).and_then(|kind| {
+                Ok(match kind.form {
+                    Form::Flat => (branch::read_flat(b, &kind, entries, &place)?, kind, None),
+                    _ => {
+                        let (values, lengths) = branch::read_jagged(b, &kind, entries, &tree, &place)?;
+                        (values, kind, Some(lengths))
+                    }
+                })
+            });
+            let column = |values, width| Column {
+                name: b.name().to_owned(),
+                unit: String::new(),
+                shape: if width == 1 { Vec::new() } else { vec![width] },
+                values,
+            };
+            let (lengths, column) = match read {
+                Ok((values, kind, lengths)) => (lengths, Ok(column(values, kind.width))),
+                Err(e) => (None, Err(e)),
+            };
+            found(Found {
+                group: name.clone(),
+                name: b.name().to_owned(),
+                kind: branch::type_name(b).unwrap_or_else(|| "unknown".to_owned()),
+                rows: entries,
+                lengths,
+                column,
+            });
         }
     }
-    Ok(out)
+    Ok(())
 }
 
 /// Reads the chosen branches of a tree.

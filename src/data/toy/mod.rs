@@ -31,13 +31,19 @@ const DETECTORS: &[(&str, Layout, Make)] = &[
     ("flow", Layout::Array, flow::columns),
 ];
 
+/// All rows are made in memory.
+const MOST_ROWS: usize = 10_000_000;
+
 /// `rows` rows of the toy detector `name`; the table above lists them.
 ///
 /// # Errors
-/// [`Code::Unsupported`] for an unknown detector, [`Code::Usage`] for 0 rows.
+/// [`Code::Unsupported`] for an unknown detector, [`Code::Usage`] for 0 rows or more than 10 million.
 pub fn toy(name: &str, rows: usize, seed: u64) -> Result<Dataset> {
     if rows == 0 {
         return Err(Error::new(Code::Usage, "a toy detector makes at least 1 row"));
+    }
+    if rows > MOST_ROWS {
+        return Err(Error::new(Code::Usage, format!("a toy detector makes at most {MOST_ROWS} rows")));
     }
     let Some((_, layout, make)) = DETECTORS.iter().find(|(n, ..)| *n == name) else {
         let names: Vec<&str> = DETECTORS.iter().map(|(n, ..)| *n).collect();

@@ -6,6 +6,7 @@
 
 mod constants;
 mod dead;
+mod dead_bits;
 mod pairs;
 mod rank;
 mod shift_add;
@@ -57,7 +58,7 @@ pub fn pipelines() -> Vec<Pipeline> {
             name: "lower",
             passes: vec![Box::new(constants::Constants), Box::new(pairs::Pairs), Box::new(shift_add::ShiftAdd)],
         },
-        Pipeline { name: "optimize", passes: vec![Box::new(dead::Dead)] },
+        Pipeline { name: "optimize", passes: vec![Box::new(dead::Dead), Box::new(dead_bits::DeadBits)] },
         Pipeline { name: "schedule", passes: vec![Box::new(rank::Rank)] },
     ]
 }
@@ -67,12 +68,24 @@ pub fn pipelines() -> Vec<Pipeline> {
 /// # Errors
 /// Those of [`build`](super::build), [`Pass::run`] and [`prove`](super::prove).
 pub fn compile(network: &IntegerNetwork, options: &CompileOptions) -> Result<StageGraph> {
+    compile_watched(network, options, |_, _| {})
+}
+
+/// [`compile`], showing the graph after `build` and after every pass, by the pass's name.
+///
+/// # Errors
+/// Those of [`compile`].
+pub fn compile_watched(
+    network: &IntegerNetwork,
+    options: &CompileOptions,
+    mut watch: impl FnMut(&'static str, &StageGraph),
+) -> Result<StageGraph> {
     let mut graph = super::build(network)?;
+    watch("build", &graph);
     for pass in pipelines().into_iter().flat_map(|p| p.passes) {
         pass.run(&mut graph, options)?;
-        if cfg!(debug_assertions) {
-            graph.well_formed().map_err(|e| e.at(format!("after pass `{}`", pass.name())))?;
-        }
+        graph.well_formed().map_err(|e| e.at(format!("after pass `{}`", pass.name())))?;
+        watch(pass.name(), &graph);
     }
     super::prove(&graph, network)?;
     Ok(graph)

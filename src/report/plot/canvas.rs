@@ -1,60 +1,77 @@
-//! What a figure is made of. plotters lays a figure out and draws it into a [`Sketch`]; from there it becomes SVG, PNG,
-//! or a part of a larger sheet. So each figure is drawn once, and both forms show the same.
+//! What a figure is made of: lines, areas, dots and words on a sheet of pixels.
+//!
+//! A [`Sketch`] becomes SVG (svg.rs), PNG (png.rs) or a part of a larger sheet, so each figure is drawn once and all
+//! forms show the same.
 
-use std::cell::RefCell;
-use std::convert::Infallible;
-use std::rc::Rc;
-use std::sync::OnceLock;
+/// `(x, y)` in pixels of the page, from the upper left corner.
+pub type Point = (f64, f64);
 
-use plotters::coord::Shift;
-use plotters::drawing::DrawingAreaErrorKind;
-use plotters::prelude::*;
-use plotters::style::register_font;
-use plotters_backend::text_anchor::{HPos, VPos};
-use plotters_backend::{
-    BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingErrorKind, FontStyle, FontTransform,
-};
-
-use crate::error::{Code, Error, Result};
-
-/// Two units of a sketch are one pixel of the page: plotters rounds to whole units.
-pub const SCALE: u32 = 2;
-
-/// What drawing functions return.
-pub type Drawn = std::result::Result<(), DrawingAreaErrorKind<Infallible>>;
-/// Where they draw.
-pub type Area = DrawingArea<Recorder, Shift>;
-
-/// One drawn thing.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Shape {
-    /// An open line.
-    Line { points: Vec<BackendCoord>, color: BackendColor, width: u32 },
-    /// A filled polygon.
-    Area { points: Vec<BackendCoord>, color: BackendColor },
-    /// A rectangle, filled or not.
-    Rect { from: BackendCoord, to: BackendCoord, color: BackendColor, fill: bool },
-    /// A disc or a circle.
-    Circle { center: BackendCoord, radius: u32, color: BackendColor, fill: bool },
-    /// A line of text.
-    Text { text: String, at: BackendCoord, look: TextLook },
+/// A colour.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Color {
+    /// Red, green and blue.
+    pub rgb: (u8, u8, u8),
+    /// 1 covers, 0 shows nothing.
+    pub alpha: f64,
+    /// The variable of the page's style sheet that replaces it; empty for none.
+    pub name: &'static str,
 }
 
-/// How a text looks.
+impl Color {
+    /// The same, lighter.
+    pub fn mix(self, alpha: f64) -> Self {
+        Color { alpha: self.alpha * alpha, ..self }
+    }
+
+    /// A colour that is the same on every page.
+    pub fn plain(rgb: (u8, u8, u8)) -> Self {
+        Color { rgb, alpha: 1.0, name: "" }
+    }
+}
+
+/// Which part of a text lies at its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anchor {
+    /// Its beginning.
+    Start,
+    /// Its middle.
+    Middle,
+    /// Its end.
+    End,
+}
+
+/// A line of text.
 #[derive(Clone, Debug, PartialEq)]
-pub struct TextLook {
+pub struct Words {
+    /// What it says.
+    pub text: String,
+    /// Where, at half the height of a small letter.
+    pub at: Point,
     /// Height of a line.
     pub size: f64,
     /// Bold.
     pub bold: bool,
-    /// Where `at` lies in the text, across.
-    pub across: HPos,
-    /// Where `at` lies in the text, up and down.
-    pub along: VPos,
-    /// Turned to read from bottom to top.
+    /// Which part of it lies at `at`.
+    pub anchor: Anchor,
+    /// Reads from bottom to top.
     pub upright: bool,
     /// Colour.
-    pub color: BackendColor,
+    pub color: Color,
+}
+
+/// One drawn thing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Shape {
+    /// An open line, dashed or not.
+    Line { points: Vec<Point>, color: Color, width: f64, dashed: bool },
+    /// A filled polygon.
+    Area { points: Vec<Point>, color: Color },
+    /// Filled rectangles of one colour: left, top, width and height.
+    Cells { cells: Vec<[f64; 4]>, color: Color },
+    /// A disc.
+    Dot { at: Point, radius: f64, color: Color },
+    /// Text.
+    Text(Words),
 }
 
 /// A figure: its shapes in drawing order.
@@ -62,130 +79,142 @@ pub struct TextLook {
 pub struct Sketch {
     /// What it shows, for those who do not see it.
     pub title: String,
-    /// Width and height in units.
-    pub size: (u32, u32),
+    /// Width and height.
+    pub size: Point,
     /// Later ones cover earlier ones.
     pub shapes: Vec<Shape>,
 }
 
 impl Sketch {
-    /// Draws a figure.
-    ///
-    /// # Errors
-    /// `P001` if it cannot be laid out.
-    pub fn draw(title: &str, size: (u32, u32), draw: impl FnOnce(&Area) -> Drawn) -> Result<Sketch> {
-        fonts()?;
-        let shapes = Rc::new(RefCell::new(Vec::new()));
-        let area = Recorder { size, shapes: Rc::clone(&shapes) }.into_drawing_area();
-        draw(&area).map_err(|e| {
-            Error::new(Code::Report, format!("the figure `{title}` cannot be drawn")).cause(e.to_string())
-        })?;
-        drop(area);
-        let shapes = shapes.take();
-        Ok(Sketch { title: title.to_owned(), size, shapes })
+    /// An empty sheet.
+    pub fn new(title: impl Into<String>, width: f64, height: f64) -> Self {
+        Sketch { title: title.into(), size: (width, height), shapes: Vec::new() }
     }
 
-    /// Figures in rows of `across`, each in a cell of the size of the largest.
+    /// Adds an open line.
+    pub fn line(&mut self, points: Vec<Point>, color: Color, width: f64) {
+        self.shapes.push(Shape::Line { points, color, width, dashed: false });
+    }
+
+    /// Adds a dashed line.
+    pub fn dashes(&mut self, points: Vec<Point>, color: Color, width: f64) {
+        self.shapes.push(Shape::Line { points, color, width, dashed: true });
+    }
+
+    /// Adds a filled polygon.
+    pub fn area(&mut self, points: Vec<Point>, color: Color) {
+        self.shapes.push(Shape::Area { points, color });
+    }
+
+    /// Adds a filled rectangle: left, top, width and height.
+    pub fn cell(&mut self, cell: [f64; 4], color: Color) {
+        match self.shapes.last_mut() {
+            Some(Shape::Cells { cells, color: last }) if *last == color => cells.push(cell),
+            _ => self.shapes.push(Shape::Cells { cells: vec![cell], color }),
+        }
+    }
+
+    /// Adds a disc.
+    pub fn dot(&mut self, at: Point, radius: f64, color: Color) {
+        self.shapes.push(Shape::Dot { at, radius, color });
+    }
+
+    /// Adds a line of text; `Words::new` says how it looks.
+    pub fn text(&mut self, words: Words) {
+        self.shapes.push(Shape::Text(words));
+    }
+
+    /// Adds everything of `part` with its upper left corner at `at`.
+    pub fn place(&mut self, part: &Sketch, at: Point) {
+        self.shapes.extend(part.shapes.iter().map(|s| s.moved(at)));
+    }
+
+    /// Figures in rows of `across`; each row is as high and each column as wide as its largest figure.
     pub fn sheet(title: &str, across: usize, parts: &[Sketch]) -> Sketch {
-        let cell = parts.iter().fold((0, 0), |m: (u32, u32), p| (m.0.max(p.size.0), m.1.max(p.size.1)));
+        const GAP: f64 = 12.0;
         let across = across.clamp(1, parts.len().max(1));
-        let size = (cell.0 * across as u32, cell.1 * parts.len().div_ceil(across) as u32);
-        let mut sheet = Sketch { title: title.to_owned(), size, shapes: Vec::new() };
+        let largest =
+            |on: fn(&Sketch) -> f64, those: &mut dyn Iterator<Item = &Sketch>| those.map(on).fold(0.0, f64::max);
+        let widths: Vec<f64> =
+            (0..across).map(|i| largest(|p| p.size.0, &mut parts.iter().skip(i).step_by(across))).collect();
+        let heights: Vec<f64> = parts.chunks(across).map(|row| largest(|p| p.size.1, &mut row.iter())).collect();
+        let total = |sizes: &[f64]| sizes.iter().sum::<f64>() + GAP * (sizes.len() + 1) as f64;
+        let mut sheet = Sketch::new(title, total(&widths), total(&heights));
         for (i, part) in parts.iter().enumerate() {
-            let by = ((i % across) as i32 * cell.0 as i32, (i / across) as i32 * cell.1 as i32);
-            sheet.shapes.extend(part.shapes.iter().map(|s| s.moved(by)));
+            let (column, row) = (i % across, i / across);
+            sheet.place(part, (total(&widths[..column]), total(&heights[..row])));
         }
         sheet
     }
 }
 
 impl Shape {
-    fn moved(&self, by: BackendCoord) -> Shape {
-        let to = |p: &BackendCoord| (p.0 + by.0, p.1 + by.1);
+    fn moved(&self, by: Point) -> Shape {
+        let to = |p: &Point| (p.0 + by.0, p.1 + by.1);
         let mut shape = self.clone();
         match &mut shape {
             Shape::Line { points, .. } | Shape::Area { points, .. } => points.iter_mut().for_each(|p| *p = to(p)),
-            Shape::Rect { from, to: end, .. } => (*from, *end) = (to(from), to(end)),
-            Shape::Circle { center: at, .. } | Shape::Text { at, .. } => *at = to(at),
+            Shape::Cells { cells, .. } => cells.iter_mut().for_each(|c| (c[0], c[1]) = to(&(c[0], c[1]))),
+            Shape::Dot { at, .. } | Shape::Text(Words { at, .. }) => *at = to(at),
         }
         shape
     }
 }
 
-/// Text is measured with a font that the binary carries, so that a layout does not depend on the machine's fonts.
-pub(super) fn fonts() -> Result<()> {
-    static DONE: OnceLock<bool> = OnceLock::new();
-    let add = |style| register_font("sans-serif", style, epaint_default_fonts::UBUNTU_LIGHT).is_ok();
-    let done = *DONE.get_or_init(|| add(FontStyle::Normal) && add(FontStyle::Bold));
-    if done { Ok(()) } else { Err(Error::new(Code::Report, "the font of the figures cannot be read")) }
-}
+impl Words {
+    /// Ink, beginning at `at`, reading from left to right.
+    pub fn new(text: impl Into<String>, at: Point, size: f64) -> Self {
+        let color = super::look::INK;
+        Words { text: text.into(), at, size, bold: false, anchor: Anchor::Start, upright: false, color }
+    }
 
-/// The backend that plotters draws on.
-pub struct Recorder {
-    size: (u32, u32),
-    shapes: Rc<RefCell<Vec<Shape>>>,
-}
+    /// With another part at its place.
+    #[must_use]
+    pub fn anchor(mut self, anchor: Anchor) -> Self {
+        self.anchor = anchor;
+        self
+    }
 
-type Recorded = std::result::Result<(), DrawingErrorKind<Infallible>>;
+    /// In another colour.
+    #[must_use]
+    pub fn color(mut self, color: Color) -> Self {
+        self.color = color;
+        self
+    }
 
-impl Recorder {
-    fn push(&self, color: BackendColor, shape: Shape) -> Recorded {
-        if color.alpha > 0.0 {
-            self.shapes.borrow_mut().push(shape);
-        }
-        Ok(())
+    /// Bold.
+    #[must_use]
+    pub fn bold(mut self) -> Self {
+        self.bold = true;
+        self
+    }
+
+    /// Reading from bottom to top.
+    #[must_use]
+    pub fn upright(mut self) -> Self {
+        self.upright = true;
+        self
+    }
+
+    /// About how wide it is: half an em a letter and a little more.
+    pub fn width(&self) -> f64 {
+        self.text.chars().count() as f64 * self.size * 0.52
     }
 }
 
-impl DrawingBackend for Recorder {
-    type ErrorType = Infallible;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn get_size(&self) -> (u32, u32) {
-        self.size
-    }
-
-    fn ensure_prepared(&mut self) -> Recorded {
-        Ok(())
-    }
-
-    fn present(&mut self) -> Recorded {
-        Ok(())
-    }
-
-    fn draw_pixel(&mut self, at: BackendCoord, color: BackendColor) -> Recorded {
-        self.push(color, Shape::Rect { from: at, to: (at.0 + 1, at.1 + 1), color, fill: true })
-    }
-
-    fn draw_line<S: BackendStyle>(&mut self, from: BackendCoord, to: BackendCoord, style: &S) -> Recorded {
-        self.draw_path([from, to], style)
-    }
-
-    fn draw_rect<S: BackendStyle>(&mut self, from: BackendCoord, to: BackendCoord, style: &S, fill: bool) -> Recorded {
-        self.push(style.color(), Shape::Rect { from, to, color: style.color(), fill })
-    }
-
-    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> Recorded {
-        let points = path.into_iter().collect();
-        self.push(style.color(), Shape::Line { points, color: style.color(), width: style.stroke_width() })
-    }
-
-    fn draw_circle<S: BackendStyle>(&mut self, center: BackendCoord, radius: u32, style: &S, fill: bool) -> Recorded {
-        self.push(style.color(), Shape::Circle { center, radius, color: style.color(), fill })
-    }
-
-    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> Recorded {
-        self.push(style.color(), Shape::Area { points: path.into_iter().collect(), color: style.color() })
-    }
-
-    fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, at: BackendCoord) -> Recorded {
-        let look = TextLook {
-            size: style.size(),
-            bold: matches!(style.style(), FontStyle::Bold),
-            across: style.anchor().h_pos,
-            along: style.anchor().v_pos,
-            upright: matches!(style.transform(), FontTransform::Rotate270),
-            color: style.color(),
+    #[test]
+    fn a_sheet_gives_each_row_the_height_of_its_highest_figure() {
+        let part = |w: f64, h: f64| {
+            let mut s = Sketch::new("", w, h);
+            s.dot((0.0, 0.0), 1.0, Color::plain((0, 0, 0)));
+            s
         };
-        self.push(style.color(), Shape::Text { text: text.to_owned(), at, look })
+        let sheet = Sketch::sheet("s", 2, &[part(10.0, 20.0), part(30.0, 5.0), part(12.0, 7.0)]);
+        assert_eq!(sheet.size, (12.0 * 3.0 + 12.0 + 30.0, 12.0 * 3.0 + 20.0 + 7.0));
+        assert!(matches!(sheet.shapes[2], Shape::Dot { at: (12.0, 44.0), .. }), "{:?}", sheet.shapes[2]);
     }
 }

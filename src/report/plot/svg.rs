@@ -1,95 +1,86 @@
-//! Sketch → SVG element for a page. Ink takes the page's text colour, so that one drawing serves light and dark.
+//! Sketch → SVG element for a page. Named colours take the page's, so that one drawing serves light and dark.
 
 use std::fmt::Write as _;
 
-use plotters_backend::text_anchor::{HPos, VPos};
-use plotters_backend::{BackendColor, BackendCoord};
-
-use super::canvas::{SCALE, Shape, Sketch, TextLook};
-use super::look::INK;
-
-/// plotters measures the height of a line, SVG that of the em.
-const LINE_HEIGHT: f64 = 1.24;
+use super::canvas::{Anchor, Color, Point, Shape, Sketch, Words};
 
 /// The element. Text is escaped; nothing outside of the element is referred to.
 pub fn svg(sketch: &Sketch) -> String {
     let (w, h) = sketch.size;
     let title = escape(&sketch.title);
     let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\" role=\"img\" viewBox=\"0 0 {w} {h}\" width=\"{}\" \
-         height=\"{}\" font-family=\"sans-serif\" fill=\"none\"><title>{title}</title>\n",
-        w / SCALE,
-        h / SCALE
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\" role=\"img\" viewBox=\"0 0 {w:.0} {h:.0}\" \
+         width=\"{w:.0}\" height=\"{h:.0}\" font-family=\"sans-serif\" fill=\"none\"><title>{title}</title>\n"
     );
     let mut shapes = sketch.shapes.iter().peekable();
     while let Some(shape) = shapes.next() {
         match shape {
-            Shape::Rect { from, to, color, fill: true } => {
-                // Neighbours of one colour, as in a heat map, share one element.
-                let mut path = cell(*from, *to);
-                while let Some(Shape::Rect { from, to, color: next, fill: true }) = shapes.peek() {
-                    if next != color {
+            // Neighbouring lines of one look, such as the ticks of a frame, share an element.
+            Shape::Line { points, color, width, dashed } => {
+                let mut path = line(points);
+                while let Some(Shape::Line { points, color: c, width: w, dashed: d }) = shapes.peek() {
+                    if (c, w, d) != (color, width, dashed) {
                         break;
                     }
-                    path += &cell(*from, *to);
+                    path += &line(points);
+                    shapes.next();
+                }
+                let dash = if *dashed { " stroke-dasharray=\"5 3\"" } else { "" };
+                let _ = writeln!(out, "<path d=\"{path}\"{} stroke-width=\"{width}\"{dash}/>", paint("stroke", *color));
+            }
+            Shape::Area { points, color } => {
+                let _ = writeln!(out, "<path d=\"{}z\"{}/>", line(points), paint("fill", *color));
+            }
+            Shape::Cells { cells, color } => {
+                let path: String = cells.iter().map(cell).collect();
+                // Neighbouring cells touch: smoothed edges would let the page shine through.
+                let _ = writeln!(out, "<path d=\"{path}\"{} shape-rendering=\"crispEdges\"/>", paint("fill", *color));
+            }
+            Shape::Dot { at, radius, color } => {
+                let mut path = disc(*at, *radius);
+                while let Some(Shape::Dot { at, radius, color: c }) = shapes.peek() {
+                    if c != color {
+                        break;
+                    }
+                    path += &disc(*at, *radius);
                     shapes.next();
                 }
                 let _ = writeln!(out, "<path d=\"{path}\"{}/>", paint("fill", *color));
             }
-            other => out += &element(other),
+            Shape::Text(words) => out += &text(words),
         }
     }
     out + "</svg>"
 }
 
-fn element(shape: &Shape) -> String {
-    match shape {
-        Shape::Line { points, color, width } => {
-            format!("<path d=\"{}\"{} stroke-width=\"{width}\"/>\n", line(points), paint("stroke", *color))
-        }
-        Shape::Area { points, color } => format!("<path d=\"{}z\"{}/>\n", line(points), paint("fill", *color)),
-        Shape::Rect { from, to, color, .. } => {
-            format!("<path d=\"{}\"{}/>\n", cell(*from, *to), paint("stroke", *color))
-        }
-        Shape::Circle { center: (x, y), radius, color, fill } => {
-            let paint = paint(if *fill { "fill" } else { "stroke" }, *color);
-            format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\"{paint}/>\n")
-        }
-        Shape::Text { text, at, look } => words(text, *at, look),
-    }
-}
-
-fn words(text: &str, (x, y): BackendCoord, look: &TextLook) -> String {
-    let anchor = match look.across {
-        HPos::Left => "start",
-        HPos::Center => "middle",
-        HPos::Right => "end",
+fn text(w: &Words) -> String {
+    let anchor = match w.anchor {
+        Anchor::Start => "",
+        Anchor::Middle => " text-anchor=\"middle\"",
+        Anchor::End => " text-anchor=\"end\"",
     };
-    let down = match look.along {
-        VPos::Top => "0.85em",
-        VPos::Center => "0.35em",
-        VPos::Bottom => "-0.25em",
-    };
-    let turned = if look.upright { format!(" transform=\"rotate(270 {x} {y})\"") } else { String::new() };
-    let weight = if look.bold { " font-weight=\"600\"" } else { "" };
+    let (x, y) = (number(w.at.0), number(w.at.1));
+    let turned = if w.upright { format!(" transform=\"rotate(270 {x} {y})\"") } else { String::new() };
+    let weight = if w.bold { " font-weight=\"600\"" } else { "" };
     format!(
-        "<text x=\"{x}\" y=\"{y}\" dy=\"{down}\" font-size=\"{:.0}\" text-anchor=\"{anchor}\"{weight}{turned}{}>{}</text>\n",
-        look.size / LINE_HEIGHT,
-        paint("fill", look.color),
-        escape(text)
+        "<text x=\"{x}\" y=\"{y}\" dy=\".35em\" font-size=\"{}\"{anchor}{weight}{turned}{}>{}</text>\n",
+        w.size,
+        paint("fill", w.color),
+        escape(&w.text)
     )
 }
 
 /// `M x y`, then steps: horizontal and vertical ones are shorter, and most are.
-fn line(points: &[BackendCoord]) -> String {
+fn line(points: &[Point]) -> String {
     let mut path = String::new();
-    let mut last: Option<BackendCoord> = None;
-    for &(x, y) in points {
-        let _ = match last {
+    let mut last: Option<(String, String)> = None;
+    for p in points {
+        let (x, y) = (number(p.0), number(p.1));
+        let _ = match &last {
             None => write!(path, "M{x} {y}"),
-            Some(p) if p == (x, y) => Ok(()),
-            Some((_, py)) if py == y => write!(path, "H{x}"),
-            Some((px, _)) if px == x => write!(path, "V{y}"),
+            Some((lx, ly)) if *lx == x && *ly == y => Ok(()),
+            Some((_, ly)) if *ly == y => write!(path, "H{x}"),
+            Some((lx, _)) if *lx == x => write!(path, "V{y}"),
             Some(_) => write!(path, "L{x} {y}"),
         };
         last = Some((x, y));
@@ -97,14 +88,25 @@ fn line(points: &[BackendCoord]) -> String {
     path
 }
 
-fn cell(from: BackendCoord, to: BackendCoord) -> String {
-    format!("M{} {}H{}V{}H{}z", from.0, from.1, to.0, to.1, from.0)
+fn cell(c: &[f64; 4]) -> String {
+    format!("M{} {}h{}v{}h-{}z", number(c[0]), number(c[1]), number(c[2]), number(c[3]), number(c[2]))
 }
 
-fn paint(what: &str, color: BackendColor) -> String {
+fn disc((x, y): Point, r: f64) -> String {
+    let (d, r) = (number(2.0 * r), number(r));
+    format!("M{} {}a{r} {r} 0 1 0 {d} 0a{r} {r} 0 1 0 -{d} 0", number(x - r.parse().unwrap_or(0.0)), number(y))
+}
+
+/// Hundredths of a pixel are enough.
+fn number(v: f64) -> String {
+    let text = format!("{v:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn paint(what: &str, color: Color) -> String {
     let (r, g, b) = color.rgb;
-    let name =
-        if color.rgb == (INK.0, INK.1, INK.2) { "currentColor".to_owned() } else { format!("#{r:02x}{g:02x}{b:02x}") };
+    let hex = format!("#{r:02x}{g:02x}{b:02x}");
+    let name = if color.name.is_empty() { hex } else { format!("var(--{},{hex})", color.name) };
     let opacity = if color.alpha < 1.0 { format!(" opacity=\"{:.2}\"", color.alpha) } else { String::new() };
     format!(" {what}=\"{name}\"{opacity}")
 }
@@ -116,23 +118,20 @@ pub fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::look::INK;
     use super::*;
 
     #[test]
-    fn cells_of_one_colour_share_an_element_and_text_is_escaped() {
-        let color = BackendColor { alpha: 1.0, rgb: (1, 2, 3) };
-        let rect = |x: i32| Shape::Rect { from: (x, 0), to: (x + 1, 1), color, fill: true };
-        let look = TextLook {
-            size: 20.0,
-            bold: false,
-            across: HPos::Left,
-            along: VPos::Top,
-            upright: false,
-            color: BackendColor { alpha: 1.0, rgb: (INK.0, INK.1, INK.2) },
-        };
-        let text = Shape::Text { text: "a<b&\"c\"".into(), at: (0, 0), look };
-        let s = svg(&Sketch { title: "t".into(), size: (4, 4), shapes: vec![rect(0), rect(1), text] });
-        assert_eq!(s.matches("<path").count(), 1);
-        assert!(s.contains("a&lt;b&amp;&quot;c&quot;") && s.contains("currentColor"), "{s}");
+    fn cells_and_lines_of_one_look_share_an_element_and_text_is_escaped() {
+        let mut s = Sketch::new("t", 4.0, 4.0);
+        s.cell([0.0, 0.0, 1.0, 1.0], Color::plain((1, 2, 3)));
+        s.cell([1.0, 0.0, 1.0, 1.0], Color::plain((1, 2, 3)));
+        s.line(vec![(0.0, 0.0), (1.5, 0.0), (1.5, 2.0)], INK, 1.0);
+        s.line(vec![(3.0, 0.0), (4.0, 1.0)], INK, 1.0);
+        s.text(Words::new("a<b&\"c\"", (0.0, 0.0), 11.0));
+        let text = svg(&s);
+        assert_eq!(text.matches("<path").count(), 2, "{text}");
+        assert!(text.contains("M0 0H1.5V2M3 0L4 1") && text.contains("fill=\"#010203\""), "{text}");
+        assert!(text.contains("a&lt;b&amp;&quot;c&quot;") && text.contains("var(--ink,#181c21)"), "{text}");
     }
 }

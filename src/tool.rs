@@ -1,4 +1,8 @@
-//! External tools: where they are, which version they have, and what they said when they failed.
+//! External tools: where they are, which version they have, what they said when they failed.
+//!
+//! A tool runs in a process group of its own beside a guard that waits on a pipe from sluice. When the pipe closes, because
+//! the tool has ended, its time is over, or sluice itself was stopped in whatever way, the guard ends the whole group: no
+//! compiler or router runs on after Ctrl-C.
 
 use std::io::{Read as _, Seek as _};
 use std::os::unix::process::CommandExt as _;
@@ -14,6 +18,9 @@ const DEFAULT_LIMIT: u64 = 3600;
 /// The environment variable.
 const LIMIT: &str = "SLUICE_TOOL_TIMEOUT";
 
+/// Starts the guard, its parent gone so that the tool has no child it does not know, and becomes the tool.
+const GUARDED: &str = r#"exec 3<&0 </dev/null; ( { read -r _ <&3; kill -9 0; } & ); exec "$0" "$@" 3<&-"#;
+
 /// A program found on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tool {
@@ -25,19 +32,30 @@ pub struct Tool {
     pub version: String,
 }
 
-/// Finds `name` on `PATH` or in `target/venv/bin` below the current folder.
+/// The environment variable with folders to look in first, separated as in `PATH`.
+const FOLDERS: &str = "SLUICE_TOOLS";
+
+/// Where tools are looked for, in order: the folders of `SLUICE_TOOLS`, then those of `PATH`, then the virtual environment
+/// that `scripts/setup` makes, `venv/bin` in the build folder that this program lies in or in `target` of the working folder.
+fn folders() -> Vec<PathBuf> {
+    let listed = |name| std::env::var_os(name).map(|p| std::env::split_paths(&p).collect()).unwrap_or_else(Vec::new);
+    let exe = std::env::current_exe().and_then(std::fs::canonicalize).unwrap_or_default();
+    // `target/release/sluice`, and one folder further down for tests and benches.
+    let built = exe.ancestors().skip(2).take(2).map(|folder| folder.join("venv/bin"));
+    let here = std::env::current_dir().unwrap_or_default().join("target/venv/bin");
+    [listed(FOLDERS), listed("PATH")].concat().into_iter().chain(built).chain([here]).collect()
+}
+
+/// Finds `name` on `PATH`, in `SLUICE_TOOLS`, or in the virtual environment of `scripts/setup`.
 ///
 /// * `hint`: how to install it, for example "apt install verilator"
 ///
 /// # Errors
 /// [`Code::MissingTool`] if it is nowhere or does not run.
 pub fn tool(name: &str, hint: &str) -> Result<Tool> {
-    let venv = std::env::current_dir().unwrap_or_default().join("target/venv/bin");
-    let folders = std::env::var_os("PATH").map(|p| std::env::split_paths(&p).collect::<Vec<_>>()).unwrap_or_default();
     let missing = |cause: &str| Error::new(Code::MissingTool, format!("{name} {cause}")).hint(hint);
-    let path = folders
+    let path = folders()
         .into_iter()
-        .chain([venv])
         .map(|folder| folder.join(name))
         .find(|path| path.is_file())
         .ok_or_else(|| missing("not found"))?;
@@ -56,25 +74,30 @@ impl Tool {
     /// Runs the tool in `folder` and returns what it printed on stdout and stderr.
     ///
     /// # Errors
-    /// [`Code::ToolFailed`] with the last lines of its log if it exits with anything but 0, or does not end in time.
+    /// [`Code::ToolFailed`] with the last lines of its log if it exits with anything but 0; [`Code::ToolTimeout`] if it does
+    /// not end in time.
     pub fn run<S: AsRef<std::ffi::OsStr>>(&self, folder: &Path, args: &[S]) -> Result<String> {
-        let limit = std::env::var(LIMIT).ok().and_then(|s| s.parse().ok()).unwrap_or(DEFAULT_LIMIT);
-        self.run_within(folder, args, Duration::from_secs(limit))
+        self.run_within(folder, args, default_limit())
     }
 
-    fn run_within<S: AsRef<std::ffi::OsStr>>(&self, folder: &Path, args: &[S], limit: Duration) -> Result<String> {
+    /// [`run`](Self::run) with a limit of its own.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn run_within<S: AsRef<std::ffi::OsStr>>(&self, folder: &Path, args: &[S], limit: Duration) -> Result<String> {
         let start = |e: std::io::Error| {
             Error::new(Code::ToolFailed, format!("cannot start {}", self.name)).cause(e.to_string())
         };
         // A file, not a pipe: nobody has to read it while the tool runs.
         let mut log = tempfile::tempfile().map_err(start)?;
-        let mut child = Command::new(&self.path)
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", GUARDED])
+            .arg(&self.path)
             .args(args)
             .current_dir(folder)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(log.try_clone().map_err(start)?)
             .stderr(log.try_clone().map_err(start)?)
-            // Its own group, so that the compilers it starts can be stopped with it.
             .process_group(0)
             .spawn()
             .map_err(start)?;
@@ -82,32 +105,36 @@ impl Tool {
         let mut bytes = Vec::new();
         log.rewind().and_then(|()| log.read_to_end(&mut bytes)).map_err(start)?;
         let log = String::from_utf8_lossy(&bytes).into_owned();
-        let failed = |what: String| {
-            Error::new(Code::ToolFailed, format!("{} {what}", self.name))
+        let failed = |code: Code, what: String| {
+            Error::new(code, format!("{} {what}", self.name))
                 .note("log", last_lines(&log, 12))
                 .note("tool", format!("{} ({})", self.path.display(), self.version))
         };
         match status {
             Some(status) if status.success() => Ok(log),
-            Some(status) => Err(failed(format!("failed: {status}"))),
-            None => Err(failed(format!("did not end within {} s and was stopped", limit.as_secs()))
+            Some(status) => Err(failed(Code::ToolFailed, format!("failed: {status}"))),
+            None => Err(failed(Code::ToolTimeout, format!("did not end within {} s and was stopped", limit.as_secs()))
                 .hint(format!("set {LIMIT} to more seconds, or take a smaller design"))),
         }
     }
 }
 
-/// Waits for the child; `None` if it had to be stopped.
+/// The limit of a run for which nothing else was asked.
+pub fn default_limit() -> Duration {
+    Duration::from_secs(std::env::var(LIMIT).ok().and_then(|s| s.parse().ok()).unwrap_or(DEFAULT_LIMIT))
+}
+
+/// Waits for the child; `None` if it had to be stopped. Closes the guard's pipe in any case.
 fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
     let start = Instant::now();
     let mut pause = Duration::from_millis(2);
     loop {
         if let Some(status) = child.try_wait()? {
+            drop(child.stdin.take());
             return Ok(Some(status));
         }
         if start.elapsed() >= limit {
-            // The whole group; the standard library can only stop the child itself.
-            let _ = Command::new("kill").args(["-9", "--", &format!("-{}", child.id())]).status();
-            child.kill()?;
+            drop(child.stdin.take());
             child.wait()?;
             return Ok(None);
         }
@@ -148,7 +175,7 @@ mod tests {
         let script = "echo begun; (sleep 2; echo late > late) & sleep 60";
         let e = sh.run_within(folder.path(), &["-c", script], Duration::from_millis(300)).unwrap_err();
         let text = e.to_string();
-        assert!(e.code() == Code::ToolFailed && text.contains("did not end within 0 s"), "{text}");
+        assert!(e.code() == Code::ToolTimeout && text.contains("did not end within 0 s"), "{text}");
         assert!(text.contains("begun") && text.contains("SLUICE_TOOL_TIMEOUT"), "{text}");
         std::thread::sleep(Duration::from_millis(2500));
         assert!(!folder.path().join("late").exists(), "a grandchild lives on");

@@ -1,0 +1,140 @@
+//! Other codecs on the same data, and tables of figures for people.
+
+use std::path::Path;
+
+use super::progress::Progress;
+use super::{backend, print, stages};
+use crate::codec::{self, Bound, CompressOptions, Mode};
+use crate::data::{self, Dataset, Selection};
+use crate::error::{Code, Error, Result};
+use crate::evaluate::{self, ColumnFigures, Overall};
+use crate::report::Peer;
+
+/// Codecs that give every bit back.
+pub fn lossless(data: &Dataset) -> Result<Vec<Peer>> {
+    let peer = |p: codec::PeerSize| Peer {
+        name: p.name,
+        lossless: true,
+        bytes: p.bytes,
+        ratio: p.ratio,
+        rms_over_range: 0.0,
+        max_over_range: 0.0,
+    };
+    Ok(stages::sizes(data)?.into_iter().map(peer).collect())
+}
+
+/// sluice's bounded mode with a bound for each of the named columns, the others exact; the error is measured.
+pub fn bounded(name: String, data: &Dataset, bounds: &[(String, f64)]) -> Result<Peer> {
+    let bound = |c: &data::Column| {
+        bounds.iter().find(|(name, _)| *name == c.name).map_or(Bound::Abs(0.0), |b| Bound::Range(b.1))
+    };
+    let column_bounds = data.columns.iter().map(|c| (c.name.clone(), bound(c))).collect();
+    let options = CompressOptions { column_bounds, ..CompressOptions::new(Mode::Bounded) };
+    let folder = tempfile::tempdir().map_err(|e| Error::io("create", &std::env::temp_dir(), &e))?;
+    let container = folder.path().join("bounded.slc");
+    let sizes = codec::compress(data, &options, None, &container)?;
+    let back = codec::decompress(&container, false, &backend::from_bytes)?.data;
+    let errors: Vec<_> =
+        evaluate::errors(data, &back)?.into_iter().filter(|e| bounds.iter().any(|b| b.0 == e.name)).collect();
+    let overall = evaluate::overall(&errors);
+    Ok(Peer {
+        name,
+        lossless: false,
+        bytes: sizes.total_bytes,
+        ratio: sizes.ratio,
+        rms_over_range: overall.rms_over_range,
+        max_over_range: overall.max_over_range,
+    })
+}
+
+/// The bounded mode where its error is that of `columns`: a uniform step has an RMS error of its bound over the root of 3.
+pub fn bounded_as_good(data: &Dataset, columns: &[ColumnFigures]) -> Result<Peer> {
+    let bounds: Vec<(String, f64)> = columns.iter().map(|c| (c.name.clone(), c.rms_over_range * 3f64.sqrt())).collect();
+    bounded("sluice bounded at this error".to_owned(), data, &bounds)
+}
+
+/// `sluice compare`.
+pub fn compare(file: &Path, bounds: &[f64], json: bool) -> Result<bool> {
+    if let Some(bad) = bounds.iter().find(|b| !(b.is_finite() && **b > 0.0)) {
+        return Err(Error::new(Code::Usage, format!("`{bad}` is not a bound"))
+            .cause("a bound is a positive number, as a fraction of a column's range"));
+    }
+    let data = data::read(file, &Selection::default())?;
+    let wait = Progress::spinner("compare", "codec by codec");
+    let mut peers = lossless(&data)?;
+    for bound in bounds {
+        let all: Vec<(String, f64)> = data.columns.iter().map(|c| (c.name.clone(), *bound)).collect();
+        peers.push(bounded(format!("sluice bounded range:{bound}"), &data, &all)?);
+    }
+    drop(wait);
+    print(json, &peers, || {
+        let text = format!("{} rows, {} columns, {} bytes\n\n", data.rows, data.columns.len(), data.raw_bytes());
+        text + &peers_table(&peers)
+    })
+}
+
+/// Codec, size and error, one a line.
+pub fn peers_table(peers: &[Peer]) -> String {
+    let width = peers.iter().map(|p| p.name.chars().count()).max().unwrap_or(0).max(5);
+    let mut text =
+        format!("{:<width$}  {:>12}  {:>8}  {:>11}  {:>11}\n", "codec", "bytes", "ratio", "rms/range", "max/range");
+    for p in peers {
+        let error = |v: f64| if p.lossless { "lossless".to_owned() } else { format!("{v:.4e}") };
+        let (rms, max) = (error(p.rms_over_range), error(p.max_over_range));
+        text += &format!("{:<width$}  {:>12}  {:>8.3}  {rms:>11}  {max:>11}\n", p.name, p.bytes, p.ratio);
+    }
+    text
+}
+
+/// What `sluice evaluate --json` prints.
+#[derive(serde::Serialize)]
+struct Evaluation {
+    overall: Overall,
+    columns: Vec<ColumnFigures>,
+    correlation: evaluate::Correlation,
+}
+
+/// `sluice evaluate`.
+pub fn evaluate(original: &Path, reconstructed: &Path, threshold: Option<f64>, json: bool) -> Result<bool> {
+    if let Some(bad) = threshold.filter(|t| !(t.is_finite() && *t >= 0.0)) {
+        return Err(Error::new(Code::Usage, format!("`{bad}` is not a threshold"))
+            .cause("it is a magnitude in the unit of the column, 0 or more"));
+    }
+    let read = |p: &Path| data::read(p, &Selection::default());
+    let wait = Progress::spinner("evaluate", "column by column");
+    let (a, b) = (read(original)?, read(reconstructed)?);
+    let options = evaluate::EvaluateOptions { response_threshold: threshold, ..Default::default() };
+    let columns = evaluate::columns_with(&a, &b, options)?;
+    let all = Evaluation { overall: evaluate::overall(&columns), correlation: evaluate::correlation(&a, &b)?, columns };
+    drop(wait);
+    print(json, &all, || {
+        let width = all.columns.iter().map(|c| c.name.chars().count()).max().unwrap_or(0).max(6);
+        let mut text = format!(
+            "{:<width$}  {:>11}  {:>11}  {:>11}  {:>11}  {:>9}  {:>9}  {:>9}\n",
+            "column", "rms", "rms/range", "max/range", "mean", "chi2/ndf", "w1/range", "response"
+        );
+        for c in &all.columns {
+            let short = |v: Option<f64>| v.map_or("-".to_owned(), |v| format!("{v:.3e}"));
+            text += &format!(
+                "{:<width$}  {:>11.4e}  {:>11.4e}  {:>11.4e}  {:>11.3e}  {:>9}  {:>9}  {:>9}\n",
+                c.name,
+                c.rms,
+                c.rms_over_range,
+                c.max_over_range,
+                c.bias,
+                short(c.chi2_over_ndf),
+                short(Some(c.wasserstein_over_range)),
+                c.response.as_ref().map_or("-".to_owned(), |r| format!("{:.4}", r.mean)),
+            );
+        }
+        let o = &all.overall;
+        text += &format!(
+            "\nall columns: rms/range {:.4e}, max/range {:.4e}, largest change of a correlation {:.3e}\n",
+            o.rms_over_range, o.max_over_range, all.correlation.max_difference
+        );
+        if o.not_finite > 0 {
+            text += &format!("{} values are NaN or infinite and were left out\n", o.not_finite);
+        }
+        text
+    })
+}

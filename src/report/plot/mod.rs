@@ -1,0 +1,28 @@
+//! Figures: drawn once, shown as SVG on the page and as PNG on request.
+//!
+//! ```text
+//! Report ─► one file a kind of figure ─► Sketch ─┬─► svg.rs   inline in the page, follows its colours
+//!                 │                     canvas   ├─► png.rs   for slides and the README
+//!                 └─ frame.rs, axis.rs           └─► Sketch::sheet   several on one
+//! ```
+
+mod axis;
+mod bars;
+mod canvas;
+mod curves;
+mod frame;
+mod heat;
+mod histograms;
+pub mod look;
+mod png;
+mod rows;
+mod svg;
+
+pub use bars::{Kind, column_errors, quantization, sizes};
+pub use canvas::Sketch;
+pub use curves::{loss, profile};
+pub use heat::{correlations, joint};
+pub use histograms::{Size, distribution, latent, residual, response};
+pub use png::write_png;
+pub use rows::example;
+pub use svg::{escape, svg};
