@@ -17,6 +17,7 @@ mod initial;
 mod latents;
 mod options;
 pub mod pca;
+mod refit;
 
 use std::path::Path;
 
@@ -117,7 +118,8 @@ pub fn train(
 /// grids of `plan`, rounded and limited as the integer encoder does it, while gradients pass straight through.
 ///
 /// The returned encoder holds the float weights behind the rounding; quantizing it with the same plan gives what was
-/// trained. Runs `options.qat_epochs` epochs.
+/// trained. Runs `options.qat_epochs` epochs; before and after them, the decoder's linear path is fitted to the rounded
+/// latents by least squares.
 ///
 /// # Errors
 /// As [`train`]; [`Code::ModelShape`] if the plan does not fit the encoder.
@@ -182,9 +184,21 @@ fn run(
             every: options.checkpoint_every,
         }),
     };
-    let parameters = tensors.into_iter().map(fit::read).collect();
+    let mut parameters: Vec<Vec<f32>> = tensors.into_iter().map(fit::read).collect();
     let validation = validation.map(|v| fit::tensor(v, &device));
-    let fitted = autoencoder.fit(parameters, train, validation.as_ref(), &plan, &mut history, session.progress)?;
+    // Rounding shifts and mixes the latents; what a linear map can undo need not be learned in small steps.
+    let refits = aware && plan.epochs > 0;
+    if refits {
+        parameters = autoencoder.refit(&parameters, train);
+    }
+    let mut fitted = autoencoder.fit(parameters, train, validation.as_ref(), &plan, &mut history, session.progress)?;
+    if refits {
+        let better = autoencoder.refit(&fitted, train);
+        let worse = |v| autoencoder.evaluate(&better, v) > autoencoder.evaluate(&fitted, v);
+        if !validation.as_ref().is_some_and(worse) {
+            fitted = better;
+        }
+    }
     let (for_encoder, for_decoder) = fitted.split_at(encoder_tensors);
     let encoder = graph::with_parameters(&encoder, for_encoder);
     let decoder = graph::with_parameters(&decoder, for_decoder);
