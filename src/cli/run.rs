@@ -211,5 +211,14 @@ pub fn summary(r: &Report) -> String {
     for synth in r.synth.iter().flat_map(|s| &s.targets) {
         text += &format!("synth      {synth}\n");
     }
-    text + "\n" + &compare::peers_table(&r.peers)
+    let ours = report::Peer {
+        name: "sluice neural (this run)".to_owned(),
+        lossless: false,
+        bytes: s.total_bytes,
+        ratio: s.ratio,
+        rms_over_range: r.overall.rms_over_range,
+        max_over_range: r.overall.max_over_range,
+    };
+    let all: Vec<report::Peer> = std::iter::once(ours).chain(r.peers.iter().cloned()).collect();
+    text + "\n" + &compare::peers_table(&all)
 }

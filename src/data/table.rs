@@ -18,7 +18,13 @@ pub fn read_csv(path: &Path) -> Result<Dataset> {
     let mut cells: Vec<Vec<f64>> = vec![Vec::new(); names.len()];
     let mut whole = vec![true; names.len()];
     for (r, record) in reader.records().enumerate() {
-        let record = record.map_err(|e| damaged(e.to_string()))?;
+        let record = record.map_err(|e| match e.kind() {
+            csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
+                let line = pos.as_ref().map_or(0, csv::Position::line);
+                damaged(format!("line {line} has {len} fields, the first one {expected_len}"))
+            }
+            _ => damaged(e.to_string()),
+        })?;
         for (c, cell) in record.iter().enumerate() {
             let cell = cell.trim();
             let value: f64 = cell

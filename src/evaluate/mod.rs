@@ -98,7 +98,7 @@ fn counterpart<'a>(original: &Dataset, reconstructed: &'a Dataset, c: &Column) -
     // A single array carries its file's name, which differs between the two files.
     let other = match reconstructed.columns.as_slice() {
         [only] if original.columns.len() == 1 => only,
-        _ => reconstructed.column(&c.name).map_err(|e| e.at(reconstructed.source.name.clone()))?,
+        _ => reconstructed.column(&c.name)?,
     };
     if c.shape != other.shape {
         let what = format!("column `{}` has rows of shape {:?}, its reconstruction {:?}", c.name, c.shape, other.shape);

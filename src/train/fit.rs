@@ -47,15 +47,24 @@ pub(super) struct Plan<'a> {
     pub(super) checkpoint: Option<Checkpoint<'a>>,
 }
 
+/// Rows that pass through the network at once where no gradient is wanted.
+pub(super) const CHUNK: usize = 4096;
+
 impl Autoencoder {
-    fn tensors(&self, parameters: &[Vec<f32>]) -> Vec<Tensor<2>> {
+    pub(super) fn tensors(&self, parameters: &[Vec<f32>]) -> Vec<Tensor<2>> {
         let pairs = parameters.iter().zip(&self.shapes);
         pairs.map(|(p, shape)| Tensor::from_data(TensorData::new(p.clone(), *shape), &self.device)).collect()
     }
 
     fn forward(&self, parameters: &[Tensor<2>], x: Tensor<2>) -> Tensor<2> {
+        self.forward_all(parameters, x).1
+    }
+
+    /// Latents and reconstruction.
+    pub(super) fn forward_all(&self, parameters: &[Tensor<2>], x: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
         let (encoder, decoder) = parameters.split_at(self.encoder_tensors);
-        self.decoder.forward(decoder, self.encoder.forward(encoder, x, self.fake.as_ref()), None)
+        let z = self.encoder.forward(encoder, x, self.fake.as_ref());
+        (z.clone(), self.decoder.forward(decoder, z, None))
     }
 
     /// Weighted squared error of `y` against `x`, summed over features and rows.
@@ -70,7 +79,6 @@ impl Autoencoder {
 
     /// The mean loss over all rows, without gradients.
     pub(super) fn evaluate(&self, parameters: &[Vec<f32>], rows: &Tensor<2>) -> f64 {
-        const CHUNK: usize = 4096;
         let n = rows.dims()[0];
         let parameters = self.tensors(parameters);
         let mut sum = 0.0;

@@ -46,6 +46,11 @@ impl Graph {
         Graph { layers: layers.collect() }
     }
 
+    /// Whether the last layer's first columns are the network's input: a linear path.
+    pub(super) fn has_linear_path(&self) -> bool {
+        self.layers.last().is_some_and(|node| node.inputs[0] == 0)
+    }
+
     /// `[batch, n_in]` → `[batch, n_out]`. `parameters` are those of [`parameters`], tracked or not.
     pub(super) fn forward(&self, parameters: &[Tensor<2>], x: Tensor<2>, fake: Option<&FakeNetwork>) -> Tensor<2> {
         let x = fake.map_or(x.clone(), |f| f.input.apply(x));

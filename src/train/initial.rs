@@ -2,7 +2,7 @@
 //!
 //! With a linear path the encoder starts as `z = D^-1 P^T S (x - mean)` and the decoder as `x = S^-1 P D z + mean`:
 //! principal components of the features, each scaled by the root of its loss weight (`S`), latents at unit standard
-//! deviation (`D`). The non-linear part starts close to zero, so the first loss is that of the components.
+//! deviation (`D`). The non-linear part starts with last weights of zero, so the first loss is that of the components.
 
 use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
@@ -19,9 +19,6 @@ pub(super) fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
     rng.set_stream(stream);
     rng
 }
-
-/// Factor on the weights of the non-linear part of a last layer that has a linear path.
-const NEAR_ZERO: f32 = 0.01;
 
 /// Encoder and decoder for `options`, which were checked against `data`.
 pub(super) fn networks(data: &Array2<f32>, weights: &[f32], options: &TrainOptions) -> (Network, Network) {
@@ -116,7 +113,7 @@ fn last(
         } else {
             inputs.insert(0, INPUT.into());
             for (row, linear) in weights.iter_mut().zip(matrix) {
-                row.iter_mut().for_each(|w| *w *= NEAR_ZERO);
+                row.iter_mut().for_each(|w| *w = 0.0);
                 row.splice(0..0, linear.iter().copied());
             }
         }

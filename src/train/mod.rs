@@ -14,8 +14,10 @@ mod fake;
 mod fit;
 mod graph;
 mod initial;
+mod latents;
 mod options;
 pub mod pca;
+mod refit;
 
 use std::path::Path;
 
@@ -75,7 +77,8 @@ const AWARE: &str = "quantization_aware";
 /// Fits an autoencoder to `train` (`[rows, n_features]`).
 ///
 /// With `validation` rows the epoch of the lowest validation loss is kept, the start included: with a linear path the
-/// result is never worse there than the principal components it starts from. `weights` are the loss weights of the
+/// result is never worse there than the principal components it starts from. Latents come out uncorrelated, with mean zero,
+/// and such that an error in one costs as much as in another: one step suits them all. `weights` are the loss weights of the
 /// features; the loss is `sum_j w_j (x_j - y_j)^2 / sum_j w_j`, averaged over rows. `session` sees every epoch; with a
 /// checkpoint a killed training goes on where it was, and ends with the same bits as one that was not killed.
 ///
@@ -106,14 +109,17 @@ pub fn train(
     options.check(train.ncols())?;
     let (encoder, decoder) = initial::networks(train, weights, options);
     let start = Trained { encoder, decoder, history: vec![] };
-    run(start, None, train, validation, weights, options, session)
+    let mut trained = run(start, None, train, validation, weights, options, session)?;
+    latents::straighten(&mut trained.encoder, &mut trained.decoder, train, weights);
+    Ok(trained)
 }
 
 /// Continues training with a fake-quantized encoder: input, weights, biases and outputs of every layer lie on the
 /// grids of `plan`, rounded and limited as the integer encoder does it, while gradients pass straight through.
 ///
 /// The returned encoder holds the float weights behind the rounding; quantizing it with the same plan gives what was
-/// trained. Runs `options.qat_epochs` epochs.
+/// trained. Runs `options.qat_epochs` epochs; before and after them, the decoder's linear path is fitted to the rounded
+/// latents by least squares.
 ///
 /// # Errors
 /// As [`train`]; [`Code::ModelShape`] if the plan does not fit the encoder.
@@ -178,9 +184,21 @@ fn run(
             every: options.checkpoint_every,
         }),
     };
-    let parameters = tensors.into_iter().map(fit::read).collect();
+    let mut parameters: Vec<Vec<f32>> = tensors.into_iter().map(fit::read).collect();
     let validation = validation.map(|v| fit::tensor(v, &device));
-    let fitted = autoencoder.fit(parameters, train, validation.as_ref(), &plan, &mut history, session.progress)?;
+    // Rounding shifts and mixes the latents; what a linear map can undo need not be learned in small steps.
+    let refits = aware && plan.epochs > 0;
+    if refits {
+        parameters = autoencoder.refit(&parameters, train);
+    }
+    let mut fitted = autoencoder.fit(parameters, train, validation.as_ref(), &plan, &mut history, session.progress)?;
+    if refits {
+        let better = autoencoder.refit(&fitted, train);
+        let worse = |v| autoencoder.evaluate(&better, v) > autoencoder.evaluate(&fitted, v);
+        if !validation.as_ref().is_some_and(worse) {
+            fitted = better;
+        }
+    }
     let (for_encoder, for_decoder) = fitted.split_at(encoder_tensors);
     let encoder = graph::with_parameters(&encoder, for_encoder);
     let decoder = graph::with_parameters(&decoder, for_decoder);

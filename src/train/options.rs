@@ -139,19 +139,20 @@ impl LossWeights {
         let n = transform.n_values();
         let mut weights = vec![1.0f32; n];
         if self == LossWeights::Range {
-            let squares: Vec<f64> = transform
-                .value_columns()
-                .zip(features.columns())
-                .map(|(spec, column)| {
-                    let rows = column.len().max(1) as f64;
+            let mut squares = Vec::with_capacity(n);
+            for spec in &transform.columns {
+                let elements = squares.len()..squares.len() + spec.width;
+                let part = features.slice(ndarray::s![.., elements]);
+                // The elements of a vector column share one range, as in the figure of merit.
+                let ends = |(low, high): (f32, f32), y: &f32| (low.min(*y), high.max(*y));
+                let (low, high) = part.iter().fold((f32::INFINITY, f32::NEG_INFINITY), ends);
+                let range = spec.norm.inverse(f64::from(high)) - spec.norm.inverse(f64::from(low));
+                squares.extend(part.columns().into_iter().map(|column| {
                     let sum: f64 = column.iter().map(|y| spec.norm.slope(f64::from(*y)).powi(2)).sum();
-                    let ends = |(low, high): (f32, f32), y: &f32| (low.min(*y), high.max(*y));
-                    let (low, high) = column.iter().fold((f32::INFINITY, f32::NEG_INFINITY), ends);
-                    let range = spec.norm.inverse(f64::from(high)) - spec.norm.inverse(f64::from(low));
                     // A constant column has no range: its error costs nothing that is known.
-                    if range > 0.0 { sum / rows / (range * range) } else { 0.0 }
-                })
-                .collect();
+                    if range > 0.0 { sum / column.len() as f64 / (range * range) } else { 0.0 }
+                }));
+            }
             let largest = squares.iter().fold(0.0, |a: f64, b| a.max(*b));
             if largest > 0.0 {
                 weights = squares.iter().map(|s| (s / largest).max(floor) as f32).collect();
@@ -268,5 +269,41 @@ impl TrainOptions {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::transform::NormFunction;
+    use crate::model::{ColumnSpec, Constraint, Norm};
+    use ndarray::array;
+
+    fn column(width: usize, function: NormFunction) -> ColumnSpec {
+        let norm = Norm { function, offset: 0.0, scale: 2.0 };
+        ColumnSpec { name: "a".into(), width, norm, zero_flag: false, constraint: Constraint::default() }
+    }
+
+    #[test]
+    fn elements_of_a_vector_column_cost_the_same_whatever_their_own_range() {
+        let vector = Transform { window: None, columns: vec![column(2, NormFunction::Identity)] };
+        let features = array![[0.0, 0.0], [0.1, 1.0]];
+        assert_eq!(LossWeights::Range.of(&vector, &features, 0.0), [1.0, 1.0]);
+        let scalars = vec![column(1, NormFunction::Identity), column(1, NormFunction::Identity)];
+        let table = Transform { window: None, columns: scalars };
+        // A tenth of the range: the same error is ten times the share, a hundred times the square.
+        let weights = LossWeights::Range.of(&table, &features, 0.0);
+        assert!(weights[0] == 1.0 && (weights[1] - 0.01).abs() < 1e-6, "{weights:?}");
+        assert_eq!(LossWeights::Range.of(&table, &features, 0.2), [1.0, 0.2]);
+        assert_eq!(LossWeights::Feature.of(&table, &features, 0.0), [1.0, 1.0]);
+    }
+
+    #[test]
+    fn a_schedule_starts_at_its_warm_up_and_ends_at_its_curve() {
+        let cosine = Schedule { warmup: 2.0, ..Schedule::default() };
+        assert_eq!([0.0, 1.0, 2.0].map(|e| cosine.factor(e, 10.0)), [0.0, 0.5, 1.0]);
+        assert!((cosine.factor(6.0, 10.0) - 0.5).abs() < 1e-12 && cosine.factor(10.0, 10.0) < 1e-12);
+        let step = Schedule { kind: ScheduleKind::Step, step_epochs: 3, step_factor: 0.1, ..Schedule::default() };
+        assert_eq!([2.9, 3.0, 6.5].map(|e| step.factor(e, 10.0)), [1.0, 0.1, 0.1 * 0.1]);
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn scaled(data: &Array2<f32>, scale: &[f64], k: usize) -> Pca {
 }
 
 /// An eigenvector's sign is arbitrary: fix it, so that equal data give equal components.
-fn oriented(mut v: Vec<f64>) -> Vec<f64> {
+pub(super) fn oriented(mut v: Vec<f64>) -> Vec<f64> {
     let largest = v.iter().fold(0.0f64, |best, x| if x.abs() > best.abs() { *x } else { best });
     if largest < 0.0 {
         v.iter_mut().for_each(|x| *x = -*x);

@@ -9,6 +9,7 @@ mod hardware;
 mod layering;
 mod recipes;
 mod report;
+mod resume;
 mod spine;
 
 use std::path::Path;

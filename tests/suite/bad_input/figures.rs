@@ -59,7 +59,10 @@ fn figures_of_what_does_not_fit_together_are_refused_in_these_words() {
             &["evaluate", "a.csv", "short.csv"],
             "error[D004]: the original has 2 rows, the reconstruction 1\n  where: short.csv\n",
         ),
-        (&["evaluate", "a.csv", "other.csv"], "error[D003]: there is no column `y`\n  where: other.csv\n"),
+        (
+            &["evaluate", "a.csv", "other.csv"],
+            "error[D003]: there is no column `y`\n  where: other.csv\n  hint:  the columns are: x, z\n",
+        ),
         (
             &["evaluate", "wide.npy", "narrow.npy"],
             "error[D004]: column `wide` has rows of shape [3], its reconstruction []\n  where: narrow.npy\n",
