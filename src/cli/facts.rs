@@ -7,8 +7,8 @@ use ndarray::Array2;
 use sha2::{Digest as _, Sha256};
 
 use super::backend::{self, Neural};
+use super::compare;
 use super::rival::{self, Rival};
-use super::{compare, stages};
 use crate::codec::{CompressReport, NeuralBackend as _};
 use crate::data::{self, Dataset, SplitRows};
 use crate::error::{Code, Error, Result};
@@ -48,7 +48,7 @@ impl Results<'_> {
         let (data, back) = (self.model_part(self.data), self.model_part(self.back));
         let columns = evaluate::columns(&data, &back)?;
         let features = backend::features(&self.trained.transform, &data::model_rows(&data, &self.trained.transform)?);
-        let rival = rival::pca(self.recipe, &self.trained.transform, self.data, &data, &features, self.split)?;
+        let rival = rival::pca(self.recipe, &self.trained.transform, self.data, &data, &columns, self.split)?;
         let latents = self.latents(&data)?;
         let shown = features.slice(ndarray::s![..features.nrows().min(SHOWN_ROWS), ..]).to_owned();
         let quantization = reference::report(&self.trained.encoder, &self.model.encoder, &shown)?;
@@ -104,22 +104,13 @@ impl Results<'_> {
             let latents = self.trained.encoder.forward(&row.to_vec());
             row.assign(&ndarray::Array1::from(self.trained.decoder.forward(&latents)));
         });
-        let float = rival::restored(&self.trained.transform, data, &decoded)?;
-        let held_out = if self.split.test.is_empty() {
-            None
-        } else {
-            let part = |d: &Dataset| stages::pick(d, &self.split.test);
-            let figures = evaluate::errors(&part(data), &part(back))?;
-            // The range is that of the whole sample, so that the two figures compare.
-            let squares = figures.iter().zip(columns).map(|(part, all)| (part.rms / range(all)).powi(2));
-            Some((squares.sum::<f64>() / columns.len().max(1) as f64).sqrt())
-        };
+        let float = evaluate::errors(data, &rival::restored(&self.trained.transform, data, &decoded)?)?;
         Ok(report::TrainingSection {
             history: self.trained.history.clone(),
             latent: self.recipe.train.latent,
             parameters: self.trained.encoder.parameters() + self.trained.decoder.parameters(),
             float_rms_over_range: evaluate::overall(&float).rms_over_range,
-            held_out_rms_over_range: held_out,
+            held_out_rms_over_range: rival::held_out(data, back, columns, self.split)?,
         })
     }
 
@@ -170,10 +161,6 @@ impl Results<'_> {
         tools.extend(self.synth.iter().map(|s| (format!("synth {}", s.target), s.tool_version.clone())));
         tools
     }
-}
-
-fn range(c: &ColumnFigures) -> f64 {
-    if c.maximum > c.minimum { c.maximum - c.minimum } else { 1.0 }
 }
 
 fn latent(index: usize, words: &[i64], format: QFormat) -> report::Latent {
