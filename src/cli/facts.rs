@@ -48,7 +48,7 @@ impl Results<'_> {
         let (data, back) = (self.model_part(self.data), self.model_part(self.back));
         let columns = evaluate::columns(&data, &back)?;
         let features = backend::features(&self.trained.transform, &data::model_rows(&data, &self.trained.transform)?);
-        let rival = rival::pca(self.recipe, &self.trained.transform, self.data, &data, &features, self.split)?;
+        let rival = rival::pca(self.recipe, &self.trained.transform, self.data, &data, self.split)?;
         let latents = self.latents(&data)?;
         let shown = features.slice(ndarray::s![..features.nrows().min(SHOWN_ROWS), ..]).to_owned();
         let quantization = reference::report(&self.trained.encoder, &self.model.encoder, &shown)?;
@@ -105,15 +105,8 @@ impl Results<'_> {
             row.assign(&ndarray::Array1::from(self.trained.decoder.forward(&latents)));
         });
         let float = rival::restored(&self.trained.transform, data, &decoded)?;
-        let held_out = if self.split.test.is_empty() {
-            None
-        } else {
-            let part = |d: &Dataset| stages::pick(d, &self.split.test);
-            let figures = evaluate::errors(&part(data), &part(back))?;
-            // The range is that of the whole sample, so that the two figures compare.
-            let squares = figures.iter().zip(columns).map(|(part, all)| (part.rms / range(all)).powi(2));
-            Some((squares.sum::<f64>() / columns.len().max(1) as f64).sqrt())
-        };
+        let all: Vec<evaluate::ColumnError> = columns.iter().map(evaluate::ColumnError::from).collect();
+        let held_out = rival::held_out(data, back, &all, self.split)?;
         Ok(report::TrainingSection {
             history: self.trained.history.clone(),
             latent: self.recipe.train.latent,
@@ -170,10 +163,6 @@ impl Results<'_> {
         tools.extend(self.synth.iter().map(|s| (format!("synth {}", s.target), s.tool_version.clone())));
         tools
     }
-}
-
-fn range(c: &ColumnFigures) -> f64 {
-    if c.maximum > c.minimum { c.maximum - c.minimum } else { 1.0 }
 }
 
 fn latent(index: usize, words: &[i64], format: QFormat) -> report::Latent {

@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 use crate::evaluate::{self, ColumnError};
 use crate::model::network::{Activation, Layer, Network, Op};
 use crate::model::quantized::QUANTIZED_SCHEMA;
-use crate::model::{QuantizedModel, Transform};
+use crate::model::transform::NormFunction;
+use crate::model::{Norm, QuantizedModel, Transform};
 use crate::quantize::{self, QuantizeOptions};
 use crate::recipe::Recipe;
 use crate::report::PcaSection;
@@ -21,22 +22,16 @@ pub struct Rival {
     pub section: PcaSection,
 }
 
-/// Fits to the training rows, measures on all rows.
+/// Fits to the training rows, measures on all rows: in the features of the network, and in columns over their range,
+/// where the components are the best linear map for the figure of merit. The better one is the rival.
 ///
 /// * `all`: every column; `part`: the columns of the model
-/// * `features`: of all rows
-pub fn pca(
-    recipe: &Recipe,
-    transform: &Transform,
-    all: &Dataset,
-    part: &Dataset,
-    features: &Array2<f32>,
-    split: &SplitRows,
-) -> Result<Rival> {
-    let rows = data::model_rows(&stages::pick(part, &split.train), transform)?;
-    let training = backend::features(transform, &rows);
-    let basis = pca::pca(&training, recipe.train.latent);
-    let float = restored(transform, part, &basis.reconstruct(&basis.project(features)))?;
+pub fn pca(recipe: &Recipe, transform: &Transform, all: &Dataset, part: &Dataset, split: &SplitRows) -> Result<Rival> {
+    let own = Components::fit(transform.clone(), recipe.train.latent, part, split)?;
+    let plain = Components::fit(over_range(transform, part)?, recipe.train.latent, part, split)?;
+    let overall = |c: &Components| evaluate::overall(&c.float).rms_over_range;
+    let Components { transform, training, basis, float, held_out } =
+        if overall(&plain) < overall(&own) { plain } else { own };
 
     // The network's weights are trained to be short; the rival's are rounded afterwards, so it gets 16 bits.
     let options = QuantizeOptions { weight_bits: 16, ..recipe.quantize.clone() };
@@ -64,6 +59,7 @@ pub fn pca(
             latent: basis.components.len(),
             rms_over_range: evaluate::overall(&float).rms_over_range,
             column_rms_over_range: float.iter().map(|c| c.rms_over_range).collect(),
+            held_out_rms_over_range: held_out,
             fixed_rms_over_range: Some(fixed.rms_over_range),
             fixed_max_over_range: Some(fixed.max_over_range),
             total_bytes: Some(sizes.total_bytes),
@@ -71,8 +67,64 @@ pub fn pca(
     })
 }
 
+/// Principal components of the training rows in one kind of features.
+struct Components {
+    transform: Transform,
+    /// Features of the training rows.
+    training: Array2<f32>,
+    basis: Pca,
+    float: Vec<ColumnError>,
+    held_out: Option<f64>,
+}
+
+impl Components {
+    fn fit(transform: Transform, latent: usize, part: &Dataset, split: &SplitRows) -> Result<Self> {
+        let rows = data::model_rows(&stages::pick(part, &split.train), &transform)?;
+        let training = backend::features(&transform, &rows);
+        let basis = pca::pca(&training, latent);
+        let features = backend::features(&transform, &data::model_rows(part, &transform)?);
+        let back = back(&transform, part, &basis.reconstruct(&basis.project(&features)))?;
+        let float = evaluate::errors(part, &back)?;
+        let held_out = held_out(part, &back, &float, split)?;
+        Ok(Components { transform, training, basis, float, held_out })
+    }
+}
+
+/// The same columns, each over its range, without flags.
+fn over_range(transform: &Transform, data: &Dataset) -> Result<Transform> {
+    let mut plain = transform.clone();
+    for spec in &mut plain.columns {
+        let column = data.column(&spec.name)?;
+        let ends = |(low, high): (f64, f64), i| (column.values.get_f64(i).min(low), column.values.get_f64(i).max(high));
+        let (low, high) = (0..column.values.len()).fold((f64::INFINITY, f64::NEG_INFINITY), ends);
+        let scale = if high > low { high - low } else { 1.0 };
+        spec.norm = Norm { function: NormFunction::Identity, offset: low, scale };
+        spec.zero_flag = false;
+    }
+    Ok(plain)
+}
+
+/// RMS over range of the rows that nothing was fitted to; absent if there are none. The range is that of the whole
+/// sample, so that the figure compares with the one of all rows.
+///
+/// * `all`: errors of all rows
+pub fn held_out(data: &Dataset, back: &Dataset, all: &[ColumnError], split: &SplitRows) -> Result<Option<f64>> {
+    if split.test.is_empty() {
+        return Ok(None);
+    }
+    let figures = evaluate::errors(&stages::pick(data, &split.test), &stages::pick(back, &split.test))?;
+    let range = |all: &ColumnError| if all.rms_over_range > 0.0 { all.rms / all.rms_over_range } else { 1.0 };
+    let squares = figures.iter().zip(all).map(|(part, all)| (part.rms / range(all)).powi(2));
+    Ok(Some((squares.sum::<f64>() / all.len().max(1) as f64).sqrt()))
+}
+
 /// The figures of features that a decoder gave, back in the columns of `data`.
 pub fn restored(transform: &Transform, data: &Dataset, decoded: &Array2<f32>) -> Result<Vec<ColumnError>> {
+    evaluate::errors(data, &back(transform, data, decoded)?)
+}
+
+/// Features that a decoder gave, back in the columns of `data`.
+fn back(transform: &Transform, data: &Dataset, decoded: &Array2<f32>) -> Result<Dataset> {
     let mut values = Array2::zeros((decoded.nrows(), transform.n_values()));
     ndarray::Zip::from(values.rows_mut()).and(decoded.rows()).par_for_each(|mut out, x| {
         out.assign(&Array1::from(transform.values(&x.to_vec())));
@@ -83,7 +135,7 @@ pub fn restored(transform: &Transform, data: &Dataset, decoded: &Array2<f32>) ->
         .map(|c| (c.name.clone(), c.unit.clone(), c.values.dtype().to_owned(), c.shape.clone()))
         .collect();
     let columns = data::restore_columns(&values, transform, &templates)?;
-    evaluate::errors(data, &Dataset::new(columns, data.rows, data.layout.clone(), data.source.clone())?)
+    Dataset::new(columns, data.rows, data.layout.clone(), data.source.clone())
 }
 
 /// `-components * mean`: what makes `components * (x - mean)` of `components * x`.

@@ -107,6 +107,8 @@ pub struct PcaSection {
     pub rms_over_range: f64,
     /// The same column by column, in the order of `columns`.
     pub column_rms_over_range: Vec<f64>,
+    /// The same on rows that nothing was fitted to.
+    pub held_out_rms_over_range: Option<f64>,
     /// The same as integers of the latents' widths, as the container of that rival gives them back.
     pub fixed_rms_over_range: Option<f64>,
     /// Largest error over range of those integers.
