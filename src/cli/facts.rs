@@ -7,8 +7,8 @@ use ndarray::Array2;
 use sha2::{Digest as _, Sha256};
 
 use super::backend::{self, Neural};
-use super::compare;
 use super::rival::{self, Rival};
+use super::{compare, stages};
 use crate::codec::{CompressReport, NeuralBackend as _};
 use crate::data::{self, Dataset, SplitRows};
 use crate::error::{Code, Error, Result};
@@ -48,7 +48,7 @@ impl Results<'_> {
         let (data, back) = (self.model_part(self.data), self.model_part(self.back));
         let columns = evaluate::columns(&data, &back)?;
         let features = backend::features(&self.trained.transform, &data::model_rows(&data, &self.trained.transform)?);
-        let rival = rival::pca(self.recipe, &self.trained.transform, self.data, &data, &columns, self.split)?;
+        let rival = rival::pca(self.recipe, &self.trained.transform, self.data, &data, self.split)?;
         let latents = self.latents(&data)?;
         let shown = features.slice(ndarray::s![..features.nrows().min(SHOWN_ROWS), ..]).to_owned();
         let quantization = reference::report(&self.trained.encoder, &self.model.encoder, &shown)?;
@@ -104,13 +104,15 @@ impl Results<'_> {
             let latents = self.trained.encoder.forward(&row.to_vec());
             row.assign(&ndarray::Array1::from(self.trained.decoder.forward(&latents)));
         });
-        let float = evaluate::errors(data, &rival::restored(&self.trained.transform, data, &decoded)?)?;
+        let float = rival::restored(&self.trained.transform, data, &decoded)?;
+        let all: Vec<evaluate::ColumnError> = columns.iter().map(evaluate::ColumnError::from).collect();
+        let held_out = rival::held_out(data, back, &all, self.split)?;
         Ok(report::TrainingSection {
             history: self.trained.history.clone(),
             latent: self.recipe.train.latent,
             parameters: self.trained.encoder.parameters() + self.trained.decoder.parameters(),
             float_rms_over_range: evaluate::overall(&float).rms_over_range,
-            held_out_rms_over_range: rival::held_out(data, back, columns, self.split)?,
+            held_out_rms_over_range: held_out,
         })
     }
 

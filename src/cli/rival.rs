@@ -7,11 +7,11 @@ use super::stages;
 use crate::codec::{self, CompressOptions, Mode};
 use crate::data::{self, Dataset, SplitRows};
 use crate::error::{Error, Result};
-use crate::evaluate::{self, ColumnFigures};
+use crate::evaluate::{self, ColumnError};
 use crate::model::network::{Activation, Layer, Network, Op};
 use crate::model::quantized::QUANTIZED_SCHEMA;
 use crate::model::transform::NormFunction;
-use crate::model::{ColumnSpec, Norm, QuantizedModel, Transform};
+use crate::model::{Norm, QuantizedModel, Transform};
 use crate::quantize::{self, QuantizeOptions};
 use crate::recipe::Recipe;
 use crate::report::PcaSection;
@@ -22,30 +22,22 @@ pub struct Rival {
     pub section: PcaSection,
 }
 
-/// Fits to the training rows, measures on all rows. Every column counts by its range, without curves: that is the fit
-/// whose error over range is least, and the one that others mean by PCA.
+/// Fits to the training rows, measures on all rows: in the features of the network, and in columns over their range,
+/// where the components are the best linear map for the figure of merit. The better one is the rival.
 ///
-/// * `all`: every column; `part`: the columns of the model; `figures`: of the network, for the ranges
-pub fn pca(
-    recipe: &Recipe,
-    transform: &Transform,
-    all: &Dataset,
-    part: &Dataset,
-    figures: &[ColumnFigures],
-    split: &SplitRows,
-) -> Result<Rival> {
-    let rows = data::model_rows(&stages::pick(part, &split.train), transform)?;
-    let transform = &by_range(transform, &rows);
-    let training = backend::features(transform, &rows);
-    let basis = pca::pca(&training, recipe.train.latent);
-    let features = backend::features(transform, &data::model_rows(part, transform)?);
-    let float_back = restored(transform, part, &basis.reconstruct(&basis.project(&features)))?;
-    let float = evaluate::errors(part, &float_back)?;
+/// * `all`: every column; `part`: the columns of the model
+pub fn pca(recipe: &Recipe, transform: &Transform, all: &Dataset, part: &Dataset, split: &SplitRows) -> Result<Rival> {
+    let own = Components::fit(transform.clone(), recipe.train.latent, part, split)?;
+    let plain = Components::fit(over_range(transform, part)?, recipe.train.latent, part, split)?;
+    let overall = |c: &Components| evaluate::overall(&c.float).rms_over_range;
+    let Components { transform, training, basis, float, held_out } =
+        if overall(&plain) < overall(&own) { plain } else { own };
 
     // The network's weights are trained to be short; the rival's are rounded afterwards, so it gets 16 bits.
     let options = QuantizeOptions { weight_bits: 16, ..recipe.quantize.clone() };
     let encoder = linear("latent", &basis.components, &projected(&basis));
-    let plan = quantize::calibrate(&encoder, &training, 0, &options)?;
+    let flags = transform.n_features() - transform.n_values();
+    let plan = quantize::calibrate(&encoder, &training, flags, &options)?;
     let transposed: Vec<Vec<f64>> =
         (0..basis.mean.len()).map(|i| basis.components.iter().map(|c| c[i]).collect()).collect();
     let model = QuantizedModel {
@@ -66,8 +58,8 @@ pub fn pca(
         section: PcaSection {
             latent: basis.components.len(),
             rms_over_range: evaluate::overall(&float).rms_over_range,
-            held_out_rms_over_range: held_out(part, &float_back, figures, split)?,
             column_rms_over_range: float.iter().map(|c| c.rms_over_range).collect(),
+            held_out_rms_over_range: held_out,
             fixed_rms_over_range: Some(fixed.rms_over_range),
             fixed_max_over_range: Some(fixed.max_over_range),
             total_bytes: Some(sizes.total_bytes),
@@ -75,37 +67,64 @@ pub fn pca(
     })
 }
 
-/// The same columns, each from its smallest to its largest training value to [-1, 1].
-///
-/// * `rows`: `[rows, n_values]`
-fn by_range(transform: &Transform, rows: &Array2<f64>) -> Transform {
-    let mut start = 0;
-    let columns = transform.columns.iter().map(|c| {
-        let values = rows.slice(ndarray::s![.., start..start + c.width]);
-        start += c.width;
-        let (low, high) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
-        let scale = if high > low { 0.5 * (high - low) } else { 1.0 };
-        let norm = Norm { function: NormFunction::Identity, offset: 0.5 * (low + high), scale };
-        ColumnSpec { norm, zero_flag: false, ..c.clone() }
-    });
-    Transform { columns: columns.collect(), ..transform.clone() }
+/// Principal components of the training rows in one kind of features.
+struct Components {
+    transform: Transform,
+    /// Features of the training rows.
+    training: Array2<f32>,
+    basis: Pca,
+    float: Vec<ColumnError>,
+    held_out: Option<f64>,
 }
 
-/// RMS over range on the rows that training never saw; absent if there are none. The range is that of the whole sample,
-/// so that it compares with the figure of all rows.
-pub fn held_out(data: &Dataset, back: &Dataset, columns: &[ColumnFigures], split: &SplitRows) -> Result<Option<f64>> {
+impl Components {
+    fn fit(transform: Transform, latent: usize, part: &Dataset, split: &SplitRows) -> Result<Self> {
+        let rows = data::model_rows(&stages::pick(part, &split.train), &transform)?;
+        let training = backend::features(&transform, &rows);
+        let basis = pca::pca(&training, latent);
+        let features = backend::features(&transform, &data::model_rows(part, &transform)?);
+        let back = back(&transform, part, &basis.reconstruct(&basis.project(&features)))?;
+        let float = evaluate::errors(part, &back)?;
+        let held_out = held_out(part, &back, &float, split)?;
+        Ok(Components { transform, training, basis, float, held_out })
+    }
+}
+
+/// The same columns, each over its range, without flags.
+fn over_range(transform: &Transform, data: &Dataset) -> Result<Transform> {
+    let mut plain = transform.clone();
+    for spec in &mut plain.columns {
+        let column = data.column(&spec.name)?;
+        let ends = |(low, high): (f64, f64), i| (column.values.get_f64(i).min(low), column.values.get_f64(i).max(high));
+        let (low, high) = (0..column.values.len()).fold((f64::INFINITY, f64::NEG_INFINITY), ends);
+        let scale = if high > low { high - low } else { 1.0 };
+        spec.norm = Norm { function: NormFunction::Identity, offset: low, scale };
+        spec.zero_flag = false;
+    }
+    Ok(plain)
+}
+
+/// RMS over range of the rows that nothing was fitted to; absent if there are none. The range is that of the whole
+/// sample, so that the figure compares with the one of all rows.
+///
+/// * `all`: errors of all rows
+pub fn held_out(data: &Dataset, back: &Dataset, all: &[ColumnError], split: &SplitRows) -> Result<Option<f64>> {
     if split.test.is_empty() {
         return Ok(None);
     }
-    let part = |d: &Dataset| stages::pick(d, &split.test);
-    let errors = evaluate::errors(&part(data), &part(back))?;
-    let range = |c: &ColumnFigures| if c.maximum > c.minimum { c.maximum - c.minimum } else { 1.0 };
-    let squares = errors.iter().zip(columns).map(|(part, all)| (part.rms / range(all)).powi(2));
-    Ok(Some((squares.sum::<f64>() / columns.len().max(1) as f64).sqrt()))
+    let figures = evaluate::errors(&stages::pick(data, &split.test), &stages::pick(back, &split.test))?;
+    let range = |all: &ColumnError| if all.rms_over_range > 0.0 { all.rms / all.rms_over_range } else { 1.0 };
+    let squares = figures.iter().zip(all).map(|(part, all)| (part.rms / range(all)).powi(2));
+    Ok(Some((squares.sum::<f64>() / all.len().max(1) as f64).sqrt()))
+}
+
+/// The figures of features that a decoder gave, back in the columns of `data`.
+pub fn restored(transform: &Transform, data: &Dataset, decoded: &Array2<f32>) -> Result<Vec<ColumnError>> {
+    evaluate::errors(data, &back(transform, data, decoded)?)
 }
 
 /// Features that a decoder gave, back in the columns of `data`.
-pub fn restored(transform: &Transform, data: &Dataset, decoded: &Array2<f32>) -> Result<Dataset> {
+fn back(transform: &Transform, data: &Dataset, decoded: &Array2<f32>) -> Result<Dataset> {
     let mut values = Array2::zeros((decoded.nrows(), transform.n_values()));
     ndarray::Zip::from(values.rows_mut()).and(decoded.rows()).par_for_each(|mut out, x| {
         out.assign(&Array1::from(transform.values(&x.to_vec())));
