@@ -86,7 +86,8 @@ pub fn train(recipe: &Recipe, dataset: &Dataset, path: &Path) -> Result<TrainedM
     let mut session = training::Session { progress: &mut progress, checkpoint: Some((path, &key)) };
     let mut trained = training::train(&train, validation.as_ref(), &weights, options, &mut session)?;
     let flags = transform.n_features() - transform.n_values();
-    let plan = quantize::calibrate(&trained.encoder, &train, flags, &recipe.quantize)?;
+    let gains = training::latents::gains(&trained, &train, &weights);
+    let plan = quantize::calibrate(&trained.encoder, &train, flags, Some(&gains), &recipe.quantize)?;
     if options.qat_epochs > 0 {
         trained = training::fine_tune(&trained, &plan, &train, validation.as_ref(), &weights, options, &mut session)?;
     }

@@ -3,7 +3,7 @@
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use super::options::{Granularity, QuantizeOptions};
+use super::options::{Granularity, LatentSteps, QuantizeOptions};
 use crate::error::{Code, Error, Result};
 use crate::fixed::{Overflow, QFormat};
 use crate::model::plan::LayerPlan;
@@ -39,6 +39,19 @@ impl Range {
         values.into_iter().fold(Range::default(), |range, v| range.with(f64::from(v)))
     }
 
+    fn grown(self, factor: f64) -> Range {
+        Range { min: self.min * factor, max: self.max * factor }
+    }
+
+    /// The narrowest format with `frac` fraction bits that holds the range after rounding to nearest; at most `most` bits,
+    /// with a coarser step if need be.
+    fn narrowest(self, frac: i32, most: u32, signed: bool) -> QFormat {
+        (2..most).map(|w| self.format(w, signed)).find(|f| f.frac >= frac).map_or_else(
+            || QFormat { frac: frac.min(self.format(most, signed).frac), ..self.format(most, signed) },
+            |f| QFormat { frac, ..f },
+        )
+    }
+
     /// The format of `width` bits with the finest step that holds the range after rounding to nearest.
     fn format(self, width: u32, signed: bool) -> QFormat {
         let at = |frac| QFormat { signed, width, frac };
@@ -60,6 +73,7 @@ impl Range {
 ///
 /// * `features`: `[rows, n_in]`, the more typical the better
 /// * `zero_flags`: how many of the last inputs are flags of 0 or 1; they get `ufixed<1,1>`
+/// * `gains`: what an error in each latent costs, for [`LatentSteps::EqualError`]; without it all cost the same
 ///
 /// # Errors
 /// [`Code::Recipe`] for impossible options, [`Code::DataShape`] or [`Code::NotFinite`] for features that do not fit,
@@ -68,6 +82,7 @@ pub fn calibrate(
     encoder: &Network,
     features: &Array2<f32>,
     zero_flags: usize,
+    gains: Option<&[f64]>,
     options: &QuantizeOptions,
 ) -> Result<QuantPlan> {
     options.check()?;
@@ -75,10 +90,10 @@ pub fn calibrate(
     check_features(encoder, features, zero_flags)?;
     let ranges = observe(encoder, features);
 
-    let spare = u32::from(options.overflow == Overflow::Wrap);
+    let headroom = if options.overflow == Overflow::Wrap { 2.0 * options.headroom } else { options.headroom };
     let mut formats = Vec::with_capacity(encoder.layers.len() + 1);
     let n_values = encoder.n_in - zero_flags;
-    let mut input = shared(&ranges[0][..n_values], options.activations, options.input_bits, 0, None);
+    let mut input = shared(&ranges[0][..n_values], options.activations, options.input_bits, options.headroom, None);
     if zero_flags > 0 {
         let values = (0..n_values).map(|i| input.channel(i));
         let flags = std::iter::repeat_n(QFormat::unsigned(1, 0), zero_flags);
@@ -102,7 +117,14 @@ pub fn calibrate(
             }
         };
         let rows = layer.op.weights().0.len();
-        let output = shared(&by_row(&ranges[i + 1], rows), options.activations, bits, spare, signed);
+        let seen = by_row(&ranges[i + 1], rows);
+        let output = if last && options.latent_steps == LatentSteps::EqualError {
+            let ones = vec![1.0; rows];
+            let gains = gains.filter(|g| g.len() == rows).unwrap_or(&ones);
+            Granular::PerChannel(equal_error(&seen, gains, bits, headroom, signed))
+        } else {
+            shared(&seen, if last { Granularity::PerChannel } else { options.activations }, bits, headroom, signed)
+        };
         let weight = weight_formats(layer, options);
         let input_frac = layer
             .inputs
@@ -171,23 +193,33 @@ fn by_row(elements: &[Range], rows: usize) -> Vec<Range> {
     (0..rows).map(row).collect()
 }
 
-/// Formats of a vector. `spare` integer bits are added to what was seen; `signed` is `None` where the data decide.
+/// Formats of a vector for `headroom` times what was seen; `signed` is `None` where the data decide.
 fn shared(
     ranges: &[Range],
     granularity: Granularity,
     width: u32,
-    spare: u32,
+    headroom: f64,
     signed: Option<bool>,
 ) -> Granular<QFormat> {
-    let format = |range: Range| {
-        let grown = f64::from(1u32 << spare);
-        let wide = Range { min: range.min * grown, max: range.max * grown };
-        wide.format(width, signed.unwrap_or(range.min < 0.0))
-    };
+    let format = |range: Range| range.grown(headroom).format(width, signed.unwrap_or(range.min < 0.0));
     if granularity == Granularity::PerTensor {
         return Granular::PerTensor(format(ranges.iter().fold(Range::default(), |all, r| all.union(*r))));
     }
     Granular::PerChannel(ranges.iter().map(|r| format(*r)).collect())
+}
+
+/// Formats of latents, each with the power of two as step that comes closest to the same cost.
+fn equal_error(ranges: &[Range], gains: &[f64], width: u32, headroom: f64, signed: Option<bool>) -> Vec<QFormat> {
+    let ranges: Vec<Range> = ranges.iter().map(|r| r.grown(headroom)).collect();
+    let signed = |r: &Range| signed.unwrap_or(r.min < 0.0);
+    // The latent with the longest way to go, counted in cost, sets the step.
+    let costs = ranges.iter().zip(gains).map(|(r, g)| r.format(width, signed(r)).step() * g);
+    let cost = costs.fold(0.0f64, f64::max);
+    let format = |(r, g): (&Range, &f64)| {
+        let frac = if *g > 0.0 && cost > 0.0 { (g / cost).log2().round() } else { f64::from(-MAX_FRAC) };
+        r.narrowest(frac.clamp(f64::from(-MAX_FRAC), f64::from(MAX_FRAC)) as i32, width, signed(r))
+    };
+    ranges.iter().zip(gains).map(format).collect()
 }
 
 fn weight_formats(layer: &Layer, options: &QuantizeOptions) -> Granular<QFormat> {

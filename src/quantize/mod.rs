@@ -8,7 +8,7 @@ mod options;
 
 pub use apply::{apply, input_words};
 pub use calibrate::calibrate;
-pub use options::{Granularity, QuantizeOptions};
+pub use options::{Granularity, LatentSteps, QuantizeOptions};
 
 #[cfg(test)]
 mod tests;

@@ -31,7 +31,7 @@ fn features() -> Array2<f32> {
 #[test]
 fn formats_are_the_finest_that_hold_what_was_seen() {
     let options = QuantizeOptions { input_bits: 8, weight_bits: 8, ..QuantizeOptions::default() };
-    let plan = calibrate(&network(), &features(), 1, &options).unwrap();
+    let plan = calibrate(&network(), &features(), 1, None, &options).unwrap();
     // |-3.2| needs 3 integer bits with the sign; the flag is one bit.
     let value = QFormat::signed(8, 5);
     assert_eq!(plan.input, Granular::PerChannel(vec![value, value, QFormat::unsigned(1, 0)]));
@@ -45,7 +45,7 @@ fn formats_are_the_finest_that_hold_what_was_seen() {
 fn wrapping_leaves_one_more_integer_bit() {
     let of = |overflow| {
         let options = QuantizeOptions { overflow, ..QuantizeOptions::default() };
-        calibrate(&network(), &features(), 0, &options).unwrap().layers[1].output.channel(0)
+        calibrate(&network(), &features(), 0, None, &options).unwrap().layers[1].output.channel(0)
     };
     assert_eq!(of(Overflow::Wrap).frac, of(Overflow::Saturate).frac - 1);
 }
@@ -55,7 +55,7 @@ fn every_granularity_gives_a_network_close_to_the_floats() {
     for weights in [Granularity::PerTensor, Granularity::PerChannel, Granularity::PerWeight] {
         for activations in [Granularity::PerTensor, Granularity::PerChannel] {
             let options = QuantizeOptions { weights, activations, ..QuantizeOptions::default() };
-            let plan = calibrate(&network(), &features(), 1, &options).unwrap();
+            let plan = calibrate(&network(), &features(), 1, None, &options).unwrap();
             let integer = apply(&network(), &plan).unwrap();
             let words = input_words(&integer, &features());
             for (row, x) in features().rows().into_iter().enumerate() {
@@ -83,14 +83,14 @@ fn every_granularity_gives_a_network_close_to_the_floats() {
 #[test]
 fn impossible_requests_are_rejected() {
     let code = |features: Array2<f32>, flags, options: QuantizeOptions| {
-        calibrate(&network(), &features, flags, &options).unwrap_err().code()
+        calibrate(&network(), &features, flags, None, &options).unwrap_err().code()
     };
     let good = QuantizeOptions::default;
     assert_eq!(code(features(), 4, good()), Code::DataShape);
     assert_eq!(code(array![[1.0, f32::NAN, 0.0]], 0, good()), Code::NotFinite);
     assert_eq!(code(features(), 0, QuantizeOptions { weight_bits: 1, ..good() }), Code::Recipe);
     assert_eq!(code(features(), 0, QuantizeOptions { activations: Granularity::PerWeight, ..good() }), Code::Recipe);
-    let mut plan = calibrate(&network(), &features(), 0, &good()).unwrap();
+    let mut plan = calibrate(&network(), &features(), 0, None, &good()).unwrap();
     plan.layers[0].weight = Granular::PerChannel(vec![QFormat::signed(8, 7)]);
     assert_eq!(apply(&network(), &plan).unwrap_err().code(), Code::ModelShape);
 }

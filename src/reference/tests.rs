@@ -122,7 +122,7 @@ fn the_report_tells_what_quantization_costs() {
     let sqnr = |bits| {
         let options =
             QuantizeOptions { input_bits: bits, latent_bits: bits, weight_bits: 12, ..QuantizeOptions::default() };
-        let integer = apply(&net, &calibrate(&net, &features, 0, &options).unwrap()).unwrap();
+        let integer = apply(&net, &calibrate(&net, &features, 0, None, &options).unwrap()).unwrap();
         let report = report(&net, &integer, &features).unwrap();
         assert_eq!((report.rows, report.layers[1].name.as_str(), report.layers[1].weights), (600, "z", 2));
         assert!(report.layers[1].rms_error <= report.layers[1].max_error);

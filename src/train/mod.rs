@@ -14,7 +14,7 @@ mod fake;
 mod fit;
 mod graph;
 mod initial;
-mod latents;
+pub mod latents;
 mod options;
 pub mod pca;
 mod refit;
@@ -77,8 +77,8 @@ const AWARE: &str = "quantization_aware";
 /// Fits an autoencoder to `train` (`[rows, n_features]`).
 ///
 /// With `validation` rows the epoch of the lowest validation loss is kept, the start included: with a linear path the
-/// result is never worse there than the principal components it starts from. Latents come out uncorrelated, with mean zero,
-/// and such that an error in one costs as much as in another: one step suits them all. `weights` are the loss weights of the
+/// result is never worse there than the principal components it starts from. Latents come out uncorrelated, with mean
+/// zero and variance one. `weights` are the loss weights of the
 /// features; the loss is `sum_j w_j (x_j - y_j)^2 / sum_j w_j`, averaged over rows. `session` sees every epoch; with a
 /// checkpoint a killed training goes on where it was, and ends with the same bits as one that was not killed.
 ///

@@ -51,7 +51,7 @@ fn training_starts_at_the_principal_components_and_improves_on_them() {
     assert!((at_start / rival - 1.0).abs() < 1e-3, "{at_start} {rival}");
     let latents: Vec<f32> = data.outer_iter().map(|r| start.encoder.forward(&r.to_vec())[0]).collect();
     let variance = latents.iter().map(|z| f64::from(z * z)).sum::<f64>() / latents.len() as f64;
-    assert!((variance / pca(&data, 3).variance[0] - 1.0).abs() < 1e-3, "a linear network's latents are the components");
+    assert!((variance - 1.0).abs() < 1e-2, "{variance}");
 
     let trained = train(&data, Some(&held_out), &[1.0; 5], &options(), &mut Session::new(&mut |_| {})).unwrap();
     assert!(mse(&trained, &held_out) < 0.3 * rival, "{} {rival}", mse(&trained, &held_out));
