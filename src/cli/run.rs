@@ -191,11 +191,12 @@ pub fn summary(r: &Report) -> String {
     let show = |v: Option<f64>| v.map_or("-".to_owned(), |v| format!("{v:.4e}"));
     let t = r.training.as_ref();
     let mut text = format!(
-        "rms/range  {}  (float {}, held out {}, PCA {})\n",
+        "rms/range  {}  (float {}, held out {}; PCA {}, held out {})\n",
         show(Some(r.overall.rms_over_range)),
         show(t.map(|t| t.float_rms_over_range)),
         show(t.and_then(|t| t.held_out_rms_over_range)),
         show(r.pca.as_ref().map(|p| p.rms_over_range)),
+        show(r.pca.as_ref().and_then(|p| p.held_out_rms_over_range)),
     );
     let s = &r.size;
     text += &format!(
@@ -211,5 +212,14 @@ pub fn summary(r: &Report) -> String {
     for synth in r.synth.iter().flat_map(|s| &s.targets) {
         text += &format!("synth      {synth}\n");
     }
-    text + "\n" + &compare::peers_table(&r.peers)
+    let ours = report::Peer {
+        name: "sluice neural (this run)".to_owned(),
+        lossless: false,
+        bytes: s.total_bytes,
+        ratio: s.ratio,
+        rms_over_range: r.overall.rms_over_range,
+        max_over_range: r.overall.max_over_range,
+    };
+    let all: Vec<report::Peer> = std::iter::once(ours).chain(r.peers.iter().cloned()).collect();
+    text + "\n" + &compare::peers_table(&all)
 }

@@ -105,10 +105,10 @@ pub struct PcaSection {
     pub latent: usize,
     /// RMS over range, all rows, float.
     pub rms_over_range: f64,
-    /// The same column by column, in the order of `columns`.
-    pub column_rms_over_range: Vec<f64>,
-    /// The same on rows that nothing was fitted to.
+    /// The same on the rows that the fit never saw; absent if there are none.
     pub held_out_rms_over_range: Option<f64>,
+    /// The first figure column by column, in the order of `columns`.
+    pub column_rms_over_range: Vec<f64>,
     /// The same as integers of the latents' widths, as the container of that rival gives them back.
     pub fixed_rms_over_range: Option<f64>,
     /// Largest error over range of those integers.

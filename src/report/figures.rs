@@ -66,13 +66,19 @@ fn bars(r: &Report) -> Vec<(String, f64, Kind)> {
     bars
 }
 
-/// The figures that show a run at a glance: the column with the largest error, what was trained, what it costs.
+/// The figures that show a run at a glance: what is reconstructed worst, what was learned.
 pub fn overview(r: &Report) -> Sketch {
-    let worst = r.columns.iter().find(|c| c.name == r.overall.worst_column).or(r.columns.first());
-    let mut parts: Vec<Sketch> = worst.iter().map(|c| plot::distribution(c, Size::Full)).collect();
-    parts.extend(r.examples.first().map(plot::example));
+    // A flag fills too few bins for a picture.
+    let filled = |c: &ColumnFigures| c.original.counts.iter().filter(|n| **n > 0).count();
+    let mut worst: Vec<&ColumnFigures> = r.columns.iter().filter(|c| filled(c) > 10).collect();
+    worst.sort_by(|a, b| b.rms_over_range.total_cmp(&a.rms_over_range));
+    let mut parts: Vec<Sketch> = worst.iter().take(1).map(|c| plot::distribution(c, Size::Full)).collect();
+    match r.examples.first() {
+        Some(example) => parts.push(plot::example(example)),
+        None => parts.extend(worst.iter().skip(1).take(1).map(|c| plot::distribution(c, Size::Full))),
+    }
     parts.extend(r.training.iter().map(|t| plot::loss(&t.history)));
-    parts.extend(worst.iter().map(|c| plot::residual(c, Size::Full)));
+    parts.extend(worst.iter().take(1).map(|c| plot::residual(c, Size::Full)));
     Sketch::sheet(&r.name, 2, &parts)
 }
 

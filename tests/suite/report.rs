@@ -53,14 +53,14 @@ fn published_schemas_describe_every_field() {
 }
 
 const RECIPE: &str = r#"
-name = "little"
+name = "few_jets"
 [data]
 toy = "jets"
 toy_rows = 500
 toy_seed = 2
 [train]
-latent = 6
-hidden = [4]
+latent = 3
+hidden = [2]
 decoder_hidden = [8]
 linear_path = true
 epochs = 2

@@ -18,7 +18,8 @@ pub fn loss(history: &[Epoch]) -> Sketch {
         inside: [62.0, 14.0, 444.0, 280.0],
         x: Axis::linear(0.5, last + 0.5).titled("epoch", "").whole(),
         // Room above for the legend.
-        y: Axis::log(low / 1.12, high * (high / low).powf(0.35).max(1.25)).titled("loss", ""),
+        y: Axis::log(low / (high / low).powf(0.15).max(1.05), high * (high / low).powf(0.35).max(1.25))
+            .titled("loss", ""),
     };
     if let Some(turn) = history.windows(2).find(|w| w[0].phase != w[1].phase) {
         let x = frame.px(turn[0].epoch as f64 + 0.5);
@@ -27,7 +28,10 @@ pub fn loss(history: &[Epoch]) -> Sketch {
         s.dashes(vec![(x, frame.inside[1]), (x, frame.inside[1] + frame.inside[3])], SOFT, 1.0);
         let y = frame.inside[1] + frame.inside[3] - 14.0;
         s.text(Words::new("float", (x - 8.0, y), LABEL).anchor(super::canvas::Anchor::End).color(SOFT));
-        s.text(Words::new("quantization-aware", (x + 8.0, y), LABEL).color(SOFT));
+        let second = [("quantization-aware", 112.0), ("fixed point", 72.0)].into_iter().find(|t| t.1 < end - x);
+        if let Some((text, _)) = second {
+            s.text(Words::new(text, (x + 8.0, y), LABEL).color(SOFT));
+        }
     }
     let mut draw = |color: Color, value: fn(&Epoch) -> Option<f64>| {
         // The two phases are two curves: the second starts from rounded weights.

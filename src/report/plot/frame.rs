@@ -128,8 +128,17 @@ pub fn counts(histograms: &[&Histogram]) -> Axis {
     let most = all.last().copied().unwrap_or(1) as f64;
     let median = all.get(all.len() / 2).copied().unwrap_or(1) as f64;
     if most > 100.0 * median {
-        Axis::log(0.5, most * (most / 0.5).powf(0.55).max(4.0))
+        let fewest = all.first().copied().unwrap_or(1) as f64;
+        let low = 0.5 * 10f64.powf(fewest.log10().floor());
+        Axis::log(low, most * (most / low).powf(0.4).max(4.0))
     } else {
         Axis::linear(0.0, most * 1.5)
     }
+}
+
+/// An axis around 0 that shows `reach` on both sides and has labels well inside.
+pub fn around_zero(reach: f64) -> Axis {
+    let decade = 10f64.powf(reach.max(1e-300).log10().floor());
+    let nice = [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * decade).find(|n| 1.15 * n >= reach).unwrap_or(reach);
+    Axis::linear(-1.2 * nice, 1.2 * nice).inner()
 }

@@ -2,7 +2,7 @@
 
 use super::axis::Axis;
 use super::canvas::{Color, Point, Sketch, Words};
-use super::frame::{Frame, Sample};
+use super::frame::{Frame, Sample, around_zero};
 use super::heat::{fill, scale_bar};
 use super::look::{INK, LABEL, ORIGINAL, OURS, SOFT, TITLE, cut, diverging, sequential, short};
 use crate::evaluate::Example;
@@ -49,17 +49,18 @@ fn curve(title: &str, e: &Example) -> Sketch {
         under.push(main.at(first + n as f64 - 0.5, low.min(0.0)));
         s.area(under, ORIGINAL.mix(0.14));
     }
-    s.line(trace(&main, &e.original), ORIGINAL, 1.6);
-    s.line(trace(&main, &e.reconstructed), OURS, 1.4);
+    // Where the two agree, the original shows as a border of the reconstruction.
+    s.line(trace(&main, &e.original), ORIGINAL, if n <= 100 { 1.6 } else { 2.8 });
+    s.line(trace(&main, &e.reconstructed), OURS, if n <= 100 { 1.4 } else { 1.0 });
     main.draw(&mut s);
     main.legend(&mut s, &[(Sample::Line(ORIGINAL), "original"), (Sample::Line(OURS), "reconstructed")]);
 
     let residual: Vec<f64> = e.reconstructed.iter().zip(&e.original).map(|(y, x)| y - x).collect();
-    let most = residual.iter().fold(0.0_f64, |m, r| m.max(r.abs())).max(1e-12) * 1.15;
+    let most = residual.iter().fold(0.0_f64, |m, r| m.max(r.abs())).max(1e-12);
     let lower = Frame {
         inside: [62.0, 210.0, 444.0, 78.0],
         x: x().titled("element", ""),
-        y: Axis::linear(-most, most).titled("residual", "").inner(),
+        y: around_zero(most).titled("residual", ""),
     };
     s.line(vec![lower.at(first - 0.5, 0.0), lower.at(first + n as f64, 0.0)], SOFT, 0.8);
     s.line(trace(&lower, &residual), OURS, 1.3);
