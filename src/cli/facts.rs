@@ -7,8 +7,8 @@ use ndarray::Array2;
 use sha2::{Digest as _, Sha256};
 
 use super::backend::{self, Neural};
-use super::rival::{self, Rival};
 use super::compare;
+use super::rival::{self, Rival};
 use crate::codec::{CompressReport, NeuralBackend as _};
 use crate::data::{self, Dataset, SplitRows};
 use crate::error::{Code, Error, Result};

@@ -37,11 +37,7 @@ pub fn pca(recipe: &Recipe, transform: &Transform, all: &Dataset, part: &Dataset
     let options = QuantizeOptions { weight_bits: 16, ..recipe.quantize.clone() };
     let encoder = linear("latent", &basis.components, &projected(&basis));
     let flags = transform.n_features() - transform.n_values();
-<<<<<<< HEAD
     let plan = quantize::calibrate(&encoder, &training, flags, None, &options)?;
-=======
-    let plan = quantize::calibrate(&encoder, &training, flags, &options)?;
->>>>>>> w-train
     let transposed: Vec<Vec<f64>> =
         (0..basis.mean.len()).map(|i| basis.components.iter().map(|c| c[i]).collect()).collect();
     let model = QuantizedModel {
