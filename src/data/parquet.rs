@@ -222,7 +222,7 @@ impl Part {
         let inner = match array.as_any().downcast_ref::<FixedSizeListArray>() {
             // A missing list has no numbers to stand for it.
             Some(list) if list.null_count() > 0 => return Err(self.missing(list, first, 1, place)),
-            Some(list) => list.values().slice(list.value_offset_at(0) as usize, list.len() * width),
+            Some(list) => list.values().slice(list.value_offset_at(0), list.len() * width),
             None => array.clone(),
         };
         if inner.null_count() > 0 && self.column.values.is_integer() {

@@ -43,12 +43,12 @@ impl Pass for Pairs {
                 // All sums of the layer that could stand here: new adders come right before the first of them.
                 let (mut ids, mut rows) = (Vec::new(), Vec::new());
                 for (other, n) in graph.nodes.iter().enumerate().skip(id).filter(|(_, n)| n.layer == node.layer) {
-                    if let Op::Sum { terms, constant } = &n.op {
-                        if terms.iter().all(|(t, _)| *t < id) {
-                            ids.push(other);
-                            let terms: Terms = terms.iter().map(|(t, c)| (place[*t], *c)).collect();
-                            rows.push((terms, *constant != 0));
-                        }
+                    if let Op::Sum { terms, constant } = &n.op
+                        && terms.iter().all(|(t, _)| *t < id)
+                    {
+                        ids.push(other);
+                        let terms: Terms = terms.iter().map(|(t, c)| (place[*t], *c)).collect();
+                        rows.push((terms, *constant != 0));
                     }
                 }
                 let made = Rows::new(&b, &rows).share(&mut b, node.layer)?;
