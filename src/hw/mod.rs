@@ -22,6 +22,7 @@ pub use build::build;
 pub use delay::Target;
 pub use eval::{eval, trace};
 pub use graph::{Node, NodeId, Op, StageGraph, Tensor};
+#[cfg(feature = "verilog")]
 pub(crate) use interval::width_of;
 pub use passes::{CompileOptions, compile, compile_watched};
 pub use prove::prove;
