@@ -116,10 +116,11 @@ impl Sorted {
         self.0.get((self.0.len().saturating_sub(1) as f64 * q) as usize).copied().unwrap_or(0.0)
     }
 
-    /// The tails stick out by a long way beyond the central spread.
+    /// The tails stick out by a long way beyond the central spread. Two values are no tail, however rare one of them is.
     pub(super) fn heavy(&self) -> bool {
-        let range = self.at(1.0) - self.at(0.0);
-        range > 12.0 * (self.at(0.95) - self.at(0.05)).max(range * 1e-9)
+        let (low, high) = (self.at(0.0), self.at(1.0));
+        let range = high - low;
+        self.0.iter().any(|x| *x > low && *x < high) && range > 12.0 * (self.at(0.95) - self.at(0.05)).max(range * 1e-9)
     }
 }
 
@@ -284,6 +285,8 @@ mod tests {
         let heavy: Vec<f64> = (0..1000).map(|i| 1.0 / (1.0 - f64::from(i) / 1000.0)).collect();
         let spec = fit(Values::F64(heavy), "").unwrap();
         assert!(matches!(spec.norm.function, NormFunction::Asinh { .. }), "{spec:?}");
+        let rare_flag: Vec<f64> = (0..1000).map(|i| f64::from(i % 50 == 0)).collect();
+        assert_eq!(fit(Values::F64(rare_flag), "").unwrap().norm.function, NormFunction::Identity);
         for kind in ["auto", "minmax", "standard", "robust", "asinh", "log"] {
             let spec = fit(Values::I32(vec![7; 10]), &format!("norm = \"{kind}\"")).unwrap();
             assert_eq!(spec.norm.forward(7.0), 0.0, "{kind}");
