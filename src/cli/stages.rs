@@ -148,7 +148,7 @@ pub fn emit(
     latency: Option<u32>,
     folder: &Path,
 ) -> Result<DesignManifest> {
-    let options = CompileOptions { target, clock_mhz, latency };
+    let options = CompileOptions { target, clock_mhz, latency, ..Default::default() };
     let wait = Progress::spinner("emit", "adder graph, proof, Verilog");
     let graph = hw::compile(&model.encoder, &options)?;
     let design = verilog::emit(model, &graph, interface, &options)?;

@@ -33,6 +33,7 @@ pub fn build(network: &IntegerNetwork) -> Result<StageGraph> {
             let a = b.push(Op::Sum { terms: merged(terms), constant: row.bias + half }, index + 1)?;
             let op = Op::Requantize {
                 a,
+                invert: false,
                 shift: drop,
                 relu: layer.activation == Activation::Relu,
                 rounding,

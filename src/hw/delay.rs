@@ -65,7 +65,7 @@ impl Delays {
         match graph.nodes[id].op {
             Op::Input(_) | Op::Const(_) | Op::Sum { .. } => 0.0,
             Op::Add { .. } => adder(graph.nodes[id].width()),
-            Op::Requantize { a, shift, relu, rounding, overflow, format } => {
+            Op::Requantize { a, shift, relu, rounding, overflow, format, .. } => {
                 let from = &graph.nodes[a];
                 let increment = if rounding == Rounding::Truncate || shift <= 0 { 0.0 } else { adder(from.width()) };
                 // Bits above the result are gathered in one level, or two if there are many; the choice is another.

@@ -37,8 +37,9 @@ fn values(graph: &StageGraph, x: &[i64]) -> Vec<i64> {
                 let (a, b) = (i128::from(v[*a]) << shift_a, i128::from(v[*b]) << shift_b);
                 (if *subtract { a - b } else { a + b }) as i64
             }
-            Op::Requantize { a, shift, relu, rounding, overflow, format } => {
-                let a = if *relu { v[*a].max(0) } else { v[*a] };
+            Op::Requantize { a, invert, shift, relu, rounding, overflow, format } => {
+                let a = if *invert { !v[*a] } else { v[*a] };
+                let a = if *relu { a.max(0) } else { a };
                 limit(shift_round(a.into(), *shift, *rounding), *format, *overflow)
             }
         });

@@ -40,6 +40,8 @@ pub enum Op {
     Requantize {
         /// The accumulator.
         a: NodeId,
+        /// Every bit of it is inverted first: `~a`, which is `-a - 1`.
+        invert: bool,
         /// Bits dropped.
         shift: i32,
         /// Whether negative accumulators become 0 first.
@@ -137,9 +139,23 @@ impl StageGraph {
         self.nodes.iter().filter(|n| matches!(n.op, Op::Add { .. })).count()
     }
 
-    /// Sum of the widths of the adders' results.
+    /// Full adders: the bits of all sums at which two operands really meet.
     pub fn adder_bits(&self) -> u64 {
-        self.nodes.iter().filter(|n| matches!(n.op, Op::Add { .. })).map(|n| u64::from(n.width())).sum()
+        let of = |node: &Node| match node.op {
+            Op::Add { a, shift_a, b, shift_b, subtract } => {
+                let (low, up) = if shift_a <= shift_b { (a, shift_b - shift_a) } else { (b, shift_a - shift_b) };
+                let low = &self.nodes[low];
+                let passed = match subtract && shift_b < shift_a {
+                    // What is taken away does not pass through as it is.
+                    true => shift_b,
+                    false if !subtract && !low.is_signed() && low.width() <= up => node.width(),
+                    false => shift_a.max(shift_b),
+                };
+                u64::from(node.width().saturating_sub(passed))
+            }
+            _ => 0,
+        };
+        self.nodes.iter().map(of).sum()
     }
 
     /// For each node the last rank at which it is read; outputs are read at the output port. Constants are not stored.

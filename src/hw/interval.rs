@@ -119,7 +119,8 @@ fn derive_one(op: &Op, known: &[Known], inputs: &[QFormat]) -> Option<Known> {
 
 /// The interval of a requantized interval.
 pub(super) fn requantized(range: (i64, i64), op: &Op) -> (i64, i64) {
-    let Op::Requantize { shift, relu, rounding, overflow, format, .. } = *op else { return range };
+    let Op::Requantize { invert, shift, relu, rounding, overflow, format, .. } = *op else { return range };
+    let range = if invert { (!range.1, !range.0) } else { range };
     let one = |v: i64| shift_round(i128::from(if relu { v.max(0) } else { v }), shift, rounding);
     let (low, high) = (one(range.0), one(range.1));
     let inside = low >= i128::from(format.min()) && high <= i128::from(format.max());

@@ -16,6 +16,7 @@ mod graph;
 mod interval;
 pub mod passes;
 mod prove;
+mod share;
 mod text;
 
 pub use build::build;
@@ -26,6 +27,7 @@ pub use graph::{Node, NodeId, Op, StageGraph, Tensor};
 pub(crate) use interval::width_of;
 pub use passes::{CompileOptions, compile, compile_watched};
 pub use prove::prove;
+pub use share::Effort;
 pub use text::parse;
 
 #[cfg(test)]

@@ -80,6 +80,7 @@ impl Values {
                 row.terms.iter().try_for_each(|(i, c)| form.add(&joined[*i], (*c).into())).ok_or_else(too_wide)?;
                 let modes = Op::Requantize {
                     a: 0,
+                    invert: false,
                     shift: row.frac - row.output.frac,
                     relu: layer.activation == Activation::Relu,
                     rounding: layer.rounding,
@@ -118,9 +119,16 @@ impl Values {
 
     /// The value of a requantized form: a number if there is but one, else a name; `None` beyond 127 bits.
     fn requantized(&mut self, mut form: Form, modes: &Op) -> Option<Form> {
-        let Op::Requantize { mut shift, relu, mut rounding, overflow, format, .. } = *modes else { return None };
+        let Op::Requantize { invert, mut shift, relu, mut rounding, overflow, format, .. } = *modes else {
+            return None;
+        };
         let (low, high) = form.range(|leaf| self.ranges[leaf])?;
         let range = requantized((i64::try_from(low).ok()?, i64::try_from(high).ok()?), modes);
+        if invert {
+            let mut inverse = Form { constant: -1, ..Form::default() };
+            inverse.add(&form, -1)?;
+            form = inverse;
+        }
         if range.0 == range.1 {
             return Some(Form { constant: range.0.into(), ..Form::default() });
         }
@@ -138,7 +146,7 @@ impl Values {
             form = form.shifted(shift.unsigned_abs())?;
             (shift, rounding) = (0, Rounding::Truncate);
         }
-        let modes = Op::Requantize { a: 0, shift, relu, rounding, overflow, format };
+        let modes = Op::Requantize { a: 0, invert: false, shift, relu, rounding, overflow, format };
         let key = (form.terms.into_iter().collect(), form.constant, modes);
         let next = self.ranges.len();
         let value = self.named.entry(key).or_insert_with(|| Form::leaf(next)).clone();

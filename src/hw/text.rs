@@ -44,10 +44,11 @@ impl fmt::Display for Op {
             Op::Add { a, shift_a, b, shift_b, subtract } => {
                 write!(f, "n{a}<<{shift_a} {} n{b}<<{shift_b}", if *subtract { '-' } else { '+' })
             }
-            Op::Requantize { a, shift, relu, rounding, overflow, format } => {
+            Op::Requantize { a, invert, shift, relu, rounding, overflow, format } => {
+                let invert = if *invert { "~" } else { "" };
                 let relu = if *relu { " relu" } else { "" };
                 let (rounding, overflow) = (word(&ROUNDINGS, rounding), word(&OVERFLOWS, overflow));
-                write!(f, "requantize n{a} >>{shift}{relu} {rounding} {overflow} {format}")
+                write!(f, "requantize {invert}n{a} >>{shift}{relu} {rounding} {overflow} {format}")
             }
         }
     }
@@ -180,7 +181,8 @@ fn op(words: &[&str]) -> Option<Op> {
             };
             let [rounding, overflow, to] = rest else { return None };
             Op::Requantize {
-                a: node(a)?,
+                a: node(a.strip_prefix('~').unwrap_or(a))?,
+                invert: a.starts_with('~'),
                 shift: shift.strip_prefix(">>")?.parse().ok()?,
                 relu,
                 rounding: ROUNDINGS.iter().find(|(w, _)| w == rounding)?.1,

@@ -9,7 +9,7 @@ use super::bus::{Bus, Reads, number};
 use super::print::{Kind, Module};
 use super::requantize::{Modes, Rounded};
 use super::{Lanes, StageSignals};
-use crate::hw::{NodeId, Op, StageGraph};
+use crate::hw::{NodeId, Op, StageGraph, width_of};
 
 /// Name of the wire of each node: the element of a tensor that it is, or its number. Constants have none.
 fn names(graph: &StageGraph) -> Vec<Option<String>> {
@@ -74,14 +74,36 @@ impl<'a> Core<'a> {
         match node.op {
             Op::Input(i) => x.slice(lanes.input * i as u32, width),
             Op::Add { a, shift_a, b, shift_b, subtract } => {
-                let side = |n, shift| self.at(n, node.rank).shifted(shift, width);
-                format!("{} {} {}", side(a, shift_a), if subtract { '-' } else { '+' }, side(b, shift_b))
+                // Below the higher operand's lowest bit the other one passes through, unless it is taken away.
+                let swap = shift_b < shift_a && !subtract;
+                let ((a, shift_a), (b, shift_b)) =
+                    if swap { ((b, shift_b), (a, shift_a)) } else { ((a, shift_a), (b, shift_b)) };
+                let (low, high) = (self.at(a, node.rank), self.at(b, node.rank));
+                let sign = if subtract { '-' } else { '+' };
+                let up = shift_b.saturating_sub(shift_a);
+                if up == 0 || shift_a > 0 {
+                    return format!("{} {sign} {}", low.shifted(shift_a, width), high.shifted(shift_b, width));
+                }
+                let rest = low.slice(0, up.min(width));
+                let Some(top) = width.checked_sub(up).filter(|t| *t > 0) else { return rest };
+                if !subtract && !low.signed() && low.width() <= up {
+                    return format!("{{{}, {rest}}}", high.slice(0, top));
+                }
+                format!("{{{} {sign} {}, {rest}}}", low.high(up).slice(0, top), high.slice(0, top))
             }
             Op::Requantize { .. } if node.range.0 == node.range.1 => number(node.range.0.into(), width),
-            Op::Requantize { a, shift, relu, rounding, overflow, format } => {
+            Op::Requantize { a, invert, shift, relu, rounding, overflow, format } => {
                 let modes = Modes { shift, relu, rounding, overflow, format };
-                let range = self.graph.nodes[a].range;
-                let q = match modes.rounded(&self.at(a, node.rank), range) {
+                let (mut acc, mut range) = (self.at(a, node.rank), self.graph.nodes[a].range);
+                if invert {
+                    range = (!range.1, !range.0);
+                    let (name, bits) =
+                        (format!("{}_i", self.name(id, node.rank)), width_of(range.0.into(), range.1.into()));
+                    self.declare(m, &name, Kind::Wire, bits);
+                    let _ = writeln!(m.body, "assign {name} = ~{};", acc.slice(0, bits));
+                    acc = Bus::new(name, bits, range.0 < 0, self.reads);
+                }
+                let q = match modes.rounded(&acc, range) {
                     Rounded::View(bus) => bus,
                     Rounded::Sum(text, width, signed) => {
                         let name = format!("{}_q", self.name(id, node.rank));

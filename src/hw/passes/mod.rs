@@ -7,13 +7,13 @@
 mod constants;
 mod dead;
 mod dead_bits;
-mod pairs;
 mod rank;
-mod shift_add;
+mod share;
 
 use super::delay::Target;
 use super::graph::StageGraph;
 use crate::error::Result;
+use crate::hw::share::Effort;
 use crate::model::IntegerNetwork;
 
 /// What to schedule for. With neither clock nor latency, 100 MHz.
@@ -25,6 +25,10 @@ pub struct CompileOptions {
     pub clock_mhz: Option<f64>,
     /// Register ranks between input and output instead.
     pub latency: Option<u32>,
+    /// How long to search for adders to share.
+    pub effort: Effort,
+    /// Of that search.
+    pub seed: u64,
 }
 
 /// A change of the graph that keeps what it computes.
@@ -50,14 +54,11 @@ pub struct Pipeline {
 
 /// All pipelines, in order.
 ///
-/// Constants go before pairs and adders are made, so that nothing is shared with a row that turns out to be constant;
+/// Constants go before adders are made, so that nothing is shared with a row that turns out to be constant;
 /// what nobody reads goes last, because every other pass may leave some behind.
 pub fn pipelines() -> Vec<Pipeline> {
     vec![
-        Pipeline {
-            name: "lower",
-            passes: vec![Box::new(constants::Constants), Box::new(pairs::Pairs), Box::new(shift_add::ShiftAdd)],
-        },
+        Pipeline { name: "lower", passes: vec![Box::new(constants::Constants), Box::new(share::Share)] },
         Pipeline { name: "optimize", passes: vec![Box::new(dead::Dead), Box::new(dead_bits::DeadBits)] },
         Pipeline { name: "schedule", passes: vec![Box::new(rank::Rank)] },
     ]

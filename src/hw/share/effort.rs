@@ -1,0 +1,34 @@
+//! How much to search, by name.
+
+use clap::ValueEnum;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::digits::weight;
+use super::{Budget, Problem};
+
+/// How long to search for adders to share. Counted in trials, so the result does not depend on the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Effort {
+    /// Greedily, once: a second or so.
+    Fast,
+    /// A search of seconds for small networks, minutes for large ones.
+    #[default]
+    Default,
+    /// As long as it gains.
+    Max,
+}
+
+impl Effort {
+    /// The search for a problem.
+    pub(in crate::hw) fn budget(self, problem: &Problem, seed: u64) -> Budget {
+        let digits: u64 = problem.rows.iter().flat_map(|r| &r.terms).map(|t| u64::from(weight(t.1))).sum();
+        let (restarts, chains, short, long) = match self {
+            Effort::Fast => (0, 0, 0, 0),
+            Effort::Default => (7, 4, 12, 60),
+            Effort::Max => (15, 8, 60, 600),
+        };
+        Budget { restarts, chains, short: short * digits, long: long * digits, seed }
+    }
+}
