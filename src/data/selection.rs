@@ -1,5 +1,7 @@
 //! What is taken of a file.
 
+use std::ops::Range;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +22,7 @@ pub struct Selection {
     pub exclude: Vec<String>,
     /// Columns that stay in the file but that no model reads.
     pub pass_through: Vec<String>,
-    /// First row and the row after the last.
+    /// First row and the row after the last; an end of `usize::MAX` is that of the file.
     pub rows: Option<(usize, usize)>,
     /// Type of the values of a raw file, for example `u16`; little-endian.
     pub dtype: Option<String>,
@@ -80,15 +82,22 @@ impl Selection {
                 data.source.pass_through.push(name.clone());
             }
         }
-        if let Some((start, end)) = self.rows {
-            if start >= end || end > data.rows {
-                return Err(Error::new(Code::DataSelection, format!("there are no rows {start} to {end}"))
-                    .hint(format!("the file has {} rows", data.rows)));
-            }
-            data = data.slice(start..end);
-            data.source.note(&format!("rows {start}..{end}"));
+        if let Some(range) = self.range(data.rows)? {
+            data = data.slice(range.clone());
+            data.source.note(&format!("rows {}..{}", range.start, range.end));
         }
         Dataset::new(data.columns, data.rows, data.layout, data.source)
+    }
+
+    /// The rows asked for of a file with `rows` of them.
+    pub(super) fn range(&self, rows: usize) -> Result<Option<Range<usize>>> {
+        let Some((start, end)) = self.rows else { return Ok(None) };
+        let end = if end == usize::MAX { rows } else { end };
+        if start >= end || end > rows {
+            return Err(Error::new(Code::DataSelection, format!("there are no rows {start} to {end}"))
+                .hint(format!("the file has {rows} rows")));
+        }
+        Ok(Some(start..end))
     }
 }
 

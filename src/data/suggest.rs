@@ -35,6 +35,8 @@ pub fn suggest(path: &Path, asked: &Selection) -> Result<Suggestion> {
     if data.rows == 0 {
         return Err(Error::new(Code::DataSelection, format!("`{}` has no rows", path.display())));
     }
+    // A recipe names the last row.
+    selection.rows = selection.rows.map(|(start, _)| (start, start + data.rows));
     pass_through(&mut selection, &mut data, &mut notes);
     let gaps = Gaps::find(&data);
     if !gaps.none() {

@@ -369,3 +369,54 @@ fn inspect_tells_range_zeros_and_gaps_and_what_cannot_be_read() {
         assert_eq!((items.len(), items[0].name.as_str(), items[0].group.as_str()), (24, "pt", "data"));
     }
 }
+
+/// An NPY file of `(rows, a, b)` numbers that say their own place in C order, written with the first index fastest.
+fn fortran_npy(rows: u16, a: u16, b: u16) -> Vec<u8> {
+    let text = format!("{{'descr': '<u2', 'fortran_order': True, 'shape': ({rows}, {a}, {b}), }}");
+    let length = (10 + text.len() + 1).next_multiple_of(64) - 11;
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend(((length + 1) as u16).to_le_bytes());
+    bytes.extend(format!("{text:<length$}\n").as_bytes());
+    for j in 0..b {
+        for i in 0..a {
+            bytes.extend((0..rows).flat_map(|r| ((r * a + i) * b + j).to_le_bytes()));
+        }
+    }
+    bytes
+}
+
+#[test]
+fn arrays_in_fortran_order_are_read_by_their_indices_whole_in_parts_and_through_a_container() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("a.npy"), fortran_npy(100, 3, 5)).unwrap();
+    let expected = Values::U16((0..1500).collect());
+    let whole = read(&at("a.npy"));
+    assert_eq!((whole.rows, whole.columns[0].shape.as_slice()), (100, &[3usize, 5][..]));
+    assert_eq!(whole.columns[0].values, expected);
+    let source = data::open(&at("a.npy"), &Selection::default()).unwrap();
+    for range in [0..1, 42..99, 7..7, 0..100] {
+        let part = source.read(range.clone()).unwrap();
+        assert!(part.columns[0].values == expected.rows(range.clone(), 15), "{range:?}");
+    }
+    // In an archive too, where the member is what a `.npy` file would be.
+    let mut zip = npyz::zip::ZipWriter::new(std::fs::File::create(at("a.npz")).unwrap());
+    zip.start_file("x.npy", npyz::zip::write::FileOptions::default()).unwrap();
+    std::io::Write::write_all(&mut zip, &fortran_npy(100, 3, 5)).unwrap();
+    zip.finish().unwrap();
+    assert_eq!(read(&at("a.npz")).columns[0].values, expected);
+    // Out of a container: dtype, shape and values, in C order.
+    for (input, rows) in [("a.npy", "7"), ("a.npz", "100")] {
+        let out = format!("back.{}", input.rsplit('.').next().unwrap());
+        for args in [vec!["compress", input, "a.slc", "--block-rows", rows], vec!["decompress", "a.slc", &out]] {
+            let done = super::sluice(folder.path(), &args);
+            assert!(done.status.success(), "{}", super::stderr(&done));
+        }
+        let back = read(&at(&out));
+        assert_eq!((back.rows, back.columns[0].shape.as_slice()), (100, &[3usize, 5][..]), "{input}");
+        assert!(back.columns[0].values == expected, "{input}");
+        let bytes = std::fs::read(at(&out)).unwrap();
+        let c_order = bytes.windows(22).any(|w| w == b"'fortran_order': False");
+        assert!(c_order || input == "a.npz", "{input}");
+    }
+}

@@ -10,6 +10,7 @@ mod layering;
 mod recipes;
 mod report;
 mod resume;
+mod select;
 mod spine;
 
 use std::path::Path;
