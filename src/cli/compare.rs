@@ -63,7 +63,7 @@ pub fn compare(file: &Path, selection: &Selection, bounds: &[f64], json: bool) -
     let wait = Progress::spinner("compare", "codec by codec");
     let mut peers = lossless(&data)?;
     for bound in bounds {
-        let all: Vec<(String, f64)> = data.columns.iter().map(|c| (c.name.clone(), *bound)).collect();
+        let all: Vec<(String, f64)> = data.model_columns().map(|c| (c.name.clone(), *bound)).collect();
         peers.push(bounded(format!("sluice bounded range:{bound}"), &data, &all)?);
     }
     drop(wait);

@@ -11,11 +11,13 @@ use crate::train::pca;
 /// Waveforms longer than this are cut into windows of it.
 const WINDOW: usize = 64;
 /// From here on a table's columns follow one another so much that a share of them would be far too many.
-const WIDE: usize = 128;
+const WIDE: usize = 64;
 /// Share of the variance that the latents for a wide table hold.
 const HELD: f64 = 0.99;
 /// More latents make no encoder of a bearable size.
 const MOST_LATENTS: usize = 64;
+/// Fewer rows a latent teach the network those rows, not what they have in common.
+const ROWS_EACH: usize = 8;
 /// Rows that are looked at for it.
 const SAMPLE: usize = 1024;
 /// Images of more numbers than this too: no encoder on a chip reads them at once.
@@ -30,16 +32,17 @@ pub fn init(file: &Path, selection: &Selection) -> Result<bool> {
 /// Latents for a wide table: as many as it takes principal components to hold most of the variance of a sample, within
 /// what an encoder on a chip can make and what the rows can teach.
 fn wide(data: &Dataset) -> (usize, String) {
-    let few = format!("at most {MOST_LATENTS}");
+    let most = MOST_LATENTS.min((data.rows / ROWS_EACH).max(8));
+    let few = format!("at most {most}{}", if most < MOST_LATENTS { ", for so few rows" } else { "" });
     let step = data.rows.div_ceil(SAMPLE);
     let rows: Vec<usize> = (0..data.rows).step_by(step).collect();
     let features = data::fit_transform(data, &TransformSpec::default(), &rows)
         .and_then(|t| data::model_rows(&stages::pick(data, &rows), &t).map(|sample| backend::features(&t, &sample)));
     // A table that no transform fits is refused by `run`, with the reason.
-    let Ok(features) = features else { return (MOST_LATENTS, few) };
+    let Ok(features) = features else { return (most, few) };
     let shares = pca::shares(&features);
     let enough = shares.iter().position(|s| *s >= HELD).map_or(shares.len(), |i| i + 1);
-    let latent = enough.clamp(1, MOST_LATENTS);
+    let latent = enough.clamp(1, most);
     let held = 100.0 * shares.get(latent - 1).copied().unwrap_or(1.0);
     let of = format!("as many principal components hold {held:.0} % of the variance");
     (latent, if enough > latent { format!("{few}; {of}") } else { of })
@@ -81,10 +84,11 @@ fn recipe(path: &Path, found: &Suggestion) -> String {
     let hidden = inputs.clamp(8, 32);
 
     let mut text = format!(
-        "# {} rows, {} column{}, {inputs} numbers into the model at a time.\n# sluice run RECIPE trains, quantizes, emits, verifies and compresses.\nname = \"{}\"\n\n[data]\npath = {}\n",
+        "# {} rows, {} column{}, {inputs} number{} into the model at a time.\n# sluice run RECIPE trains, quantizes, emits, verifies and compresses.\nname = \"{}\"\n\n[data]\npath = {}\n",
         data.rows,
         data.columns.len(),
         if data.columns.len() == 1 { "" } else { "s" },
+        if inputs == 1 { "" } else { "s" },
         model_name(path),
         quoted(&path.display().to_string()),
     );

@@ -12,10 +12,10 @@ pub struct SelectArgs {
     /// Tree inside a ROOT file
     #[arg(long)]
     tree: Option<String>,
-    /// Columns to take, separated by commas
+    /// Columns to take, separated by commas; `*` stands for any characters
     #[arg(long, value_delimiter = ',')]
     columns: Option<Vec<String>>,
-    /// Columns to leave out, separated by commas
+    /// Columns to leave out, separated by commas; `*` stands for any characters
     #[arg(long, value_delimiter = ',')]
     exclude: Vec<String>,
     /// First row and the row after the last, for example 0:1000; either may be left out

@@ -16,9 +16,9 @@ pub struct Selection {
     pub array: Option<String>,
     /// Tree inside a ROOT file; may be left out where there is one.
     pub tree: Option<String>,
-    /// Columns to keep, in this order; all if absent.
+    /// Columns to keep, in this order; all if absent. A `*` in a name stands for any characters: `Jet_*`.
     pub columns: Option<Vec<String>>,
-    /// Columns to leave out.
+    /// Columns to leave out; a `*` stands for any characters.
     pub exclude: Vec<String>,
     /// Columns that stay in the file but that no model reads.
     pub pass_through: Vec<String>,
@@ -51,14 +51,15 @@ pub enum NanPolicy {
 impl Selection {
     /// Whether the column `name` is kept: readers leave out the others before they look at their types.
     pub(super) fn wants(&self, name: &str) -> bool {
-        self.columns.as_ref().is_none_or(|c| c.iter().any(|n| n == name)) && !self.exclude.iter().any(|n| n == name)
+        let named = |list: &Vec<String>| list.iter().any(|n| fits(n, name));
+        self.columns.as_ref().is_none_or(named) && !named(&self.exclude)
     }
 
     /// Checks that every column asked for is among `names`; `kind` is their name in the format, as `branch`.
     pub(super) fn check_names(&self, names: &[&str], kind: &str, place: &str) -> Result<()> {
         let asked = self.columns.iter().flatten().chain(&self.exclude);
         for name in asked {
-            if !names.contains(&name.as_str()) {
+            if !names.iter().any(|n| fits(name, n)) {
                 return Err(Error::new(Code::DataSelection, format!("there is no {kind} `{name}`"))
                     .at(place)
                     .hint(format!("there is: {}", listed(names))));
@@ -70,11 +71,11 @@ impl Selection {
     /// Order of columns, pass-through marks and row range, on what a reader made of the wanted columns.
     pub(super) fn apply(&self, mut data: Dataset) -> Result<Dataset> {
         if let Some(names) = &self.columns {
-            for name in names {
+            for name in names.iter().filter(|n| !n.contains('*')) {
                 data.column(name)?;
             }
             // Columns that a reader adds, as the index of jagged branches, keep their place in front.
-            data.columns.sort_by_key(|c| names.iter().position(|n| *n == c.name).map_or(0, |i| i + 1));
+            data.columns.sort_by_key(|c| names.iter().position(|n| fits(n, &c.name)).map_or(0, |i| i + 1));
         }
         for name in &self.pass_through {
             data.column(name)?;
@@ -101,6 +102,18 @@ impl Selection {
     }
 }
 
+/// Whether `name` is the one asked for, in which a `*` stands for any characters.
+fn fits(asked: &str, name: &str) -> bool {
+    if asked == name {
+        return true;
+    }
+    let mut parts = asked.split('*');
+    let (Some(first), Some(last)) = (parts.next(), parts.next_back()) else { return false };
+    let Some(mut middle) = name.strip_prefix(first).and_then(|n| n.strip_suffix(last)) else { return false };
+    // Taking each part where it comes first leaves the most for the others.
+    parts.all(|part| middle.find(part).map(|at| middle = &middle[at + part.len()..]).is_some())
+}
+
 /// A list of names for a hint: all, or the first twenty.
 pub(super) fn listed(names: &[&str]) -> String {
     let mut text = names.iter().take(20).copied().collect::<Vec<_>>().join(", ");
@@ -108,4 +121,25 @@ pub(super) fn listed(names: &[&str]) -> String {
         text += &format!(" and {} more", names.len() - 20);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_characters() {
+        for (asked, name) in
+            [("Jet_*", "Jet_pt"), ("*", ""), ("*_pt", "Jet_pt"), ("J*_*t", "Jet_pt"), ("a*a", "aa"), ("x*", "x")]
+        {
+            assert!(fits(asked, name), "{asked} {name}");
+        }
+        for (asked, name) in
+            [("Jet_*", "nJet"), ("Jet", "Jet_pt"), ("a*a", "a"), ("*b*b*", "abc"), ("", "x"), ("J*x*t", "Jet_pt")]
+        {
+            assert!(!fits(asked, name), "{asked} {name}");
+        }
+        // A name that holds a star is found by itself.
+        assert!(fits("a*b", "a*b"));
+    }
 }

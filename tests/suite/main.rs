@@ -6,6 +6,7 @@ mod design;
 mod docs;
 mod golden;
 mod hardware;
+mod init;
 mod layering;
 mod recipes;
 mod report;

@@ -58,6 +58,8 @@ fn compare_and_inspect_take_what_was_selected() {
     let text = stdout(folder.path(), &["compare", "a.bin", "--dtype", "i16", "--shape", "0,4", "--rows", ":5"]);
     assert!(text.starts_with("5 rows, 1 columns, 40 bytes"), "{text}");
 
+    let all = json(folder.path(), &["inspect", "a.csv", "--columns", "d,*", "--exclude", "*c"]);
+    assert_eq!(names(&all["items"]), ["d", "a", "b"]);
     // Formats of which `inspect` lists everything are narrowed down in the same way.
     stdout(folder.path(), &["compress", "a.csv", "a.slc"]);
     for kind in ["csv", "npz", "h5", "parquet", "root"] {
