@@ -19,6 +19,9 @@ use crate::units::Cycles;
 const HARNESS: &str = include_str!("../../sim/harness.cpp");
 /// Above this many bytes of Verilog the C++ compiler's optimiser takes longer than the simulation it would speed up.
 const LARGE: usize = 1 << 20;
+/// Every C++ file first reads half a second's worth of headers, so there are few; every function is optimised by itself, in
+/// more than linear time, so they are short.
+const SPLIT: [&str; 4] = ["--output-split", "60000", "--output-split-cfuncs", "500"];
 /// How to install what compiles a simulation.
 const HINT: &str = "apt install verilator g++ make";
 /// Optimisation of code that runs once.
@@ -272,7 +275,8 @@ fn build(dut: &Dut, verilator: &Tool, cache: &Path) -> Result<PathBuf> {
     }
     let place = |e: Error| e.at(dut.folder.display().to_string());
     let mut args: Vec<&str> = vec!["--cc", "--exe", "-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style"];
-    args.extend(["--top-module", "sluice_simtop", "--Mdir", "obj", "--output-split", "5000"]);
+    args.extend(["--top-module", "sluice_simtop", "--Mdir", "obj"]);
+    args.extend(SPLIT);
     // The harness is compiled inside obj/, the generated header lies one folder up.
     args.extend(["-CFLAGS", "-fPIC -I..", "-LDFLAGS", "-shared", "-o", "model.so"]);
     args.extend(["harness.cpp", "sluice_simtop.v"]);
