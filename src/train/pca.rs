@@ -112,11 +112,9 @@ impl Pca {
 /// How much of the variance the leading 1, 2, ... components hold: rising shares of 0 to 1, as many as there are rows or
 /// features, whichever is less; empty if there is no variance.
 pub fn shares(data: &Array2<f32>) -> Vec<f64> {
-    let centred = {
-        let data = data.mapv(f64::from);
-        let mean = data.mean_axis(Axis(0)).unwrap_or_default();
-        data - mean
-    };
+    let data = data.mapv(f64::from);
+    let Some(mean) = data.mean_axis(Axis(0)) else { return Vec::new() };
+    let centred = data - mean;
     // The products of rows have the same eigenvalues as those of columns: the smaller matrix will do.
     let small = if centred.nrows() < centred.ncols() { centred.dot(&centred.t()) } else { centred.t().dot(&centred) };
     let n = small.nrows();
