@@ -4,6 +4,7 @@
 //! the tool has ended, its time is over, or sluice itself was stopped in whatever way, the guard ends the whole group: no
 //! compiler or router runs on after Ctrl-C.
 
+use std::fs::File;
 use std::io::{Read as _, Seek as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,10 @@ use crate::error::{Code, Error, Result};
 /// How long one run of a tool may take, in seconds, unless the environment variable [`LIMIT`] says otherwise. Compiling
 /// the simulation of a large design, or placing one, takes many minutes on a small machine.
 const DEFAULT_LIMIT: u64 = 3600;
+/// How long a tool may take to say its version: one that does not answer is broken.
+const VERSION_LIMIT: Duration = Duration::from_secs(10);
+/// The same for the tools of YoWASP, which compile themselves when they are first started.
+const FIRST_START_LIMIT: Duration = Duration::from_secs(120);
 /// The environment variable.
 const LIMIT: &str = "SLUICE_TOOL_TIMEOUT";
 
@@ -51,7 +56,7 @@ fn folders() -> Vec<PathBuf> {
 /// * `hint`: how to install it, for example "apt install verilator"
 ///
 /// # Errors
-/// [`Code::MissingTool`] if it is nowhere or does not run.
+/// [`Code::MissingTool`] if it is nowhere or does not run; [`Code::ToolTimeout`] if it does not say its version in time.
 pub fn tool(name: &str, hint: &str) -> Result<Tool> {
     let missing = |cause: &str| Error::new(Code::MissingTool, format!("{name} {cause}")).hint(hint);
     let path = folders()
@@ -60,14 +65,56 @@ pub fn tool(name: &str, hint: &str) -> Result<Tool> {
         .find(|path| path.is_file())
         .ok_or_else(|| missing("not found"))?;
     let flag = if matches!(name, "yosys" | "iverilog" | "vvp") { "-V" } else { "--version" };
-    let output = Command::new(&path)
-        .arg(flag)
-        .output()
-        .map_err(|e| missing("is there but does not run").at(path.display().to_string()).cause(e.to_string()))?;
-    // nextpnr writes its version to stderr.
-    let text = [output.stdout, output.stderr].concat();
-    let version = String::from_utf8_lossy(&text).lines().next().unwrap_or("unknown version").trim().to_owned();
+    let limit = if name.starts_with("yowasp-") { FIRST_START_LIMIT } else { VERSION_LIMIT };
+    let stuck = |cause: String| missing("is there but does not run").at(path.display().to_string()).cause(cause);
+    let (status, text) = version(&path, flag, limit).map_err(|e| stuck(e.to_string()))?;
+    match status.map(|s| s.code()) {
+        None => {
+            let what = format!("{name} did not say its version within {} s and was stopped", limit.as_secs());
+            return Err(Error::new(Code::ToolTimeout, what)
+                .at(path.display().to_string())
+                .hint(format!("try `{} {flag}`", path.display())));
+        }
+        // The shell's word for a file that it cannot start.
+        Some(Some(126 | 127)) => return Err(stuck(last_lines(&text, 1))),
+        Some(_) => {}
+    }
+    let version = text.lines().next().unwrap_or("unknown version").trim().to_owned();
     Ok(Tool { name: name.to_owned(), path, version })
+}
+
+/// How the question for the version ended, `None` if it had to be stopped, and what it printed: stdout, then stderr, where
+/// nextpnr writes its version.
+fn version(path: &Path, flag: &str, limit: Duration) -> std::io::Result<(Option<ExitStatus>, String)> {
+    let (mut out, mut err) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    let status = guarded(path, &[flag], None, (&out, &err), limit)?;
+    let text = [read_back(&mut out)?, read_back(&mut err)?].concat();
+    Ok((status, text))
+}
+
+/// Runs a program beside its guard; `None` if it did not end in time and was stopped.
+fn guarded<S: AsRef<std::ffi::OsStr>>(
+    path: &Path,
+    args: &[S],
+    folder: Option<&Path>,
+    (out, err): (&File, &File),
+    limit: Duration,
+) -> std::io::Result<Option<ExitStatus>> {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", GUARDED]).arg(path).args(args);
+    if let Some(folder) = folder {
+        command.current_dir(folder);
+    }
+    let command = command.stdin(Stdio::piped()).stdout(out.try_clone()?).stderr(err.try_clone()?);
+    wait(&mut command.process_group(0).spawn()?, limit)
+}
+
+/// All that was written to `file`.
+fn read_back(file: &mut File) -> std::io::Result<String> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 impl Tool {
@@ -90,21 +137,8 @@ impl Tool {
         };
         // A file, not a pipe: nobody has to read it while the tool runs.
         let mut log = tempfile::tempfile().map_err(start)?;
-        let mut child = Command::new("/bin/sh")
-            .args(["-c", GUARDED])
-            .arg(&self.path)
-            .args(args)
-            .current_dir(folder)
-            .stdin(Stdio::piped())
-            .stdout(log.try_clone().map_err(start)?)
-            .stderr(log.try_clone().map_err(start)?)
-            .process_group(0)
-            .spawn()
-            .map_err(start)?;
-        let status = wait(&mut child, limit).map_err(start)?;
-        let mut bytes = Vec::new();
-        log.rewind().and_then(|()| log.read_to_end(&mut bytes)).map_err(start)?;
-        let log = String::from_utf8_lossy(&bytes).into_owned();
+        let status = guarded(&self.path, args, Some(folder), (&log, &log), limit).map_err(start)?;
+        let log = read_back(&mut log).map_err(start)?;
         let failed = |code: Code, what: String| {
             Error::new(code, format!("{} {what}", self.name))
                 .note("log", last_lines(&log, 12))
@@ -157,6 +191,28 @@ mod tests {
     fn an_absent_tool_is_named_with_the_way_to_install_it() {
         let e = tool("sluice-no-such-tool", "apt install nothing").unwrap_err();
         assert_eq!(e.to_string(), "error[X001]: sluice-no-such-tool not found\n  hint:  apt install nothing");
+    }
+
+    /// An executable script.
+    fn script(folder: &Path, name: &str, mode: u32, text: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_version_is_read_from_stdout_before_stderr_and_not_waited_for_longer_than_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let talks = script(folder.path(), "talks", 0o755, "#!/bin/sh\necho noise >&2\necho \"talks $1\"\n");
+        let (status, text) = version(&talks, "--version", Duration::from_secs(60)).unwrap();
+        assert!(status.unwrap().success());
+        assert_eq!(text, "talks --version\nnoise\n");
+        let hangs = script(folder.path(), "hangs", 0o755, "#!/bin/sh\nsleep 60\n");
+        let begun = Instant::now();
+        assert!(version(&hangs, "--version", Duration::from_millis(300)).unwrap().0.is_none());
+        assert!(begun.elapsed() < Duration::from_secs(30));
     }
 
     #[test]

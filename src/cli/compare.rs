@@ -54,16 +54,16 @@ pub fn bounded_as_good(data: &Dataset, columns: &[ColumnFigures]) -> Result<Peer
 }
 
 /// `sluice compare`.
-pub fn compare(file: &Path, bounds: &[f64], json: bool) -> Result<bool> {
+pub fn compare(file: &Path, selection: &Selection, bounds: &[f64], json: bool) -> Result<bool> {
     if let Some(bad) = bounds.iter().find(|b| !(b.is_finite() && **b > 0.0)) {
         return Err(Error::new(Code::Usage, format!("`{bad}` is not a bound"))
             .cause("a bound is a positive number, as a fraction of a column's range"));
     }
-    let data = data::read(file, &Selection::default())?;
+    let data = data::read(file, selection)?;
     let wait = Progress::spinner("compare", "codec by codec");
     let mut peers = lossless(&data)?;
     for bound in bounds {
-        let all: Vec<(String, f64)> = data.columns.iter().map(|c| (c.name.clone(), *bound)).collect();
+        let all: Vec<(String, f64)> = data.model_columns().map(|c| (c.name.clone(), *bound)).collect();
         peers.push(bounded(format!("sluice bounded range:{bound}"), &data, &all)?);
     }
     drop(wait);
@@ -94,15 +94,38 @@ struct Evaluation {
     correlation: evaluate::Correlation,
 }
 
+/// Reads what belongs to `rows` selected rows of an original. A container holds what was selected and nothing else, so
+/// what it gave back may have lost the names and the rows that the selection speaks of.
+fn reconstruction(path: &Path, selection: &Selection, rows: usize) -> Result<Dataset> {
+    let mut named = Selection { rows: None, ..selection.clone() };
+    if let Some(first) = named.shape.as_mut().and_then(|s| s.first_mut()) {
+        *first = 0;
+    }
+    let data = data::read(path, &named).or_else(|e| {
+        let whole = Selection { dtype: named.dtype.clone(), shape: named.shape.clone(), ..Selection::default() };
+        if e.code() == Code::DataSelection { data::read(path, &whole).map_err(|_| e) } else { Err(e) }
+    })?;
+    if data.rows == rows || selection.rows.is_none() {
+        return Ok(data);
+    }
+    data::select(data, &Selection { rows: selection.rows, ..Selection::default() })
+}
+
 /// `sluice evaluate`.
-pub fn evaluate(original: &Path, reconstructed: &Path, threshold: Option<f64>, json: bool) -> Result<bool> {
+pub fn evaluate(
+    original: &Path,
+    reconstructed: &Path,
+    selection: &Selection,
+    threshold: Option<f64>,
+    json: bool,
+) -> Result<bool> {
     if let Some(bad) = threshold.filter(|t| !(t.is_finite() && *t >= 0.0)) {
         return Err(Error::new(Code::Usage, format!("`{bad}` is not a threshold"))
             .cause("it is a magnitude in the unit of the column, 0 or more"));
     }
-    let read = |p: &Path| data::read(p, &Selection::default());
     let wait = Progress::spinner("evaluate", "column by column");
-    let (a, b) = (read(original)?, read(reconstructed)?);
+    let a = data::read(original, selection)?;
+    let b = reconstruction(reconstructed, selection, a.rows)?;
     let options = evaluate::EvaluateOptions { response_threshold: threshold, ..Default::default() };
     let columns = evaluate::columns_with(&a, &b, options)?;
     let all = Evaluation { overall: evaluate::overall(&columns), correlation: evaluate::correlation(&a, &b)?, columns };

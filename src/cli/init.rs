@@ -3,12 +3,23 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::print;
-use crate::data::{self, Column, Domain, NanPolicy, NormKind, Selection, Suggestion};
+use super::{backend, print, stages};
+use crate::data::{self, Column, Dataset, Domain, NanPolicy, NormKind, Selection, Suggestion, TransformSpec};
 use crate::error::{Error, Result};
+use crate::train::pca;
 
 /// Waveforms longer than this are cut into windows of it.
 const WINDOW: usize = 64;
+/// From here on a table's columns follow one another so much that a share of them would be far too many.
+const WIDE: usize = 64;
+/// Share of the variance that the latents for a wide table hold.
+const HELD: f64 = 0.99;
+/// More latents make no encoder of a bearable size.
+const MOST_LATENTS: usize = 64;
+/// Fewer rows a latent teach the network those rows, not what they have in common.
+const ROWS_EACH: usize = 8;
+/// Rows that are looked at for it.
+const SAMPLE: usize = 1024;
 /// Images of more numbers than this too: no encoder on a chip reads them at once.
 const LARGEST: usize = 1024;
 
@@ -16,6 +27,25 @@ pub fn init(file: &Path, selection: &Selection) -> Result<bool> {
     let path = std::path::absolute(file).map_err(|e| Error::io("find", file, &e))?;
     let found = data::suggest(file, selection)?;
     print(false, &(), || recipe(&path, &found))
+}
+
+/// Latents for a wide table: as many as it takes principal components to hold most of the variance of a sample, within
+/// what an encoder on a chip can make and what the rows can teach.
+fn wide(data: &Dataset) -> (usize, String) {
+    let most = MOST_LATENTS.min((data.rows / ROWS_EACH).max(8));
+    let few = format!("at most {most}{}", if most < MOST_LATENTS { ", for so few rows" } else { "" });
+    let step = data.rows.div_ceil(SAMPLE);
+    let rows: Vec<usize> = (0..data.rows).step_by(step).collect();
+    let features = data::fit_transform(data, &TransformSpec::default(), &rows)
+        .and_then(|t| data::model_rows(&stages::pick(data, &rows), &t).map(|sample| backend::features(&t, &sample)));
+    // A table that no transform fits is refused by `run`, with the reason.
+    let Ok(features) = features else { return (most, few) };
+    let shares = pca::shares(&features);
+    let enough = shares.iter().position(|s| *s >= HELD).map_or(shares.len(), |i| i + 1);
+    let latent = enough.clamp(1, most);
+    let held = 100.0 * shares.get(latent - 1).copied().unwrap_or(1.0);
+    let of = format!("as many principal components hold {held:.0} % of the variance");
+    (latent, if enough > latent { format!("{few}; {of}") } else { of })
 }
 
 /// A string as TOML writes it.
@@ -42,20 +72,23 @@ fn recipe(path: &Path, found: &Suggestion) -> String {
     let window =
         (columns.len() == 1 && (width > LARGEST || (columns[0].shape.len() == 1 && width > WINDOW))).then_some(WINDOW);
     let inputs = window.unwrap_or(width);
-    let (latent, share) = if columns.len() > 1 {
-        ((inputs * 3).div_ceil(5), "about 60 % of the columns")
+    let (latent, share) = if columns.len() > WIDE {
+        wide(data)
+    } else if columns.len() > 1 {
+        ((inputs * 3).div_ceil(5), "about 60 % of the columns".to_owned())
     } else if inputs < WINDOW {
-        (inputs.div_ceil(3), "a third of the input")
+        (inputs.div_ceil(3), "a third of the input".to_owned())
     } else {
-        (inputs.div_ceil(8), "an eighth of the input")
+        (inputs.div_ceil(8), "an eighth of the input".to_owned())
     };
     let hidden = inputs.clamp(8, 32);
 
     let mut text = format!(
-        "# {} rows, {} column{}, {inputs} numbers into the model at a time.\n# sluice run RECIPE trains, quantizes, emits, verifies and compresses.\nname = \"{}\"\n\n[data]\npath = {}\n",
+        "# {} rows, {} column{}, {inputs} number{} into the model at a time.\n# sluice run RECIPE trains, quantizes, emits, verifies and compresses.\nname = \"{}\"\n\n[data]\npath = {}\n",
         data.rows,
         data.columns.len(),
         if data.columns.len() == 1 { "" } else { "s" },
+        if inputs == 1 { "" } else { "s" },
         model_name(path),
         quoted(&path.display().to_string()),
     );
@@ -90,6 +123,7 @@ fn selection(s: &Selection) -> Option<String> {
     text("tree", &s.tree);
     text("dtype", &s.dtype);
     parts.extend(s.shape.iter().map(|v| format!("shape = {v:?}")));
+    parts.extend(s.rows.iter().map(|(start, end)| format!("rows = [{start}, {end}]")));
     parts.extend(s.columns.iter().map(|c| format!("columns = {}", list(c))));
     for (key, names) in [("exclude", &s.exclude), ("pass_through", &s.pass_through)] {
         if !names.is_empty() {

@@ -212,6 +212,8 @@ enum Verb {
         recover: bool,
     },
     /// Compare reconstructed data with the original, column by column
+    ///
+    /// What is taken of the original is taken of the reconstruction too, as far as it still has more.
     Evaluate {
         /// Original data file
         original: PathBuf,
@@ -220,6 +222,8 @@ enum Verb {
         /// Response skips originals of a smaller magnitude [default: a tenth of the median magnitude, column by column]
         #[arg(long, allow_hyphen_values = true)]
         threshold: Option<f64>,
+        #[command(flatten)]
+        select: SelectArgs,
     },
     /// Print what general compressors and sluice's own lossless and bounded modes make of a data file
     Compare {
@@ -228,6 +232,8 @@ enum Verb {
         /// Bounds of the bounded mode, as fractions of each column's range
         #[arg(long, value_delimiter = ',', default_values_t = [1e-3, 1e-2])]
         bound: Vec<f64>,
+        #[command(flatten)]
+        select: SelectArgs,
     },
     /// Print the figures of a run and write its page anew
     Report {
@@ -343,10 +349,10 @@ impl Cli {
             Verb::Decompress { input, output, recover } => {
                 done(json, &container::decompress(&input, &output, recover)?)
             }
-            Verb::Evaluate { original, reconstructed, threshold } => {
-                compare::evaluate(&original, &reconstructed, threshold, json)
+            Verb::Evaluate { original, reconstructed, threshold, select } => {
+                compare::evaluate(&original, &reconstructed, &select.into(), threshold, json)
             }
-            Verb::Compare { file, bound } => compare::compare(&file, &bound, json),
+            Verb::Compare { file, bound, select } => compare::compare(&file, &select.into(), &bound, json),
             Verb::Report { run, png } => {
                 let report = crate::report::read(&run)?;
                 if let Some(folder) = png {

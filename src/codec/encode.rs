@@ -34,7 +34,7 @@ pub enum Bound {
 pub struct CompressOptions {
     /// How the columns are kept.
     pub mode: Mode,
-    /// For every column in bounded mode.
+    /// For every column in bounded mode but those passed through, which stay exact: an index has no tolerance.
     pub bound: Option<Bound>,
     /// For single columns, by name, in place of `bound`.
     pub column_bounds: Vec<(String, Bound)>,
@@ -191,7 +191,8 @@ fn plan(source: &dyn RowSource, options: &CompressOptions, neural: Option<&dyn N
         let bounds = (data.columns.iter())
             .map(|c| {
                 let own = options.column_bounds.iter().find(|(name, _)| *name == c.name).map(|(_, b)| *b);
-                checked(own.or(options.bound), &c.name)
+                let passed = data.source.pass_through.contains(&c.name).then_some(Bound::Abs(0.0));
+                checked(own.or(passed).or(options.bound), &c.name)
             })
             .collect::<Result<Vec<Bound>>>()?;
         let relative = bounds.iter().any(|b| matches!(b, Bound::Range(_)));

@@ -172,7 +172,7 @@ fn norm(kind: NormKind, sorted: &Sorted) -> Norm {
 }
 
 /// The domain as limits, checked against all values; without one, what the values show.
-fn constraint(c: &Column, domain: Option<Domain>) -> Result<Constraint> {
+pub(super) fn constraint(c: &Column, domain: Option<Domain>) -> Result<Constraint> {
     let n = c.values.len();
     let finite = || (0..n).map(|i| c.values.get_f64(i)).filter(|x| x.is_finite());
     let (low, high) = finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hdf5_pure::{AttrValue, DType, File, FileBuilder, Group};
+use hdf5_pure::{AttrValue, DType, DatasetBuilder, File, FileBuilder, Group, GroupBuilder};
 
 use super::listing::Found;
 use super::selection::listed;
@@ -156,38 +156,86 @@ fn column(file: &File, l: &Listed, place: &str) -> Result<Column> {
 /// Bytes in a chunk, about.
 const CHUNK: usize = 1 << 20;
 
-/// Writes every column as a dataset named by it, shuffled and deflated.
+/// A file or a group, which hold datasets and groups in the same way.
+trait Parent {
+    fn dataset(&mut self, name: &str) -> &mut DatasetBuilder;
+    fn group(&mut self, name: &str) -> GroupBuilder;
+    fn add(&mut self, group: GroupBuilder);
+}
+
+macro_rules! parents {
+    ($($kind:ty)*) => {$(
+        impl Parent for $kind {
+            fn dataset(&mut self, name: &str) -> &mut DatasetBuilder {
+                self.create_dataset(name)
+            }
+
+            fn group(&mut self, name: &str) -> GroupBuilder {
+                self.create_group(name)
+            }
+
+            fn add(&mut self, group: GroupBuilder) {
+                self.add_group(group.finish());
+            }
+        }
+    )*};
+}
+
+parents!(FileBuilder GroupBuilder);
+
+/// Adds columns by what is left of their paths; those that begin with the same name go into one group.
+fn place(parent: &mut dyn Parent, columns: &[(&str, &Column)], rows: usize) {
+    let mut groups: Vec<&str> = Vec::new();
+    for (path, c) in columns {
+        match path.split_once('/') {
+            None => fill(parent.dataset(path), c, rows),
+            Some((head, _)) if !groups.contains(&head) => groups.push(head),
+            Some(_) => {}
+        }
+    }
+    for head in groups {
+        let mut group = parent.group(head);
+        let columns: Vec<(&str, &Column)> = (columns.iter())
+            .filter_map(|(path, c)| path.split_once('/').filter(|(h, _)| *h == head).map(|(_, rest)| (rest, *c)))
+            .collect();
+        place(&mut group, &columns, rows);
+        parent.add(group);
+    }
+}
+
+fn fill(set: &mut DatasetBuilder, c: &Column, rows: usize) {
+    match &c.values {
+        Values::U8(v) => set.with_u8_data(v),
+        Values::I8(v) => set.with_i8_data(v),
+        Values::U16(v) => set.with_u16_data(v),
+        Values::I16(v) => set.with_i16_data(v),
+        Values::U32(v) => set.with_u32_data(v),
+        Values::I32(v) => set.with_i32_data(v),
+        Values::U64(v) => set.with_u64_data(v),
+        Values::I64(v) => set.with_i64_data(v),
+        Values::F32(v) => set.with_f32_data(v),
+        Values::F64(v) => set.with_f64_data(v),
+    };
+    let axes =
+        |rows: usize| -> Vec<u64> { std::iter::once(rows).chain(c.shape.iter().copied()).map(|n| n as u64).collect() };
+    set.with_shape(&axes(rows));
+    let row = (c.width() * c.values.item_size()).max(1);
+    if rows > 0 && c.width() > 0 {
+        set.with_chunks(&axes((CHUNK / row).clamp(1, rows))).with_shuffle().with_deflate(4);
+    }
+    if !c.unit.is_empty() {
+        set.set_attr("units", AttrValue::AsciiString(c.unit.clone()));
+    }
+}
+
+/// Writes every column as a dataset named by it, shuffled and deflated; a name with slashes is a path through groups.
 ///
 /// # Errors
 /// `I001`.
 pub fn write(path: &Path, data: &Dataset) -> Result<()> {
     let mut file = FileBuilder::new();
-    for c in &data.columns {
-        let set = file.create_dataset(&c.name);
-        match &c.values {
-            Values::U8(v) => set.with_u8_data(v),
-            Values::I8(v) => set.with_i8_data(v),
-            Values::U16(v) => set.with_u16_data(v),
-            Values::I16(v) => set.with_i16_data(v),
-            Values::U32(v) => set.with_u32_data(v),
-            Values::I32(v) => set.with_i32_data(v),
-            Values::U64(v) => set.with_u64_data(v),
-            Values::I64(v) => set.with_i64_data(v),
-            Values::F32(v) => set.with_f32_data(v),
-            Values::F64(v) => set.with_f64_data(v),
-        };
-        let axes = |rows: usize| -> Vec<u64> {
-            std::iter::once(rows).chain(c.shape.iter().copied()).map(|n| n as u64).collect()
-        };
-        set.with_shape(&axes(data.rows));
-        let row = (c.width() * c.values.item_size()).max(1);
-        if data.rows > 0 && c.width() > 0 {
-            set.with_chunks(&axes((CHUNK / row).clamp(1, data.rows))).with_shuffle().with_deflate(4);
-        }
-        if !c.unit.is_empty() {
-            set.set_attr("units", AttrValue::AsciiString(c.unit.clone()));
-        }
-    }
+    let columns: Vec<(&str, &Column)> = data.columns.iter().map(|c| (c.name.as_str(), c)).collect();
+    place(&mut file, &columns, data.rows);
     let bytes = file
         .finish()
         .map_err(|e| Error::new(Code::Io, format!("cannot write `{}`", path.display())).cause(e.to_string()))?;

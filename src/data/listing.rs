@@ -127,14 +127,33 @@ fn summary(found: Found) -> ItemSummary {
     }
 }
 
-/// Everything in a data file, in its order. `tree` and `array` of the selection narrow it down; raw files need their type.
+/// The rows `range` of what was found; of a jagged branch, the elements.
+fn cut(found: &mut Found, selection: &Selection) -> Result<()> {
+    let Ok(column) = &mut found.column else { return Ok(()) };
+    let width = column.width();
+    let rows = found.lengths.as_ref().map_or(found.rows, |l| l.iter().map(|n| *n as usize).sum());
+    let Some(range) = selection.range(rows).map_err(|e| e.at(found.name.clone()))? else { return Ok(()) };
+    (found.rows, found.lengths) = (range.len(), None);
+    column.values = column.values.rows(range, width);
+    Ok(())
+}
+
+/// Everything in a data file, in its order, or what the selection takes of it; raw files need their type.
 ///
 /// # Errors
 /// `I001`, `D001` and `D002` where the file as a whole cannot be read; what is in it and cannot be read is listed with
-/// the reason.
+/// the reason. `D003` for columns or rows that are not there.
 pub fn inspect(path: &Path, selection: &Selection) -> Result<Vec<ItemSummary>> {
     let mut all = Vec::new();
-    let mut found = |f: Found| all.push(summary(f));
+    let mut names = Vec::new();
+    let mut wrong = None;
+    let mut found = |mut f: Found| {
+        names.push(f.name.clone());
+        if selection.wants(&f.name) {
+            wrong = wrong.take().or(cut(&mut f, selection).err());
+            all.push(summary(f));
+        }
+    };
     match extension(path).as_str() {
         "npz" if selection.array.is_none() => super::numpy::list_npz(path, &mut found)?,
         #[cfg(feature = "formats")]
@@ -144,10 +163,13 @@ pub fn inspect(path: &Path, selection: &Selection) -> Result<Vec<ItemSummary>> {
         #[cfg(feature = "formats")]
         "parquet" | "pq" => super::parquet::list(path, &mut found)?,
         _ => {
+            // Readers take the columns and rows themselves.
             let data = super::read(path, selection)?;
-            let rows = data.rows;
-            data.columns.into_iter().for_each(|c| found(Found::of("", c, rows)));
+            let of = |c| summary(Found::of("", c, data.rows));
+            return Ok(data.columns.into_iter().map(of).collect());
         }
     }
-    Ok(all)
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    selection.check_names(&names, "array or column", &path.display().to_string())?;
+    wrong.map_or(Ok(all), Err)
 }

@@ -9,6 +9,7 @@ mod hdf5;
 mod listing;
 mod npy_stream;
 mod numpy;
+mod order;
 #[cfg(feature = "formats")]
 mod parquet;
 mod raw;

@@ -1,9 +1,10 @@
-//! NPY in parts: one array whose first axis is the rows.
+//! NPY in parts: one array whose first axis is the rows. Arrays in Fortran order are read too; C order is written.
 
 use std::ops::Range;
 use std::path::Path;
 
-use super::numpy::{npy_header, read_head};
+use super::numpy::{Head, npy_header, read_head};
+use super::order;
 use super::stream::{RowSink, RowSource};
 use super::{Dataset, FileAt, Values};
 use crate::error::{Code, Error, Result};
@@ -17,13 +18,15 @@ pub struct NpySource {
     /// Where the values begin.
     start: usize,
     row_bytes: usize,
+    /// Of an array in Fortran order: where the values of a row lie, see [`order::ranks`].
+    ranks: Option<Vec<usize>>,
 }
 
 impl NpySource {
     /// # Errors
     /// `I001`, `D001` for a damaged or cut file, `D002` for values that are not numbers.
     pub fn open(path: &Path) -> Result<Self> {
-        let (head, rows, start) = read_head(path)?;
+        let Head { data: head, rows, start, fortran } = read_head(path)?;
         let column = &head.columns[0];
         let row_bytes = column.width() * column.values.item_size();
         let file = FileAt::open(path)?;
@@ -31,7 +34,21 @@ impl NpySource {
             return Err(Error::new(Code::DataDamaged, format!("`{}` is cut", path.display()))
                 .cause(format!("it has {} bytes, {rows} rows of {row_bytes} bytes were announced", file.len())));
         }
-        Ok(NpySource { file, head, rows, start, row_bytes })
+        let ranks = fortran.then(|| order::ranks(&column.shape));
+        Ok(NpySource { file, head, rows, start, row_bytes, ranks })
+    }
+
+    /// The bytes of the rows `range` of an array in Fortran order: a stretch of the file for each value of a row.
+    fn gather(&self, range: &Range<usize>, ranks: &[usize]) -> Result<Vec<u8>> {
+        let size = self.head.columns[0].values.item_size();
+        let mut bytes = vec![0; range.len() * self.row_bytes];
+        for (i, rank) in ranks.iter().enumerate() {
+            let part = self.file.read(self.start + (rank * self.rows + range.start) * size, range.len() * size)?;
+            for (row, value) in bytes.chunks_exact_mut(self.row_bytes).zip(part.chunks_exact(size)) {
+                row[i * size..(i + 1) * size].copy_from_slice(value);
+            }
+        }
+        Ok(bytes)
     }
 }
 
@@ -45,7 +62,10 @@ impl RowSource for NpySource {
     }
 
     fn read(&self, range: Range<usize>) -> Result<Dataset> {
-        let bytes = self.file.read(self.start + range.start * self.row_bytes, range.len() * self.row_bytes)?;
+        let bytes = match &self.ranks {
+            Some(ranks) => self.gather(&range, ranks)?,
+            None => self.file.read(self.start + range.start * self.row_bytes, range.len() * self.row_bytes)?,
+        };
         let mut block = self.head.clone();
         block.rows = range.len();
         block.columns[0].values = Values::from_le_bytes(self.head.columns[0].values.dtype(), &bytes)?;

@@ -7,7 +7,7 @@ use std::path::Path;
 use npyz::{DType, NpyFile};
 
 use super::listing::Found;
-use super::{Column, DataSource, Dataset, Layout, Selection, Values};
+use super::{Column, DataSource, Dataset, Layout, Selection, Values, order};
 use crate::error::{Code, Error, Result};
 use crate::model::file::write_whole;
 
@@ -20,12 +20,8 @@ fn damaged(place: &str, cause: impl ToString) -> Error {
     Error::new(Code::DataDamaged, format!("`{place}` is cut, damaged or not a NumPy array")).cause(cause.to_string())
 }
 
-/// What the values are, in NumPy's short form; C order and plain numbers are a condition.
+/// What the values are, in NumPy's short form; plain numbers are a condition.
 fn kind<R: Read>(npy: &NpyFile<R>, place: &str) -> Result<String> {
-    if npy.order() == npyz::Order::Fortran && npy.shape().len() > 1 {
-        return Err(Error::new(Code::DataType, format!("`{place}` is in Fortran order"))
-            .hint("save numpy.ascontiguousarray(a)"));
-    }
     match npy.dtype() {
         DType::Plain(kind) => Ok(kind.to_string().trim_matches('\'').to_owned()),
         _ => Err(Error::new(Code::DataType, format!("`{place}` holds records, not numbers"))
@@ -37,9 +33,13 @@ fn shape<R: Read>(npy: &NpyFile<R>) -> Vec<usize> {
     npy.shape().iter().map(|n| *n as usize).collect()
 }
 
+fn is_fortran<R: Read>(npy: &NpyFile<R>) -> bool {
+    npy.order() == npyz::Order::Fortran && npy.shape().len() > 1
+}
+
 fn parse(bytes: &[u8], place: &str) -> Result<Array> {
     let npy = NpyFile::new(bytes).map_err(|e| damaged(place, e))?;
-    let (kind, shape) = (kind(&npy, place)?, shape(&npy));
+    let (kind, shape, fortran) = (kind(&npy, place)?, shape(&npy), is_fortran(&npy));
     macro_rules! read {
         ($($text:literal => $variant:ident($type:ty),)*) => {
             match kind.as_str() {
@@ -57,6 +57,7 @@ fn parse(bytes: &[u8], place: &str) -> Result<Array> {
     if values.len() != shape.iter().product::<usize>() {
         return Err(damaged(place, "fewer values than the header says"));
     }
+    let values = if fortran { order::to_c(&values, shape[0], &shape[1..]) } else { values };
     Ok(Array { shape, values })
 }
 
@@ -87,17 +88,29 @@ fn column(name: &str, array: Array) -> Result<(Column, usize)> {
     Ok((Column { name: name.to_owned(), unit: String::new(), shape: shape.to_vec(), values: array.values }, rows))
 }
 
-/// Column without rows, number of rows, and where the values begin.
-pub(super) fn read_head(path: &Path) -> Result<(Dataset, usize, usize)> {
+/// What the header of an `.npy` file says.
+pub(super) struct Head {
+    /// Its column, without rows.
+    pub data: Dataset,
+    /// Number of rows.
+    pub rows: usize,
+    /// Where the values begin.
+    pub start: usize,
+    /// Whether the first index runs fastest.
+    pub fortran: bool,
+}
+
+pub(super) fn read_head(path: &Path) -> Result<Head> {
     let place = path.display().to_string();
     let mut file = BufReader::new(File::open(path).map_err(|e| Error::io("read", path, &e))?);
     let npy = NpyFile::new(&mut file).map_err(|e| damaged(&place, e))?;
-    let (kind, shape) = (kind(&npy, &place)?, shape(&npy));
+    let (kind, shape, fortran) = (kind(&npy, &place)?, shape(&npy), is_fortran(&npy));
     drop(npy);
     let start = file.stream_position().map_err(|e| Error::io("read", path, &e))?;
     let values = parse(&header_of(&kind, &[0], 0), &place)?.values;
     let (column, rows) = column(stem(path), Array { shape, values })?;
-    Ok((Dataset::new(vec![column], 0, Layout::Array, DataSource::file(path, ""))?, rows, start as usize))
+    let data = Dataset::new(vec![column], 0, Layout::Array, DataSource::file(path, ""))?;
+    Ok(Head { data, rows, start: start as usize, fortran })
 }
 
 fn stem(path: &Path) -> &str {

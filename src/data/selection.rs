@@ -1,5 +1,7 @@
 //! What is taken of a file.
 
+use std::ops::Range;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,13 +16,13 @@ pub struct Selection {
     pub array: Option<String>,
     /// Tree inside a ROOT file; may be left out where there is one.
     pub tree: Option<String>,
-    /// Columns to keep, in this order; all if absent.
+    /// Columns to keep, in this order; all if absent. A `*` in a name stands for any characters: `Jet_*`.
     pub columns: Option<Vec<String>>,
-    /// Columns to leave out.
+    /// Columns to leave out; a `*` stands for any characters.
     pub exclude: Vec<String>,
     /// Columns that stay in the file but that no model reads.
     pub pass_through: Vec<String>,
-    /// First row and the row after the last.
+    /// First row and the row after the last; an end of `usize::MAX` is that of the file.
     pub rows: Option<(usize, usize)>,
     /// Type of the values of a raw file, for example `u16`; little-endian.
     pub dtype: Option<String>,
@@ -49,14 +51,15 @@ pub enum NanPolicy {
 impl Selection {
     /// Whether the column `name` is kept: readers leave out the others before they look at their types.
     pub(super) fn wants(&self, name: &str) -> bool {
-        self.columns.as_ref().is_none_or(|c| c.iter().any(|n| n == name)) && !self.exclude.iter().any(|n| n == name)
+        let named = |list: &Vec<String>| list.iter().any(|n| fits(n, name));
+        self.columns.as_ref().is_none_or(named) && !named(&self.exclude)
     }
 
     /// Checks that every column asked for is among `names`; `kind` is their name in the format, as `branch`.
     pub(super) fn check_names(&self, names: &[&str], kind: &str, place: &str) -> Result<()> {
         let asked = self.columns.iter().flatten().chain(&self.exclude);
         for name in asked {
-            if !names.contains(&name.as_str()) {
+            if !names.iter().any(|n| fits(name, n)) {
                 return Err(Error::new(Code::DataSelection, format!("there is no {kind} `{name}`"))
                     .at(place)
                     .hint(format!("there is: {}", listed(names))));
@@ -68,11 +71,11 @@ impl Selection {
     /// Order of columns, pass-through marks and row range, on what a reader made of the wanted columns.
     pub(super) fn apply(&self, mut data: Dataset) -> Result<Dataset> {
         if let Some(names) = &self.columns {
-            for name in names {
+            for name in names.iter().filter(|n| !n.contains('*')) {
                 data.column(name)?;
             }
             // Columns that a reader adds, as the index of jagged branches, keep their place in front.
-            data.columns.sort_by_key(|c| names.iter().position(|n| *n == c.name).map_or(0, |i| i + 1));
+            data.columns.sort_by_key(|c| names.iter().position(|n| fits(n, &c.name)).map_or(0, |i| i + 1));
         }
         for name in &self.pass_through {
             data.column(name)?;
@@ -80,16 +83,35 @@ impl Selection {
                 data.source.pass_through.push(name.clone());
             }
         }
-        if let Some((start, end)) = self.rows {
-            if start >= end || end > data.rows {
-                return Err(Error::new(Code::DataSelection, format!("there are no rows {start} to {end}"))
-                    .hint(format!("the file has {} rows", data.rows)));
-            }
-            data = data.slice(start..end);
-            data.source.note(&format!("rows {start}..{end}"));
+        if let Some(range) = self.range(data.rows)? {
+            data = data.slice(range.clone());
+            data.source.note(&format!("rows {}..{}", range.start, range.end));
         }
         Dataset::new(data.columns, data.rows, data.layout, data.source)
     }
+
+    /// The rows asked for of a file with `rows` of them.
+    pub(super) fn range(&self, rows: usize) -> Result<Option<Range<usize>>> {
+        let Some((start, end)) = self.rows else { return Ok(None) };
+        let end = if end == usize::MAX { rows } else { end };
+        if start >= end || end > rows {
+            return Err(Error::new(Code::DataSelection, format!("there are no rows {start} to {end}"))
+                .hint(format!("the file has {rows} rows")));
+        }
+        Ok(Some(start..end))
+    }
+}
+
+/// Whether `name` is the one asked for, in which a `*` stands for any characters.
+fn fits(asked: &str, name: &str) -> bool {
+    if asked == name {
+        return true;
+    }
+    let mut parts = asked.split('*');
+    let (Some(first), Some(last)) = (parts.next(), parts.next_back()) else { return false };
+    let Some(mut middle) = name.strip_prefix(first).and_then(|n| n.strip_suffix(last)) else { return false };
+    // Taking each part where it comes first leaves the most for the others.
+    parts.all(|part| middle.find(part).map(|at| middle = &middle[at + part.len()..]).is_some())
 }
 
 /// A list of names for a hint: all, or the first twenty.
@@ -99,4 +121,25 @@ pub(super) fn listed(names: &[&str]) -> String {
         text += &format!(" and {} more", names.len() - 20);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_characters() {
+        for (asked, name) in
+            [("Jet_*", "Jet_pt"), ("*", ""), ("*_pt", "Jet_pt"), ("J*_*t", "Jet_pt"), ("a*a", "aa"), ("x*", "x")]
+        {
+            assert!(fits(asked, name), "{asked} {name}");
+        }
+        for (asked, name) in
+            [("Jet_*", "nJet"), ("Jet", "Jet_pt"), ("a*a", "a"), ("*b*b*", "abc"), ("", "x"), ("J*x*t", "Jet_pt")]
+        {
+            assert!(!fits(asked, name), "{asked} {name}");
+        }
+        // A name that holds a star is found by itself.
+        assert!(fits("a*b", "a*b"));
+    }
 }

@@ -46,19 +46,46 @@ impl RowSource for Dataset {
     }
 }
 
-/// Opens a data file. NPY, raw and Parquet files of which everything is taken are read in parts as asked; other formats,
-/// and selections, are read whole.
+/// A stretch of other rows.
+struct Stretch {
+    all: Box<dyn RowSource>,
+    range: Range<usize>,
+}
+
+impl RowSource for Stretch {
+    fn head(&self) -> Dataset {
+        let mut head = self.all.head();
+        head.source.note(&format!("rows {}..{}", self.range.start, self.range.end));
+        head
+    }
+
+    fn rows(&self) -> usize {
+        self.range.len()
+    }
+
+    fn read(&self, range: Range<usize>) -> Result<Dataset> {
+        let start = self.range.start;
+        Ok(Dataset { source: self.head().source, ..self.all.read(start + range.start..start + range.end)? })
+    }
+}
+
+/// Opens a data file. NPY, raw and Parquet files of which all columns are taken are read in parts as asked; other
+/// formats, and selections of columns, are read whole.
 ///
 /// # Errors
 /// As [`read`](super::read).
 pub fn open(path: &Path, selection: &Selection) -> Result<Box<dyn RowSource>> {
-    let all = Selection { dtype: None, shape: None, ..selection.clone() } == Selection::default();
-    Ok(match extension(path).as_str() {
+    let all = Selection { dtype: None, shape: None, rows: None, ..selection.clone() } == Selection::default();
+    let source: Box<dyn RowSource> = match extension(path).as_str() {
         "npy" if all => Box::new(NpySource::open(path)?),
         "bin" | "raw" | "dat" if all => Box::new(RawSource::open(path, selection)?),
         #[cfg(feature = "formats")]
         "parquet" | "pq" if all => Box::new(ParquetSource::open(path)?),
-        _ => Box::new(super::read(path, selection)?),
+        _ => return Ok(Box::new(super::read(path, selection)?)),
+    };
+    Ok(match selection.range(source.rows())? {
+        Some(range) => Box::new(Stretch { all: source, range }),
+        None => source,
     })
 }
 

@@ -1,4 +1,4 @@
-//! CSV: a line of names, then a row of numbers a line.
+//! CSV: a line of names, which may be missing, then a row of numbers a line.
 
 use std::path::Path;
 
@@ -7,17 +7,28 @@ use super::{Column, DataSource, Dataset, Layout, Values};
 use crate::error::{Code, Error, Result};
 use crate::model::whole::WholeFile;
 
+/// Names for a file that begins with numbers; none where its first line holds names. A line that counts from 0 or 1 is
+/// one of names, as tables without names are often saved.
+fn invented(first: &csv::StringRecord) -> Option<Vec<String>> {
+    let numbers: Vec<f64> = first.iter().map(|cell| cell.trim().parse().ok()).collect::<Option<_>>()?;
+    let counts = |from: usize| numbers.len() > 1 && numbers.iter().enumerate().all(|(i, x)| *x == (i + from) as f64);
+    (!numbers.is_empty() && !counts(0) && !counts(1)).then(|| (0..numbers.len()).map(|i| format!("c{i}")).collect())
+}
+
+/// Reads a table; without a line of names its columns are `c0`, `c1`, ...
+///
+/// # Errors
+/// `I001`, `D001` naming line and column of what is not a number.
 pub fn read_csv(path: &Path) -> Result<Dataset> {
     let damaged = |cause: String| {
         Error::new(Code::DataDamaged, format!("`{}` is not a table of numbers", path.display())).cause(cause)
     };
     let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, &e))?;
-    let mut reader = csv::Reader::from_reader(bytes.as_slice());
-    let names: Vec<String> =
-        reader.headers().map_err(|e| damaged(e.to_string()))?.iter().map(|s| s.trim().to_owned()).collect();
-    let mut cells: Vec<Vec<f64>> = vec![Vec::new(); names.len()];
-    let mut whole = vec![true; names.len()];
-    for (r, record) in reader.records().enumerate() {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(bytes.as_slice());
+    let mut names: Option<Vec<String>> = None;
+    let mut cells: Vec<Vec<f64>> = Vec::new();
+    let mut whole = Vec::new();
+    for record in reader.records() {
         let record = record.map_err(|e| match e.kind() {
             csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
                 let line = pos.as_ref().map_or(0, csv::Position::line);
@@ -25,19 +36,28 @@ pub fn read_csv(path: &Path) -> Result<Dataset> {
             }
             _ => damaged(e.to_string()),
         })?;
-        for (c, cell) in record.iter().enumerate() {
-            let cell = cell.trim();
-            let value: f64 = cell
-                .parse()
-                .map_err(|_| damaged(format!("line {}, column `{}`: `{cell}` is not a number", r + 2, names[c])))?;
-            // Beyond 2^53 a float no longer holds every integer.
-            whole[c] &= cell.parse::<i64>().is_ok_and(|i| i.unsigned_abs() <= 1 << 53);
-            cells[c].push(value);
-        }
+        let Some(names) = &names else {
+            let (found, has_numbers) = match invented(&record) {
+                Some(names) => (names, true),
+                None => (record.iter().map(|s| s.trim().to_owned()).collect(), false),
+            };
+            cells = vec![Vec::new(); found.len()];
+            whole = vec![true; found.len()];
+            if has_numbers {
+                push(&record, &found, &mut cells, &mut whole).map_err(damaged)?;
+            }
+            names = Some(found);
+            continue;
+        };
+        push(&record, names, &mut cells, &mut whole).map_err(|cause| {
+            let other = if cause.contains([';', '\t']) { "columns are separated by commas" } else { "" };
+            if other.is_empty() { damaged(cause) } else { damaged(cause).hint(other) }
+        })?;
     }
     let rows = cells.first().map_or(0, Vec::len);
     let columns = names
         .into_iter()
+        .flatten()
         .zip(cells)
         .zip(whole)
         .map(|((name, cells), whole)| {
@@ -50,6 +70,24 @@ pub fn read_csv(path: &Path) -> Result<Dataset> {
         })
         .collect();
     Dataset::new(columns, rows, Layout::Table, DataSource::file(path, ""))
+}
+
+/// Adds a line to the columns; `whole` keeps account of which hold integers only.
+fn push(
+    record: &csv::StringRecord,
+    names: &[String],
+    cells: &mut [Vec<f64>],
+    whole: &mut [bool],
+) -> Result<(), String> {
+    for (c, cell) in record.iter().enumerate() {
+        let cell = cell.trim();
+        let line = record.position().map_or(0, csv::Position::line);
+        cells[c]
+            .push(cell.parse().map_err(|_| format!("line {line}, column `{}`: `{cell}` is not a number", names[c]))?);
+        // Beyond 2^53 a float no longer holds every integer.
+        whole[c] &= cell.parse::<i64>().is_ok_and(|i| i.unsigned_abs() <= 1 << 53);
+    }
+    Ok(())
 }
 
 /// A `.csv` file that grows.

@@ -109,6 +109,30 @@ impl Pca {
     }
 }
 
+/// How much of the variance the leading 1, 2, ... components hold: rising shares of 0 to 1, as many as there are rows or
+/// features, whichever is less; empty if there is no variance.
+pub fn shares(data: &Array2<f32>) -> Vec<f64> {
+    let data = data.mapv(f64::from);
+    let Some(mean) = data.mean_axis(Axis(0)) else { return Vec::new() };
+    let centred = data - mean;
+    // The products of rows have the same eigenvalues as those of columns: the smaller matrix will do.
+    let small = if centred.nrows() < centred.ncols() { centred.dot(&centred.t()) } else { centred.t().dot(&centred) };
+    let n = small.nrows();
+    let eigenvalues = DMatrix::from_fn(n, n, |i, j| small[[i, j]]).symmetric_eigenvalues();
+    let mut variance: Vec<f64> = eigenvalues.iter().map(|v| v.max(0.0)).collect();
+    variance.sort_by(|a, b| b.total_cmp(a));
+    let total: f64 = variance.iter().sum();
+    if total <= 0.0 {
+        return Vec::new();
+    }
+    let mut sum = 0.0;
+    let running = |v: f64| {
+        sum += v;
+        sum / total
+    };
+    variance.into_iter().map(running).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,5 +165,24 @@ mod tests {
             let measured = z.column(k).iter().map(|z| f64::from(*z).powi(2)).sum::<f64>() / z.nrows() as f64;
             assert!((measured / v - 1.0).abs() < 1e-4, "{k}: {measured} {v}");
         }
+    }
+
+    #[test]
+    fn shares_are_those_of_the_components_for_many_rows_and_for_few() {
+        let long = plane(500);
+        let found = shares(&long);
+        assert_eq!(found.len(), 4);
+        for k in 1..=4 {
+            assert!((found[k - 1] - pca(&long, k).explained()).abs() < 1e-6, "{k}: {found:?}");
+        }
+        // Three rows of four numbers span two directions.
+        let few = shares(&plane(3));
+        assert_eq!(few.len(), 3);
+        assert!(
+            (few[1] - pca(&plane(3), 2).explained()).abs() < 1e-6 && few[1] > 1.0 - 1e-6 && few[0] < 0.999,
+            "{few:?}"
+        );
+        assert_eq!(shares(&Array2::from_elem((5, 3), 2.0)), Vec::<f64>::new());
+        assert_eq!(shares(&Array2::zeros((0, 3))), Vec::<f64>::new());
     }
 }

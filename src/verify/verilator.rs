@@ -17,10 +17,14 @@ use crate::tool::{Tool, tool};
 use crate::units::Cycles;
 
 const HARNESS: &str = include_str!("../../sim/harness.cpp");
-/// Above this many bytes of Verilog the C++ compiler's optimiser takes longer than the simulation it would speed up.
-const LARGE: usize = 1 << 20;
+/// Every C++ file first reads half a second's worth of headers, so there are few; every function is optimised by itself, in
+/// more than linear time, so they are short.
+const SPLIT: [&str; 4] = ["--output-split", "60000", "--output-split-cfuncs", "500"];
 /// How to install what compiles a simulation.
 const HINT: &str = "apt install verilator g++ make";
+/// Optimisation of code that runs every cycle. For 54,000 adder bits `-O0` saves 2 of 12 seconds of compilation and runs 1.6
+/// times as long, `-O2` adds 2 seconds and runs no faster.
+const FAST: &str = "OPT_FAST=-O1";
 /// Optimisation of code that runs once.
 const SLOW: &str = "OPT_SLOW=-O0";
 /// Optimisation of Verilator's library.
@@ -240,12 +244,10 @@ fn build(dut: &Dut, verilator: &Tool, cache: &Path) -> Result<PathBuf> {
     let wrapper = dut.wrapper();
     let params = format!("#define SLUICE_IN_WORDS {}\n#define SLUICE_OUT_WORDS {}\n", dut.in_words(), dut.out_words());
     let mut hash = Sha256::new();
-    let mut size = 0;
     let mut feed = |bytes: &[u8]| {
         // With its length before it, no part can pass for the end of another.
         hash.update((bytes.len() as u64).to_le_bytes());
         hash.update(bytes);
-        size += bytes.len();
     };
     for text in [HARNESS, &wrapper, &params, &verilator.version, std::env::consts::ARCH] {
         feed(text.as_bytes());
@@ -272,17 +274,17 @@ fn build(dut: &Dut, verilator: &Tool, cache: &Path) -> Result<PathBuf> {
     }
     let place = |e: Error| e.at(dut.folder.display().to_string());
     let mut args: Vec<&str> = vec!["--cc", "--exe", "-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style"];
-    args.extend(["--top-module", "sluice_simtop", "--Mdir", "obj", "--output-split", "5000"]);
+    args.extend(["--top-module", "sluice_simtop", "--Mdir", "obj"]);
+    args.extend(SPLIT);
     // The harness is compiled inside obj/, the generated header lies one folder up.
     args.extend(["-CFLAGS", "-fPIC -I..", "-LDFLAGS", "-shared", "-o", "model.so"]);
     args.extend(["harness.cpp", "sluice_simtop.v"]);
     args.extend(dut.sources().map(String::as_str));
     verilator.run(folder.path(), &args).map_err(place)?;
-    let fast = if size > LARGE { "OPT_FAST=-O0" } else { "OPT_FAST=-O1" };
     let made = folder.path().join("obj");
     let runtime = Runtime::of(verilator, cache);
     runtime.fetch(&made)?;
-    tool("make", HINT)?.run(&made, &["-f", "Vsluice_simtop.mk", "-j", "2", fast, SLOW, GLOBAL]).map_err(place)?;
+    tool("make", HINT)?.run(&made, &["-f", "Vsluice_simtop.mk", "-j", "2", FAST, SLOW, GLOBAL]).map_err(place)?;
     runtime.keep(&made)?;
     let made = made.join("model.so");
     std::fs::rename(&made, &object).map_err(|e| Error::io("rename", &made, &e))?;

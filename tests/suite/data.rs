@@ -369,3 +369,157 @@ fn inspect_tells_range_zeros_and_gaps_and_what_cannot_be_read() {
         assert_eq!((items.len(), items[0].name.as_str(), items[0].group.as_str()), (24, "pt", "data"));
     }
 }
+
+/// An NPY file of `(rows, a, b)` numbers that say their own place in C order, written with the first index fastest.
+fn fortran_npy(rows: u16, a: u16, b: u16) -> Vec<u8> {
+    let text = format!("{{'descr': '<u2', 'fortran_order': True, 'shape': ({rows}, {a}, {b}), }}");
+    let length = (10 + text.len() + 1).next_multiple_of(64) - 11;
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend(((length + 1) as u16).to_le_bytes());
+    bytes.extend(format!("{text:<length$}\n").as_bytes());
+    for j in 0..b {
+        for i in 0..a {
+            bytes.extend((0..rows).flat_map(|r| ((r * a + i) * b + j).to_le_bytes()));
+        }
+    }
+    bytes
+}
+
+#[test]
+fn arrays_in_fortran_order_are_read_by_their_indices_whole_in_parts_and_through_a_container() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("a.npy"), fortran_npy(100, 3, 5)).unwrap();
+    let expected = Values::U16((0..1500).collect());
+    let whole = read(&at("a.npy"));
+    assert_eq!((whole.rows, whole.columns[0].shape.as_slice()), (100, &[3usize, 5][..]));
+    assert_eq!(whole.columns[0].values, expected);
+    let source = data::open(&at("a.npy"), &Selection::default()).unwrap();
+    for range in [0..1, 42..99, 7..7, 0..100] {
+        let part = source.read(range.clone()).unwrap();
+        assert!(part.columns[0].values == expected.rows(range.clone(), 15), "{range:?}");
+    }
+    // In an archive too, where the member is what a `.npy` file would be.
+    let mut zip = npyz::zip::ZipWriter::new(std::fs::File::create(at("a.npz")).unwrap());
+    zip.start_file("x.npy", npyz::zip::write::FileOptions::default()).unwrap();
+    std::io::Write::write_all(&mut zip, &fortran_npy(100, 3, 5)).unwrap();
+    zip.finish().unwrap();
+    assert_eq!(read(&at("a.npz")).columns[0].values, expected);
+    // Out of a container: dtype, shape and values, in C order.
+    for (input, rows) in [("a.npy", "7"), ("a.npz", "100")] {
+        let out = format!("back.{}", input.rsplit('.').next().unwrap());
+        for args in [vec!["compress", input, "a.slc", "--block-rows", rows], vec!["decompress", "a.slc", &out]] {
+            let done = super::sluice(folder.path(), &args);
+            assert!(done.status.success(), "{}", super::stderr(&done));
+        }
+        let back = read(&at(&out));
+        assert_eq!((back.rows, back.columns[0].shape.as_slice()), (100, &[3usize, 5][..]), "{input}");
+        assert!(back.columns[0].values == expected, "{input}");
+        let bytes = std::fs::read(at(&out)).unwrap();
+        let c_order = bytes.windows(22).any(|w| w == b"'fortran_order': False");
+        assert!(c_order || input == "a.npz", "{input}");
+    }
+}
+
+#[test]
+fn a_table_without_a_line_of_names_gets_some() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().join("a.csv");
+    let of = |text: &str| {
+        std::fs::write(&at, text).unwrap();
+        let data = read(&at);
+        let names: Vec<String> = data.columns.iter().map(|c| c.name.clone()).collect();
+        (data.rows, names.join(" "), data.columns[0].values.clone())
+    };
+    // Numbers that repeat are no names, and the first line is a row like the others.
+    assert_eq!(of("50,50,-1.5\n51,52,0\n"), (2, "c0 c1 c2".into(), Values::I64(vec![50, 51])));
+    assert_eq!(of("3.5\n4\n"), (2, "c0".into(), Values::F64(vec![3.5, 4.0])));
+    // Counted names are names.
+    assert_eq!(of("0,1,2\n5,6,7\n"), (1, "0 1 2".into(), Values::I64(vec![5])));
+    assert_eq!(of("1,2\n5,6\n"), (1, "1 2".into(), Values::I64(vec![5])));
+    assert_eq!(of("x,2\n5,6\n"), (1, "x 2".into(), Values::I64(vec![5])));
+    std::fs::write(&at, "a;b\n1;2\n").unwrap();
+    let e = data::read(&at, &Selection::default()).unwrap_err();
+    assert!(e.to_string().contains("line 2") && e.to_string().contains("separated by commas"), "{e}");
+    let Some(pulses) = shared("caen_pulses/sipm_406_first50.csv") else { return };
+    let pulses = read(&pulses);
+    assert_eq!((pulses.rows, pulses.columns.len()), (50, 406));
+}
+
+#[test]
+fn datasets_in_groups_come_back_in_their_groups() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.h5");
+    let mut data = arrays();
+    for (c, name) in data.columns.iter_mut().zip(["raw/image/values", "raw/event", "top"]) {
+        c.name = name.to_owned();
+    }
+    data::write(&path, &data).unwrap();
+    let items = data::inspect(&path, &Selection::default()).unwrap();
+    let mut names: Vec<&str> = items.iter().map(|i| i.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["raw/event", "raw/image/values", "top"]);
+    let back = read(&path);
+    for c in &data.columns {
+        assert_eq!(back.column(&c.name).unwrap(), c);
+    }
+    // Through a container, from the file of a digitiser.
+    let Some(lh5) = shared("legend_waveforms/hpge_cal_original.h5") else { return };
+    let lh5 = lh5.to_str().unwrap();
+    for args in [
+        vec!["compress", lh5, "a.slc", "--array", "geds/raw/waveform"],
+        vec!["decompress", "a.slc", "back.h5"],
+        vec!["evaluate", lh5, "back.h5", "--array", "geds/raw/waveform"],
+    ] {
+        let done = super::sluice(folder.path(), &args);
+        assert!(done.status.success(), "{args:?}: {}", super::stderr(&done));
+    }
+    let choice = select("array = \"geds/raw/waveform/values\"");
+    let (a, b) =
+        (data::read(Path::new(lh5), &choice).unwrap(), data::read(&folder.path().join("back.h5"), &choice).unwrap());
+    assert_eq!(a.columns, b.columns);
+}
+
+#[test]
+fn a_jagged_tree_comes_out_of_every_mode_of_a_container_with_its_entries() {
+    let folder = tempfile::tempdir().unwrap();
+    // Entries of 3, 0, 1, 2, 0 elements, many times over.
+    let lengths: Vec<u32> = (0..200).map(|e| [3, 0, 1, 2, 0][e % 5]).collect();
+    let index: Vec<u32> = (0u32..).zip(&lengths).flat_map(|(e, n)| std::iter::repeat_n(e, *n as usize)).collect();
+    let rows = index.len();
+    let column = |name: &str, values| Column { name: name.into(), unit: String::new(), shape: vec![], values };
+    let columns = vec![
+        column("entry_index", Values::U32(index.clone())),
+        column("Jet_pt", Values::F32((0..rows).map(|i| 20.0 + (i as f32 * 0.7).sin()).collect())),
+        column("Jet_n", Values::I32((0..rows as i32).map(|i| i * i % 17).collect())),
+    ];
+    let layout = Layout::Tree { name: "Events".into(), entries: Some(200) };
+    let tree = Dataset::new(columns, rows, layout, DataSource::default()).unwrap();
+    data::write(&folder.path().join("in.root"), &tree).unwrap();
+
+    for mode in [
+        &["--mode", "lossless"][..],
+        &["--mode", "bounded", "--bound", "abs:2"],
+        &["--mode", "bounded", "--bound", "range:0.2"],
+    ] {
+        // Small blocks: entries are cut in the middle.
+        let compress = [&["compress", "in.root", "a.slc", "--columns", "Jet_*", "--block-rows", "7"], mode].concat();
+        for args in [compress, vec!["decompress", "a.slc", "out.root"], vec!["decompress", "a.slc", "out.npz"]] {
+            let done = super::sluice(folder.path(), &args);
+            assert!(done.status.success(), "{args:?}: {}", super::stderr(&done));
+        }
+        let items = data::inspect(&folder.path().join("out.root"), &Selection::default()).unwrap();
+        let jagged: Vec<_> = items.iter().map(|i| (i.name.as_str(), i.rows, i.elements)).collect();
+        assert_eq!(jagged, [("Jet_pt", 200, Some(rows)), ("Jet_n", 200, Some(rows))], "{mode:?}");
+        let back = read(&folder.path().join("out.root"));
+        assert_eq!(back.layout, tree.layout);
+        assert_eq!(back.columns[0].values, tree.columns[0].values, "{mode:?}: which entry an element belongs to");
+        // Formats without entries keep the index as a column.
+        assert_eq!(read(&folder.path().join("out.npz")).columns[0].values, tree.columns[0].values, "{mode:?}");
+        if mode[1] == "lossless" {
+            assert_same_columns(&tree, &back);
+        } else {
+            assert_ne!(tree.columns[1], back.columns[1], "{mode:?}");
+        }
+    }
+}

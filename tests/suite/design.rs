@@ -105,3 +105,32 @@ fn a_missing_tool_and_one_that_takes_too_long_are_named() {
         assert!(text.contains("hint:  set SLUICE_TOOL_TIMEOUT to more seconds"), "{text}");
     }
 }
+
+#[test]
+fn a_tool_that_is_broken_or_never_says_its_version_is_named() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    copy_golden(&folder.path().join("d"));
+    let fake = folder.path().join("tools/verilator");
+    std::fs::create_dir(folder.path().join("tools")).unwrap();
+    let verify = |mode: u32, script: &str| {
+        std::fs::write(&fake, script).unwrap();
+        std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(mode)).unwrap();
+        let out = Command::new(env!("CARGO_BIN_EXE_sluice"))
+            .args(["verify", "d", "--random", "50"])
+            .current_dir(folder.path())
+            .env("SLUICE_CACHE", folder.path().join("cache"))
+            .env("SLUICE_TOOLS", folder.path().join("tools"))
+            .output()
+            .unwrap();
+        assert_eq!(out.status.code(), Some(2), "{}", stderr(&out));
+        stderr(&out)
+    };
+    let text = verify(0o755, "#!/bin/sh\nsleep 300\n");
+    assert!(text.starts_with("error[X003]: verilator did not say its version within 10 s and was stopped\n"), "{text}");
+    assert!(text.contains("tools/verilator --version`"), "{text}");
+    let text = verify(0o755, "#!/no/such/interpreter\n");
+    assert!(text.starts_with("error[X001]: verilator is there but does not run\n"), "{text}");
+    let text = verify(0o644, "#!/bin/sh\n");
+    assert!(text.starts_with("error[X001]: verilator is there but does not run\n"), "{text}");
+}

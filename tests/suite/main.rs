@@ -6,10 +6,12 @@ mod design;
 mod docs;
 mod golden;
 mod hardware;
+mod init;
 mod layering;
 mod recipes;
 mod report;
 mod resume;
+mod select;
 mod spine;
 
 use std::path::Path;

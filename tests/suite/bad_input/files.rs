@@ -9,7 +9,9 @@ const CASES: &[Case] = &[
     // Readers: damaged, cut, of a type that is not known.
     ("a.npy", CUT_NPY, &["inspect", "a.npy"], "`a.npy` is cut, damaged or not a NumPy array"),
     ("a.npy", CUT_NPY, &["compress", "a.npy", "a.slc"], "error[D001]: `a.npy` is cut"),
-    ("a.npy", FORTRAN_NPY, &["inspect", "a.npy"], "error[D002]: `a.npy` is in Fortran order"),
+    ("a.npy", CUT_FORTRAN_NPY, &["inspect", "a.npy"], "error[D001]: `a.npy` is cut, damaged or not a NumPy array"),
+    ("a.npy", CUT_FORTRAN_NPY, &["compress", "a.npy", "a.slc"], "error[D001]: `a.npy` is cut"),
+    ("a.npy", BIG_ENDIAN_NPY, &["inspect", "a.npy"], "error[D002]: `a.npy` holds values of type `>f4`"),
     ("a.npy", COMPLEX_NPY, &["inspect", "a.npy"], "error[D002]: `a.npy` holds values of type `<c8`"),
     ("a.npy", RECORD_NPY, &["init", "a.npy"], "error[D002]: `a.npy` holds records, not numbers"),
     ("a.npy", SCALAR_NPY, &["inspect", "a.npy"], "error[D004]: `a` is a single number, not an array"),
@@ -113,8 +115,10 @@ const CASES: &[Case] = &[
 ];
 /// Four floats announced, one there.
 const CUT_NPY: &[u8] = b"\x93NUMPY\x01\x00\x3a\x00{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }\n\0\0\0\0";
-const FORTRAN_NPY: &[u8] =
-    b"\x93NUMPY\x01\x00\x3b\x00{'descr': '<f4', 'fortran_order': True, 'shape': (2, 2), }\n0123456789abcdef";
+const CUT_FORTRAN_NPY: &[u8] =
+    b"\x93NUMPY\x01\x00\x3b\x00{'descr': '<f4', 'fortran_order': True, 'shape': (2, 2), }\n0123456789ab";
+const BIG_ENDIAN_NPY: &[u8] =
+    b"\x93NUMPY\x01\x00\x3a\x00{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }\n0123";
 const COMPLEX_NPY: &[u8] =
     b"\x93NUMPY\x01\x00\x3a\x00{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }\n01234567";
 const RECORD_NPY: &[u8] =
