@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use crate::hw::width_of;
+
 /// The bits read of every bus of a module.
 #[derive(Default)]
 pub(super) struct Reads(RefCell<BTreeMap<String, Vec<bool>>>);
@@ -72,7 +74,7 @@ impl<'a> Bus<'a> {
     pub fn width(&self) -> u32 {
         match self {
             Bus::Wires { width, .. } => *width,
-            Bus::Number(_) => 0,
+            Bus::Number(n) => width_of(*n, *n),
         }
     }
 

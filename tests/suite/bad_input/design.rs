@@ -160,7 +160,7 @@ const DESIGN_CASES: &[DesignCase] = &[
         NO,
         &["passes", "d/model.quant.json", "--after", "luck"],
         "error[U001]: there is no pass `luck`\n  \
-         hint:  one of build, constants, pairs, shift_add, dead, dead_bits, rank\n",
+         hint:  one of build, constants, share, dead, dead_bits, rank\n",
     ),
 ];
 
