@@ -121,7 +121,7 @@ fn public() {
         let p = Problem {
             leaves: vec![Leaf { low, high }; rows[0].len()],
             rows: rows.iter().zip(&bias).map(row).collect(),
-            slack: 1,
+            slack: std::env::var("SLACK").map_or(1, |t| t.parse().unwrap()),
         };
         (low, high) = (0, 255);
         let t = std::time::Instant::now();
@@ -129,7 +129,10 @@ fn public() {
         println!("greedy {} bits, {} nodes, limit {}, {:?}", g.bits, g.live.len(), g.limit, t.elapsed());
         let t = std::time::Instant::now();
         let trials = std::env::var("TRIALS").map_or(10_000, |t| t.parse().unwrap());
-        let found = search::anneal(&p, &Solution::of(&g), Chain { trials, hot: 12.0, seed: 1 });
-        println!("{trials} trials: {} bits, {:?}", found.bits, t.elapsed());
+        let hot = std::env::var("HOT").map_or(12.0, |t| t.parse().unwrap());
+        for seed in [1, 2] {
+            let found = search::anneal(&p, &Solution::of(&g), Chain { trials, hot, seed });
+            println!("{trials} trials: {} bits, {:?}", found.bits, t.elapsed());
+        }
     }
 }
