@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::data::{Selection, SplitOptions, TransformSpec};
 use crate::error::{Code, Error, Result};
-use crate::hw::Target;
+use crate::hw::{Effort, Target};
 use crate::quantize::QuantizeOptions;
 use crate::train::TrainOptions;
 use crate::verilog::Interface;
@@ -75,11 +75,18 @@ pub struct HardwareSection {
     pub clock_mhz: f64,
     /// FPGA family whose delays the scheduler uses.
     pub target: Target,
+    /// How long to search for adders to share: `fast`, `default` or `max`.
+    pub effort: Effort,
 }
 
 impl Default for HardwareSection {
     fn default() -> Self {
-        HardwareSection { interface: Interface::Kernel, clock_mhz: 100.0, target: Target::Ecp5 }
+        HardwareSection {
+            interface: Interface::Kernel,
+            clock_mhz: 100.0,
+            target: Target::Ecp5,
+            effort: Effort::Default,
+        }
     }
 }
 

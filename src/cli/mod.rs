@@ -23,7 +23,7 @@ use progress::say;
 
 use crate::data;
 use crate::error::{Code, Error, Result};
-use crate::hw::{self, Target};
+use crate::hw::{self, CompileOptions, Effort, Target};
 use crate::model::file::write_json;
 use crate::model::{QuantizedModel, TrainedModel, neutral};
 use crate::recipe::Recipe;
@@ -136,6 +136,12 @@ enum Verb {
         /// FPGA family: ecp5, ice40, xcup, xc7 or generic
         #[arg(long, default_value = "ecp5", value_parser = from_json::<Target>)]
         target: Target,
+        /// How long to search for adders to share: the result depends on it, not on the machine
+        #[arg(long, default_value = "default")]
+        effort: Effort,
+        /// Seed of that search
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
     },
     /// Run an emitted design in Verilator and compare it with the reference, bit for bit and cycle for cycle
     Verify {
@@ -306,10 +312,11 @@ impl Cli {
                 let text = std::fs::read_to_string(&encoder).map_err(|e| Error::io("read", &encoder, &e))?;
                 wrote_model(json, "import", &neutral::import(&text, &encoder)?, &out)
             }
-            Verb::Emit { model, out, interface, clock_mhz, latency, target } => {
+            Verb::Emit { model, out, interface, clock_mhz, latency, target, effort, seed } => {
                 let model = QuantizedModel::load(&model)?;
-                let clock = if latency.is_none() { clock_mhz.or(Some(100.0)) } else { None };
-                let manifest = stages::emit(&model, interface, target, clock, latency, &out)?;
+                let clock_mhz = if latency.is_none() { clock_mhz.or(Some(100.0)) } else { None };
+                let options = CompileOptions { target, clock_mhz, latency, effort, seed };
+                let manifest = stages::emit(&model, interface, &options, &out)?;
                 done(json, &manifest)
             }
             Verb::Verify { design, random, vectors, replay, wave, stall, seed, icarus } => {

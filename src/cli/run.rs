@@ -10,7 +10,7 @@ use super::{compare, container, stages};
 use crate::codec::{self, CompressOptions, CompressReport, Mode};
 use crate::data::{Dataset, SplitRows};
 use crate::error::{Code, Error, Result};
-use crate::hw::Target;
+use crate::hw::{CompileOptions, Target};
 use crate::model::{QuantizedModel, TrainedModel};
 use crate::recipe::Recipe;
 use crate::report::{self, Report};
@@ -82,7 +82,9 @@ impl Run {
     fn emit(&mut self, model: &QuantizedModel) -> Result<DesignManifest> {
         let h = &self.recipe.hardware;
         let design = self.ledger.path("design");
-        let make = || stages::emit(model, h.interface, h.target, Some(h.clock_mhz), None, &design);
+        let clock_mhz = Some(h.clock_mhz);
+        let options = CompileOptions { target: h.target, clock_mhz, effort: h.effort, ..Default::default() };
+        let make = || stages::emit(model, h.interface, &options, &design);
         // The manifest's own place is inside the design folder; the copy here says that the stage is done.
         let untouched = |m: &DesignManifest| DesignManifest::load(&design).is_ok_and(|found| found == *m);
         self.ledger.stage("emit", &(model, h), "emit.json", untouched, make)

@@ -143,15 +143,12 @@ pub fn quantize(model: &TrainedModel) -> Result<QuantizedModel> {
 pub fn emit(
     model: &QuantizedModel,
     interface: Interface,
-    target: Target,
-    clock_mhz: Option<f64>,
-    latency: Option<u32>,
+    options: &CompileOptions,
     folder: &Path,
 ) -> Result<DesignManifest> {
-    let options = CompileOptions { target, clock_mhz, latency, ..Default::default() };
     let wait = Progress::spinner("emit", "adder graph, proof, Verilog");
-    let graph = hw::compile(&model.encoder, &options)?;
-    let design = verilog::emit(model, &graph, interface, &options)?;
+    let graph = hw::compile(&model.encoder, options)?;
+    let design = verilog::emit(model, &graph, interface, options)?;
     design.write(folder)?;
     drop(wait);
     say(format_args!("emit: {} -> {}", describe_design(&design.manifest), folder.display()));

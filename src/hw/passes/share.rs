@@ -9,7 +9,7 @@ use crate::error::{Code, Error, Result};
 use crate::fixed::Rounding;
 use crate::hw::build::Builder;
 use crate::hw::graph::{NodeId, Op, StageGraph};
-use crate::hw::share::{Leaf, Operand, Problem, Solution, Target, grow, operands, solve};
+use crate::hw::share::{Goal, Leaf, Operand, Problem, Solution, Wish, grow, load, operands, solve};
 
 /// Replaces all sums by two-operand adders.
 pub struct Share;
@@ -113,7 +113,7 @@ fn groups(graph: &StageGraph) -> Vec<Group> {
             };
             let terms = terms.iter().map(|(n, c)| (leaf(*n), *c)).collect();
             group.sums.push(id);
-            group.problem.rows.push(Target { terms, constant: *constant });
+            group.problem.rows.push(Goal { terms, constant: *constant });
         }
         group.problem.slack = SLACK;
         if !group.sums.is_empty() {
@@ -194,22 +194,21 @@ impl Trees<'_, '_> {
         let Some(only) = list.first().copied() else {
             return Ok(Place { node: self.push(Op::Const(0))?, shift: 0, negative: false });
         };
-        let load: u64 = crate::hw::share::load(&list);
-        let limit = limit.unwrap_or(load.next_power_of_two().trailing_zeros());
+        let positive = limit.is_some();
+        let limit = limit.unwrap_or(load(&list).next_power_of_two().trailing_zeros());
         let mut steps = Vec::new();
-        grow(&mut list, None, limit, |s| steps.push(*s));
+        grow(&mut list, Wish { range: None, limit, positive }, |s| steps.push(*s));
         let mut last = only;
         for step in steps {
-            let (x, y) = if step.second.shift < step.first.shift {
-                (step.second, step.first)
-            } else {
-                (step.first, step.second)
-            };
+            let (x, y) = (step.first, step.second);
+            // What has the other sign than the sum is taken away from it.
+            let (x, y) = if x.negative != step.sum.negative { (y, x) } else { (x, y) };
+            let base = x.shift.min(y.shift);
             let op = Op::Add {
                 a: nodes[x.tag as usize],
-                shift_a: 0,
+                shift_a: x.shift - base,
                 b: nodes[y.tag as usize],
-                shift_b: y.shift - x.shift,
+                shift_b: y.shift - base,
                 subtract: x.negative != y.negative,
             };
             // Steps are numbered on from the last operand.

@@ -26,8 +26,8 @@ impl Effort {
         let digits: u64 = problem.rows.iter().flat_map(|r| &r.terms).map(|t| u64::from(weight(t.1))).sum();
         let (restarts, chains, short, long) = match self {
             Effort::Fast => (0, 0, 0, 0),
-            Effort::Default => (7, 4, 12, 60),
-            Effort::Max => (15, 8, 60, 600),
+            Effort::Default => (3, 4, 20, 100),
+            Effort::Max => (15, 8, 100, 1500),
         };
         Budget { restarts, chains, short: short * digits, long: long * digits, seed }
     }

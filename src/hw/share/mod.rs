@@ -5,6 +5,7 @@
 //! forms of every coefficient at once; then by a search that undoes a few nodes, does the greedy there again with some
 //! chance, and keeps what costs fewer adder bits. What an adder costs is the bits where two operands really meet.
 
+mod best;
 mod digits;
 mod effort;
 mod greedy;
@@ -15,7 +16,7 @@ mod tree;
 use rayon::prelude::*;
 
 pub use effort::Effort;
-pub(super) use tree::{Operand, grow, load};
+pub(super) use tree::{Operand, Wish, grow, load};
 
 use greedy::Taste;
 use search::Chain;
@@ -38,7 +39,7 @@ pub(super) struct Leaf {
 
 /// `sum coefficient * leaf + constant`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Target {
+pub(super) struct Goal {
     /// (leaf, coefficient), each leaf once.
     pub terms: Vec<(usize, i64)>,
     /// Added once.
@@ -51,7 +52,7 @@ pub(super) struct Problem {
     /// What they read.
     pub leaves: Vec<Leaf>,
     /// The sums.
-    pub rows: Vec<Target>,
+    pub rows: Vec<Goal>,
     /// Levels that the deepest tree may be deeper than it must.
     pub slack: u32,
 }
@@ -59,7 +60,7 @@ pub(super) struct Problem {
 impl Problem {
     /// Depth that no row's tree exceeds.
     pub fn depth_limit(&self) -> u32 {
-        let digits = |r: &Target| r.terms.iter().map(|t| digits::weight(t.1)).sum::<u32>() + u32::from(r.constant != 0);
+        let digits = |r: &Goal| r.terms.iter().map(|t| digits::weight(t.1)).sum::<u32>() + u32::from(r.constant != 0);
         let most = self.rows.iter().map(digits).max().unwrap_or(1).max(1);
         most.next_power_of_two().trailing_zeros() + self.slack
     }

@@ -6,7 +6,7 @@
 use rustc_hash::FxHashMap;
 
 use super::digits::{Digit, removable, weight};
-use super::tree::{Cost, Operand, grow};
+use super::tree::{Cost, Operand, Wish, grow};
 use super::{Leaf, Problem, Solution};
 
 /// Index of a value: leaves first, then nodes.
@@ -407,7 +407,8 @@ impl State {
                 let node = self.node_of(row);
                 self.operands(row, &mut operands);
                 let limit = if node.is_some() { self.depth_floor(row) } else { self.limit };
-                let cost = grow(&mut operands, Some(self.rows[row as usize].range), limit, |_| {});
+                let range = Some(self.rows[row as usize].range);
+                let cost = grow(&mut operands, Wish { range, limit, positive: node.is_none() }, |_| {});
                 let r = &mut self.rows[row as usize];
                 r.cost = cost;
                 r.dirty = false;

