@@ -24,11 +24,12 @@ impl Effort {
     /// The search for a problem.
     pub(in crate::hw) fn budget(self, problem: &Problem, seed: u64) -> Budget {
         let digits: u64 = problem.rows.iter().flat_map(|r| &r.terms).map(|t| u64::from(weight(t.1))).sum();
+        // Large problems fall for longer, but nobody waits for that without being asked.
         let (restarts, chains, short, long) = match self {
             Effort::Fast => (0, 0, 0, 0),
-            Effort::Default => (3, 4, 20, 100),
-            Effort::Max => (15, 8, 100, 1500),
+            Effort::Default => (3, 4, (12 * digits).min(15_000), (60 * digits).min(60_000)),
+            Effort::Max => (15, 8, 30 * digits, 600 * digits),
         };
-        Budget { restarts, chains, short: short * digits, long: long * digits, seed }
+        Budget { restarts, chains, short, long, seed }
     }
 }

@@ -138,7 +138,7 @@ pub(super) fn solve(problem: &Problem, budget: Budget) -> Solution {
     starts.sort_by_key(|s| s.bits);
     let short = |n: u64| {
         let from = &starts[n as usize % starts.len().min(4)];
-        search::anneal(problem, from, Chain { trials: budget.short, hot: 12.0, seed: seed(2, n) })
+        search::anneal(problem, from, Chain { trials: budget.short, hot: 20.0, seed: seed(2, n) })
     };
     let chains: Vec<Solution> = (0..budget.chains).into_par_iter().map(short).collect();
     let best = chains.into_iter().chain(starts.first().cloned()).min_by_key(|s| s.bits);
@@ -146,7 +146,7 @@ pub(super) fn solve(problem: &Problem, budget: Budget) -> Solution {
     if budget.long == 0 {
         return best;
     }
-    search::anneal(problem, &best, Chain { trials: budget.long, hot: 16.0, seed: seed(3, 0) })
+    search::anneal(problem, &best, Chain { trials: budget.long, hot: 20.0, seed: seed(3, 0) })
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ pub(super) fn anneal(problem: &Problem, start: &Solution, chain: Chain) -> Solut
         disturb(&mut state, &mut rng);
         let taste = Taste {
             alpha: [0.0, 0.5, 1.0][rng.random_range(0..3)],
-            noise: rng.random_range(0.0..1.4),
+            noise: rng.random_range(0.0..4.0),
             deeper: u32::from(rng.random_bool(0.3)),
             seed: rng.random(),
         };
@@ -73,10 +73,10 @@ pub(super) fn anneal(problem: &Problem, start: &Solution, chain: Chain) -> Solut
     best.1
 }
 
-/// Inlines one to six nodes that stand near each other.
+/// Inlines one to twelve nodes that stand near each other.
 fn disturb(state: &mut State, rng: &mut ChaCha8Rng) {
     let mut near: Vec<ValueId> = vec![state.live[rng.random_range(0..state.live.len())]];
-    for _ in 0..rng.random_range(1..=6) {
+    for _ in 0..rng.random_range(1..=12) {
         if near.is_empty() {
             break;
         }
