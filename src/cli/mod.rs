@@ -136,6 +136,9 @@ enum Verb {
         /// FPGA family: ecp5, ice40, xcup, xc7 or generic
         #[arg(long, default_value = "ecp5", value_parser = from_json::<Target>)]
         target: Target,
+        /// Write no design, but every latency worth having: a table, pareto.json and pareto.svg
+        #[arg(long, conflicts_with_all = ["latency", "clock_mhz"])]
+        pareto: bool,
     },
     /// Run an emitted design in Verilator and compare it with the reference, bit for bit and cycle for cycle
     Verify {
@@ -306,7 +309,11 @@ impl Cli {
                 let text = std::fs::read_to_string(&encoder).map_err(|e| Error::io("read", &encoder, &e))?;
                 wrote_model(json, "import", &neutral::import(&text, &encoder)?, &out)
             }
-            Verb::Emit { model, out, interface, clock_mhz, latency, target } => {
+            Verb::Emit { model, out, target, pareto: true, .. } => {
+                let points = stages::pareto(&QuantizedModel::load(&model)?, target, &out)?;
+                print(json, &points, || stages::describe_points(&points))
+            }
+            Verb::Emit { model, out, interface, clock_mhz, latency, target, .. } => {
                 let model = QuantizedModel::load(&model)?;
                 let clock = if latency.is_none() { clock_mhz.or(Some(100.0)) } else { None };
                 let manifest = stages::emit(&model, interface, target, clock, latency, &out)?;

@@ -30,6 +30,7 @@ pub use passes::{CompileOptions, compile, compile_watched};
 pub use prove::prove;
 #[cfg(feature = "verilog")]
 pub(crate) use schedule::bits::{Origin, Registers, split};
+pub use schedule::{SchedulePoint, pareto};
 pub use share::Effort;
 pub use text::parse;
 

@@ -6,11 +6,13 @@
 //! arrival.rs  when each bit is there            period ─► ranks.rs: as soon as possible ─► fewest ranks
 //! bits.rs     who reads each bit, under any name                 │
 //! flow.rs     the solver                          registers.rs: constraints and costs ─► fewest registers
+//!                                                 pareto.rs: every latency worth having
 //! ```
 
 mod arrival;
 pub(crate) mod bits;
 mod flow;
+mod pareto;
 mod ranks;
 mod registers;
 #[cfg(test)]
@@ -21,6 +23,7 @@ use super::graph::StageGraph;
 use crate::error::{Code, Error, Result};
 use crate::units::Cycles;
 use arrival::Timing;
+pub use pareto::{SchedulePoint, pareto};
 
 /// What a schedule must meet.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -28,7 +28,11 @@ pub(super) fn fewest(graph: &StageGraph, timing: &Timing, logic: i32, latency: u
     r.extend(start.iter().map(|s| i64::from(*s)));
     r.push(latency);
     let mut arcs: BTreeSet<Arc> = BTreeSet::new();
-    let mut add = |from, to, least| drop((from != to).then(|| arcs.insert(Arc { from, to, least })));
+    let mut add = |from, to, least| {
+        if from != to {
+            arcs.insert(Arc { from, to, least });
+        }
+    };
     add(PORT, output, latency);
     add(output, PORT, -latency);
     for (id, node) in graph.nodes.iter().enumerate() {

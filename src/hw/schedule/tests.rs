@@ -214,3 +214,21 @@ fn bits_that_pass_through_are_stored_once() {
     // Two ranks of a's four bits and of the sum's upper five; not of its lower two.
     assert_eq!((graph.register_bits(), counted(&graph)), (18, 18));
 }
+
+#[test]
+fn every_point_of_the_front_is_faster_than_the_one_before() {
+    let weights: Vec<i64> = (0..40).map(|i| (i * 37 + 11) % 251 - 125).collect();
+    let graph = lowered(&network(&weights, [6, 5, 4], Rounding::HalfUp, Overflow::Saturate, true));
+    let points = pareto::points(&graph, Target::Ecp5).unwrap();
+    assert!(points.len() > 2);
+    assert!(points.windows(2).all(|p| p[0].clock_mhz < p[1].clock_mhz && p[0].ranks < p[1].ranks));
+    assert_eq!(points.iter().filter(|p| p.best).count(), 1);
+    assert!(points.iter().all(|p| p.cost >= points.iter().find(|p| p.best).unwrap().cost));
+    // The clock that a point promises needs its ranks and its registers, no more and no fewer.
+    for p in &points {
+        let mut made = graph.clone();
+        let period = (1e6 / p.clock_mhz).round() as i32;
+        schedule(&mut made, Target::Ecp5.delays(), Goal::Period(period)).unwrap();
+        assert_eq!((made.latency, made.register_bits()), (Cycles(p.ranks), p.ff));
+    }
+}
