@@ -142,6 +142,9 @@ enum Verb {
         /// Seed of that search
         #[arg(long, default_value_t = 0)]
         seed: u64,
+        /// Write no design, but every latency worth having: a table, pareto.json and pareto.svg
+        #[arg(long, conflicts_with_all = ["latency", "clock_mhz"])]
+        pareto: bool,
     },
     /// Run an emitted design in Verilator and compare it with the reference, bit for bit and cycle for cycle
     Verify {
@@ -312,7 +315,12 @@ impl Cli {
                 let text = std::fs::read_to_string(&encoder).map_err(|e| Error::io("read", &encoder, &e))?;
                 wrote_model(json, "import", &neutral::import(&text, &encoder)?, &out)
             }
-            Verb::Emit { model, out, interface, clock_mhz, latency, target, effort, seed } => {
+            Verb::Emit { model, out, target, effort, seed, pareto: true, .. } => {
+                let options = CompileOptions { target, effort, seed, ..Default::default() };
+                let points = stages::pareto(&QuantizedModel::load(&model)?, &options, &out)?;
+                print(json, &points, || stages::describe_points(&points))
+            }
+            Verb::Emit { model, out, interface, clock_mhz, latency, target, effort, seed, pareto: false } => {
                 let model = QuantizedModel::load(&model)?;
                 let clock_mhz = if latency.is_none() { clock_mhz.or(Some(100.0)) } else { None };
                 let options = CompileOptions { target, clock_mhz, latency, effort, seed };

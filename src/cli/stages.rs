@@ -12,11 +12,13 @@ use crate::data::{self, Dataset, NanPolicy, SplitRows};
 use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
 use crate::hw::{self, CompileOptions, Target};
+use crate::model::file::{write_json, write_whole};
 use crate::model::quantized::QUANTIZED_SCHEMA;
 use crate::model::trained::{Provenance, TRAINED_SCHEMA};
 use crate::model::{QuantizedModel, TrainedModel, Vectors};
 use crate::recipe::Recipe;
 use crate::reference::Engine;
+use crate::report::plot;
 use crate::synth::{SynthOptions, SynthReport, SynthTarget};
 use crate::verify::{DesignOptions, VerifyReport};
 use crate::verilog::{DesignManifest, Interface};
@@ -153,6 +155,34 @@ pub fn emit(
     drop(wait);
     say(format_args!("emit: {} -> {}", describe_design(&design.manifest), folder.display()));
     Ok(design.manifest)
+}
+
+/// Every schedule worth having of a model's encoder: table on stdout, `pareto.json` and `pareto.svg` in the folder.
+pub fn pareto(model: &QuantizedModel, options: &CompileOptions, folder: &Path) -> Result<Vec<hw::SchedulePoint>> {
+    let wait = Progress::spinner("emit", "schedules");
+    let points = hw::pareto(&model.encoder, options)?;
+    let figure = plot::svg(&plot::pareto(&model.name, &points));
+    write_whole(&folder.join("pareto.svg"), figure.as_bytes())?;
+    write_json(&folder.join("pareto.json"), &points)?;
+    drop(wait);
+    say(format_args!("emit: {} schedules of `{}` -> {}", points.len(), model.name, folder.display()));
+    Ok(points)
+}
+
+/// The table of [`pareto`].
+pub fn describe_points(points: &[hw::SchedulePoint]) -> String {
+    let mut text = format!(
+        "{:>5} {:>10} {:>8} {:>8} {:>11} {:>14}\n",
+        "ranks", "clock MHz", "LUT est", "FF", "latency ns", "(LUT+FF) x ns"
+    );
+    for p in points {
+        let best = if p.best { "  least" } else { "" };
+        text += &format!(
+            "{:>5} {:>10.1} {:>8} {:>8} {:>11.2} {:>14.0}{best}\n",
+            p.ranks, p.clock_mhz, p.lut, p.ff, p.latency_ns, p.cost
+        );
+    }
+    text + "Clocks by the delay model, not placed.\n"
 }
 
 /// The text of a model's graph after each pass, or after the one asked for.

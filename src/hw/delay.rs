@@ -1,10 +1,18 @@
 //! How long operations take on an FPGA family, for the scheduler.
+//!
+//! | family  | LUT | adder | carry/bit | route | fan-out | register | source |
+//! |---------|-----|-------|-----------|-------|---------|----------|--------|
+//! | ECP5    | 180 |  640  |  30       |  800  |  300    |  500     | nextpnr 0.11, speed grade 8: routed paths |
+//! | iCE40   | 400 |  700  | 130       | 1100  |  300    | 1000     | icestorm's timings of the HX parts; route not calibrated |
+//! | xcup    | 100 |  250  |  15       |  350  |  100    |  150     | data sheet DS923, -2; route not calibrated |
+//! | xc7     | 120 |  500  |  30       |  550  |  150    |  500     | data sheet DS182, -2; route not calibrated |
+//! | generic | 500 |  500  |  30       | 1000  |    0    |  400     | one model for all, to compare designs |
+//!
+//! All in picoseconds. `adder` is operand into the carry chain and carry out to the sum; `fan-out` is added to `route` for
+//! each doubling of the readers beyond two.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use super::graph::{Op, StageGraph};
-use crate::fixed::{Overflow, Rounding};
 
 /// FPGA family whose delays the scheduler uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -23,14 +31,23 @@ pub enum Target {
     Generic,
 }
 
-/// Nanoseconds.
-pub(super) struct Delays {
-    /// One lookup table with the route to it.
-    level: f64,
-    /// Carry, per bit.
-    carry: f64,
+/// Picoseconds, as integers: sums of them compare exactly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Delays {
+    /// Through a lookup table.
+    pub lut: i32,
+    /// Into a carry chain and out of it.
+    pub adder: i32,
+    /// Along it, per bit.
+    pub carry: i32,
+    /// To the next cell.
+    pub route: i32,
+    /// More of that for each doubling of the readers beyond two.
+    pub fan: i32,
     /// Clock to output and set-up.
-    pub register: f64,
+    pub register: i32,
+    /// Inputs of a lookup table.
+    pub inputs: u32,
 }
 
 impl Target {
@@ -45,35 +62,56 @@ impl Target {
         }
     }
 
-    /// ECP5: rounded from what nextpnr reports for speed grade 8. The others are scaled from data sheets and not
-    /// calibrated.
-    pub(super) fn delays(self) -> Delays {
-        let d = |level, carry, register| Delays { level, carry, register };
+    pub(crate) fn delays(self) -> Delays {
+        let d = |inputs, [lut, adder, carry, route, fan, register]: [i32; 6]| Delays {
+            lut,
+            adder,
+            carry,
+            route,
+            fan,
+            register,
+            inputs,
+        };
         match self {
-            Target::Ecp5 | Target::Generic => d(1.65, 0.03, 0.7),
-            Target::Ice40 => d(2.5, 0.28, 1.2),
-            Target::Xcup => d(0.5, 0.01, 0.2),
-            Target::Xc7 => d(0.85, 0.02, 0.4),
+            Target::Ecp5 => d(4, [180, 640, 30, 800, 300, 500]),
+            Target::Ice40 => d(4, [400, 700, 130, 1100, 300, 1000]),
+            Target::Xcup => d(6, [100, 250, 15, 350, 100, 150]),
+            Target::Xc7 => d(6, [120, 500, 30, 550, 150, 500]),
+            Target::Generic => d(4, [500, 500, 30, 1000, 0, 400]),
         }
     }
 }
 
 impl Delays {
-    /// From the operands of node `id` to its result.
-    pub fn of(&self, graph: &StageGraph, id: usize) -> f64 {
-        let adder = |width: u32| self.level + self.carry * f64::from(width);
-        match graph.nodes[id].op {
-            Op::Input(_) | Op::Const(_) | Op::Sum { .. } => 0.0,
-            Op::Add { .. } => adder(graph.nodes[id].width()),
-            Op::Requantize { a, shift, relu, rounding, overflow, format, .. } => {
-                let from = &graph.nodes[a];
-                let increment = if rounding == Rounding::Truncate || shift <= 0 { 0.0 } else { adder(from.width()) };
-                // Bits above the result are gathered in one level, or two if there are many; the choice is another.
-                let above = i64::from(from.width()) - i64::from(shift) - i64::from(format.width);
-                let limited = if overflow == Overflow::Wrap || above <= 0 { 0.0 } else { 2.0 * self.level };
-                let choice = if limited == 0.0 && relu && from.is_signed() { self.level } else { limited };
-                increment + choice
-            }
+    /// From a cell to each of `readers` cells.
+    pub fn route_to(&self, readers: usize) -> i32 {
+        let readers = readers.max(2) as i64;
+        let doublings = readers.ilog2();
+        // Between two powers of two along a straight line: the same on every machine.
+        let between = i64::from(self.fan) * (readers - (1 << doublings)) / (1 << doublings);
+        self.route + self.fan * (doublings as i32 - 1) + between as i32
+    }
+
+    /// Levels of lookup tables that make one bit of `bits`.
+    pub fn levels(&self, bits: u32) -> i32 {
+        let (mut reach, mut levels) = (1, 0);
+        while reach < bits {
+            reach *= self.inputs;
+            levels += 1;
         }
+        levels
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_grow_with_the_readers_and_gathering_with_the_bits() {
+        let d = Target::Ecp5.delays();
+        let routes: Vec<i32> = [0, 1, 2, 3, 4, 6, 8].iter().map(|n| d.route_to(*n)).collect();
+        assert_eq!(routes, [800, 800, 800, 950, 1100, 1250, 1400]);
+        assert_eq!([1, 2, 4, 5, 16, 17].map(|n| d.levels(n)), [0, 1, 1, 2, 2, 3]);
     }
 }

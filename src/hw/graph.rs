@@ -158,31 +158,6 @@ impl StageGraph {
         self.nodes.iter().map(of).sum()
     }
 
-    /// For each node the last rank at which it is read; outputs are read at the output port. Constants are not stored.
-    pub fn last_use(&self) -> Vec<u32> {
-        let mut last: Vec<u32> = self.nodes.iter().map(|n| n.rank).collect();
-        for node in &self.nodes {
-            for a in node.op.operands() {
-                last[a] = last[a].max(node.rank);
-            }
-        }
-        for o in self.outputs() {
-            last[o] = last[o].max(self.latency.0);
-        }
-        for (node, last) in self.nodes.iter().zip(&mut last) {
-            if matches!(node.op, Op::Const(_)) {
-                *last = node.rank;
-            }
-        }
-        last
-    }
-
-    /// Flip-flops that the schedule needs.
-    pub fn register_bits(&self) -> u64 {
-        let last = self.last_use();
-        self.nodes.iter().zip(last).map(|(n, l)| u64::from(l - n.rank) * u64::from(n.width() - n.unread)).sum()
-    }
-
     /// Checks order, ranks, intervals, inputs, tensors and outputs.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ mod graph;
 mod interval;
 pub mod passes;
 mod prove;
+mod schedule;
 mod share;
 mod text;
 
@@ -27,6 +28,9 @@ pub use graph::{Node, NodeId, Op, StageGraph, Tensor};
 pub(crate) use interval::width_of;
 pub use passes::{CompileOptions, compile, compile_watched};
 pub use prove::prove;
+#[cfg(feature = "verilog")]
+pub(crate) use schedule::bits::{Origin, Registers, split};
+pub use schedule::{SchedulePoint, pareto};
 pub use share::Effort;
 pub use text::parse;
 

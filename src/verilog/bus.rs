@@ -45,14 +45,52 @@ fn part(name: &str, full: u32, low: u32, width: u32) -> String {
     }
 }
 
-/// A number on some bits of a named bus, or a constant.
+/// Consecutive bits of a number: those of a named bus, or known ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    /// The lowest bit of the number that it holds.
+    pub at: u32,
+    /// How many.
+    pub count: u32,
+    /// Name and width of the bus and its bit at `at`; the value of known bits.
+    pub source: Source,
+}
+
+/// Where a piece comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Wire { name: String, full: u32, bit: u32 },
+    Known(u64),
+}
+
+impl Piece {
+    /// Whether `next` is the bit after it.
+    pub fn goes_on(&self, next: &Source) -> bool {
+        match (&self.source, next) {
+            (Source::Known(_), Source::Known(_)) => true,
+            (Source::Wire { name, bit, .. }, Source::Wire { name: other, bit: next, .. }) => {
+                name == other && bit + self.count == *next
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes that bit in.
+    pub fn extend(&mut self, next: &Source) {
+        if let (Source::Known(all), Source::Known(bit)) = (&mut self.source, next) {
+            *all |= bit << self.count;
+        }
+        self.count += 1;
+    }
+}
+
+/// A number on the bits of some buses, or a constant.
 #[derive(Clone)]
 pub(super) enum Bus<'a> {
-    /// Bit `i` of the number is bit `low + i` of the bus; bits that are not there were never stored and count as 0.
+    /// Bit `i` of the number is bit `low + i` of the pieces, which ascend; bits that no piece holds count as 0.
     Wires {
-        name: String,
-        full: u32,
-        low: i64,
+        pieces: Vec<Piece>,
+        low: u32,
         width: u32,
         signed: bool,
         reads: &'a Reads,
@@ -63,12 +101,13 @@ pub(super) enum Bus<'a> {
 impl<'a> Bus<'a> {
     /// A whole bus.
     pub fn new(name: String, width: u32, signed: bool, reads: &'a Reads) -> Self {
-        Bus::Wires { name, full: width, low: 0, width, signed, reads }
+        let whole = Piece { at: 0, count: width, source: Source::Wire { name, full: width, bit: 0 } };
+        Bus::of(vec![whole], width, signed, reads)
     }
 
-    /// A bus that holds a number of `width` bits without its `unread` low ones.
-    pub fn without_low(name: String, width: u32, unread: u32, signed: bool, reads: &'a Reads) -> Self {
-        Bus::Wires { name, full: width - unread, low: -i64::from(unread), width, signed, reads }
+    /// A number of `width` bits in pieces.
+    pub fn of(pieces: Vec<Piece>, width: u32, signed: bool, reads: &'a Reads) -> Self {
+        Bus::Wires { pieces, low: 0, width, signed, reads }
     }
 
     pub fn width(&self) -> u32 {
@@ -87,10 +126,10 @@ impl<'a> Bus<'a> {
         match self {
             Bus::Number(n) => Bus::Number(n >> drop.min(127)),
             Bus::Wires { width, signed: false, .. } if drop >= *width => Bus::Number(0),
-            Bus::Wires { name, full, low, width, signed, reads } => {
+            Bus::Wires { pieces, low, width, signed, reads } => {
                 let drop = drop.min(width - 1);
-                let (name, low, width) = (name.clone(), low + i64::from(drop), width - drop);
-                Bus::Wires { name, full: *full, low, width, signed: *signed, reads }
+                let (pieces, low, width) = (pieces.clone(), low + drop, width - drop);
+                Bus::Wires { pieces, low, width, signed: *signed, reads }
             }
         }
     }
@@ -124,32 +163,51 @@ impl<'a> Bus<'a> {
     }
 
     fn parts(&self, from: u32, count: u32) -> Vec<String> {
-        let Bus::Wires { name, full, low, width, signed, reads } = self else {
+        let Bus::Wires { low, width, signed, .. } = self else {
             let Bus::Number(n) = self else { return vec![] };
             return if count == 0 { vec![] } else { vec![number(n >> from.min(127), count)] };
         };
         let inside = (from + count).min(*width).saturating_sub(from);
-        let beyond = count - inside;
         let mut parts = Vec::new();
-        match beyond {
+        match count - inside {
             0 => {}
             n if !signed => parts.push(format!("{n}'b0")),
             n => {
-                let top = (low + i64::from(*width) - 1).max(0) as u32;
-                reads.mark(name, top, 1);
-                let sign = part(name, *full, top, 1);
+                let sign = concat(self.pieces(low + width - 1, 1));
                 parts.push(if n == 1 { sign } else { format!("{{{n}{{{sign}}}}}") });
             }
         }
-        let at = low + i64::from(from);
-        let absent = (-at).clamp(0, inside.into()) as u32;
-        if inside > absent {
-            let at = at.max(0) as u32;
-            reads.mark(name, at, inside - absent);
-            parts.push(part(name, *full, at, inside - absent));
+        if inside > 0 {
+            parts.extend(self.pieces(low + from, inside));
         }
-        if absent > 0 {
-            parts.push(format!("{absent}'b0"));
+        parts
+    }
+
+    /// Bits `from..from + count` of the pieces, the highest first.
+    fn pieces(&self, from: u32, count: u32) -> Vec<String> {
+        let Bus::Wires { pieces, reads, .. } = self else { return vec![] };
+        let mut parts = Vec::new();
+        let mut end = from + count;
+        for piece in pieces.iter().rev() {
+            let (first, last) = (piece.at.max(from), (piece.at + piece.count).min(end));
+            if first >= last {
+                continue;
+            }
+            if last < end {
+                parts.push(format!("{}'b0", end - last));
+            }
+            parts.push(match &piece.source {
+                Source::Wire { name, full, bit } => {
+                    let bit = bit + first - piece.at;
+                    reads.mark(name, bit, last - first);
+                    part(name, *full, bit, last - first)
+                }
+                Source::Known(value) => number((value >> (first - piece.at)).into(), last - first),
+            });
+            end = first;
+        }
+        if end > from {
+            parts.push(format!("{}'b0", end - from));
         }
         parts
     }
@@ -185,8 +243,15 @@ mod tests {
         assert_eq!(u.high(6).slice(0, 2), "2'h0");
         assert_eq!(reads.unread(), ["idle", "s[2:0]"]);
         // Six bits stored of a number of nine.
-        let stored = Bus::without_low("s".into(), 9, 3, true, &reads);
+        let wire =
+            |name: &str, at, count, bit| Piece { at, count, source: Source::Wire { name: name.into(), full: 6, bit } };
+        let stored = Bus::of(vec![wire("s", 3, 6, 0)], 9, true, &reads);
         assert_eq!(stored.shifted(1, 12), "{{2{s[5]}}, s, 3'b0, 1'b0}");
         assert_eq!((stored.high(5).slice(0, 4), stored.slice(0, 2)), ("s[5:2]".into(), "2'b0".into()));
+        // Two bits of one bus below a known one, a gap and the top of another.
+        let known = Piece { at: 2, count: 1, source: Source::Known(1) };
+        let mixed = Bus::of(vec![wire("u", 0, 2, 1), known, wire("s", 4, 3, 3)], 7, true, &reads);
+        assert_eq!(mixed.slice(0, 9), "{{2{s[5]}}, s[5:3], 1'b0, 1'h1, u[2:1]}");
+        assert_eq!((mixed.high(1).slice(0, 3), mixed.sign()), ("{1'b0, 1'h1, u[2]}".into(), "s[5]".into()));
     }
 }

@@ -1,15 +1,16 @@
 //! From scheduled graph to the module of the data path.
 //!
-//! A wire for each node, a register for each rank that a value crosses, rank after rank. Every operand is extended to the
-//! width of its result by explicit replication, so nothing depends on the signedness rules of the language.
+//! A wire for each node, a register for each rank that a bit crosses, rank after rank. A bit that passes through an adder
+//! has one register, that of the node that makes it. Every operand is extended to the width of its result by explicit
+//! replication, so nothing depends on the signedness rules of the language.
 
 use std::fmt::Write as _;
 
-use super::bus::{Bus, Reads, number};
+use super::bus::{Bus, Piece, Reads, Source, number};
 use super::print::{Kind, Module};
 use super::requantize::{Modes, Rounded};
 use super::{Lanes, StageSignals};
-use crate::hw::{NodeId, Op, StageGraph, width_of};
+use crate::hw::{NodeId, Op, Origin, Registers, StageGraph, split, width_of};
 
 /// Name of the wire of each node: the element of a tensor that it is, or its number. Constants have none.
 fn names(graph: &StageGraph) -> Vec<Option<String>> {
@@ -41,6 +42,7 @@ pub(super) fn signals(graph: &StageGraph, scope: &str) -> Vec<StageSignals> {
 struct Core<'a> {
     graph: &'a StageGraph,
     names: Vec<Option<String>>,
+    registers: Registers,
     reads: &'a Reads,
 }
 
@@ -50,14 +52,61 @@ impl<'a> Core<'a> {
         if rank == self.graph.nodes[id].rank { name.to_owned() } else { format!("{name}_r{rank}") }
     }
 
+    /// The registers of a node at `rank`: name, the lowest bit that it holds, and width.
+    fn held(&self, id: NodeId, rank: u32) -> Vec<(String, u32, u32)> {
+        let runs = self.registers.held(self.graph, id, rank);
+        let name = self.name(id, rank);
+        let named = |(low, count): &(u32, u32)| match runs.len() {
+            1 => (name.clone(), *low, *count),
+            _ => (format!("{name}_b{low}"), *low, *count),
+        };
+        runs.iter().map(named).collect()
+    }
+
     /// The value of a node as it is seen at `rank`.
     fn at(&self, id: NodeId, rank: u32) -> Bus<'a> {
         let node = &self.graph.nodes[id];
         match node.op {
             Op::Const(c) => Bus::Number(c.into()),
             _ if rank == node.rank => Bus::new(self.name(id, rank), node.width(), node.is_signed(), self.reads),
-            _ => Bus::without_low(self.name(id, rank), node.width(), node.unread, node.is_signed(), self.reads),
+            _ => Bus::of(self.stored(id, rank), node.width(), node.is_signed(), self.reads),
         }
+    }
+
+    /// The bits of a node where registers hold them at a later rank; bits that nobody needs are missing.
+    fn stored(&self, id: NodeId, rank: u32) -> Vec<Piece> {
+        let mut pieces: Vec<Piece> = Vec::new();
+        for (at, origin) in (0u32..).zip(&self.registers.origins[id]) {
+            let source = match *origin {
+                Origin::Known(value) => Source::Known(value.into()),
+                Origin::Made(maker, bit) if self.graph.nodes[maker].rank == rank => {
+                    Source::Wire { name: self.name(maker, rank), full: self.graph.nodes[maker].width(), bit }
+                }
+                Origin::Made(maker, bit) => {
+                    let mut held = self.held(maker, rank).into_iter();
+                    let Some((name, low, full)) = held.find(|(_, low, n)| (*low..low + n).contains(&bit)) else {
+                        continue;
+                    };
+                    Source::Wire { name, full, bit: bit - low }
+                }
+            };
+            match (pieces.last_mut(), &source) {
+                (Some(last), source) if last.at + last.count == at && last.goes_on(source) => last.extend(source),
+                _ => pieces.push(Piece { at, count: 1, source }),
+            }
+        }
+        pieces
+    }
+
+    /// The bits that a node makes where they are at `rank`: its own wire or its own registers.
+    fn made(&self, id: NodeId, rank: u32) -> Bus<'a> {
+        let node = &self.graph.nodes[id];
+        if rank == node.rank {
+            return self.at(id, rank);
+        }
+        let piece = |(name, at, count)| Piece { at, count, source: Source::Wire { name, full: count, bit: 0 } };
+        let pieces = self.held(id, rank).into_iter().map(piece).collect();
+        Bus::of(pieces, node.width(), node.is_signed(), self.reads)
     }
 
     fn declare(&self, m: &mut Module, name: &str, kind: Kind, width: u32) {
@@ -74,19 +123,15 @@ impl<'a> Core<'a> {
         match node.op {
             Op::Input(i) => x.slice(lanes.input * i as u32, width),
             Op::Add { a, shift_a, b, shift_b, subtract } => {
-                // Below the higher operand's lowest bit the other one passes through, unless it is taken away.
-                let swap = shift_b < shift_a && !subtract;
-                let ((a, shift_a), (b, shift_b)) =
-                    if swap { ((b, shift_b), (a, shift_a)) } else { ((a, shift_a), (b, shift_b)) };
-                let (low, high) = (self.at(a, node.rank), self.at(b, node.rank));
                 let sign = if subtract { '-' } else { '+' };
-                let up = shift_b.saturating_sub(shift_a);
-                if up == 0 || shift_a > 0 {
-                    return format!("{} {sign} {}", low.shifted(shift_a, width), high.shifted(shift_b, width));
-                }
+                let Some(split) = split(self.graph, id) else {
+                    let (a, b) = (self.at(a, node.rank), self.at(b, node.rank));
+                    return format!("{} {sign} {}", a.shifted(shift_a, width), b.shifted(shift_b, width));
+                };
+                let (low, high, up) = (self.at(split.low, node.rank), self.at(split.high, node.rank), split.up);
                 let rest = low.slice(0, up.min(width));
                 let Some(top) = width.checked_sub(up).filter(|t| *t > 0) else { return rest };
-                if !subtract && !low.signed() && low.width() <= up {
+                if split.joined {
                     return format!("{{{}, {rest}}}", high.slice(0, top));
                 }
                 format!("{{{} {sign} {}, {rest}}}", low.high(up).slice(0, top), high.slice(0, top))
@@ -122,7 +167,7 @@ impl<'a> Core<'a> {
 /// The module's text: ports `clk`, `ce` if asked for, `x` and `y`.
 pub(super) fn module(graph: &StageGraph, name: &str, header: &[String], lanes: Lanes, enable: bool) -> String {
     let reads = Reads::default();
-    let core = Core { graph, names: names(graph), reads: &reads };
+    let core = Core { graph, names: names(graph), registers: Registers::new(graph), reads: &reads };
     let mut m = Module::default();
     let x_bits = lanes.input * graph.input_formats.len() as u32;
     let y_bits = lanes.output * graph.output_formats.len() as u32;
@@ -133,7 +178,6 @@ pub(super) fn module(graph: &StageGraph, name: &str, header: &[String], lanes: L
     core.declare(&mut m, "x", Kind::Input, x_bits);
     core.declare(&mut m, "y", Kind::Output, y_bits);
     let x = Bus::new("x".into(), x_bits, false, &reads);
-    let last = graph.last_use();
     for rank in 0..=graph.latency.0 {
         let _ = writeln!(m.body, "\n// Rank {rank}");
         for (id, node) in graph.nodes.iter().enumerate().filter(|(_, n)| n.rank == rank) {
@@ -144,13 +188,13 @@ pub(super) fn module(graph: &StageGraph, name: &str, header: &[String], lanes: L
         }
         let mut clocked = String::new();
         for (id, node) in graph.nodes.iter().enumerate() {
-            if core.names[id].is_none() || !(node.rank..last[id]).contains(&rank) {
+            if core.names[id].is_none() || node.rank > rank {
                 continue;
             }
-            let next = core.name(id, rank + 1);
-            let stored = node.width() - node.unread;
-            core.declare(&mut m, &next, Kind::Reg, stored);
-            let _ = writeln!(clocked, "  {next} <= {};", core.at(id, rank).slice(node.unread, stored));
+            for (next, low, count) in core.held(id, rank + 1) {
+                core.declare(&mut m, &next, Kind::Reg, count);
+                let _ = writeln!(clocked, "  {next} <= {};", core.made(id, rank).slice(low, count));
+            }
         }
         if !clocked.is_empty() {
             let gate = if enable { "if (ce) " } else { "" };

@@ -1,0 +1,104 @@
+//! Every latency that is worth having, with its clock and its size.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::arrival::Timing;
+use super::{Goal, ranks, schedule};
+use crate::error::Result;
+use crate::fixed::{Overflow, Rounding};
+use crate::hw::graph::{Op, StageGraph};
+use crate::hw::passes::{CompileOptions, pipelines};
+use crate::hw::{Target, build, prove};
+use crate::model::IntegerNetwork;
+
+/// One schedule: the shortest period of its number of ranks, by the delay model. Not placed: tools give other clocks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SchedulePoint {
+    /// Register ranks between input and output.
+    pub ranks: u32,
+    /// Clock of the shortest period.
+    pub clock_mhz: f64,
+    /// Ranks times period.
+    pub latency_ns: f64,
+    /// Lookup tables, estimated; the same for all points.
+    pub lut: u64,
+    /// Flip-flops.
+    pub ff: u64,
+    /// (LUT + FF) times latency in ns.
+    pub cost: f64,
+    /// Whether no other point costs less.
+    pub best: bool,
+}
+
+/// From one rank, as slow as it is, to the fastest clock; each point has a faster clock than the one before.
+///
+/// # Errors
+/// Those of [`compile`](crate::hw::compile).
+pub fn pareto(network: &IntegerNetwork, options: &CompileOptions) -> Result<Vec<SchedulePoint>> {
+    let mut graph = build(network)?;
+    for pass in pipelines().into_iter().filter(|p| p.name != "schedule").flat_map(|p| p.passes) {
+        pass.run(&mut graph, options)?;
+    }
+    prove(&graph, network)?;
+    points(&graph, options.target)
+}
+
+/// [`pareto`] of a graph without a schedule.
+pub(super) fn points(graph: &StageGraph, target: Target) -> Result<Vec<SchedulePoint>> {
+    let delays = target.delays();
+    let fastest = ranks::slowest(graph, &Timing::new(graph, delays)) + delays.register;
+    let lut = graph.lut_estimate(target);
+    let mut points: Vec<SchedulePoint> = Vec::new();
+    let mut last = i32::MAX;
+    for ranks in 1.. {
+        let mut made = graph.clone();
+        let period = schedule(&mut made, delays, Goal::Ranks(ranks))?;
+        if period < last {
+            let (ff, latency_ns) = (made.register_bits(), f64::from(period) * f64::from(ranks) / 1e3);
+            let cost = (lut + ff) as f64 * latency_ns;
+            points.push(SchedulePoint {
+                ranks,
+                clock_mhz: 1e6 / f64::from(period),
+                latency_ns,
+                lut,
+                ff,
+                cost,
+                best: false,
+            });
+            last = period;
+        }
+        // One operation a rank is the end of it.
+        if period <= fastest || ranks as usize > graph.nodes.len() {
+            break;
+        }
+    }
+    if let Some(best) = points.iter_mut().min_by(|a, b| a.cost.total_cmp(&b.cost)) {
+        best.best = true;
+    }
+    Ok(points)
+}
+
+impl StageGraph {
+    /// Lookup tables that the graph needs on a family: one a full adder, those of rounding, ReLU and overflow.
+    pub fn lut_estimate(&self, target: Target) -> u64 {
+        let inputs = u64::from(target.delays().inputs);
+        let of = |node: &crate::hw::Node| match node.op {
+            Op::Requantize { a, shift, relu, rounding, overflow, format, .. } if node.range.0 != node.range.1 => {
+                let from = &self.nodes[a];
+                let width = u64::from(node.width());
+                let drop = shift.max(0).unsigned_abs();
+                let top = from.width().saturating_sub(drop);
+                let increment = if drop > 0 && rounding != Rounding::Truncate { u64::from(top) } else { 0 };
+                let above = u64::from(top.saturating_sub(format.width - u32::from(format.signed)));
+                let crossed = (from.range.0 >> drop) < format.min() || (from.range.1 >> drop) > format.max();
+                let limited = overflow != Overflow::Wrap && crossed;
+                let gather = if limited { above.saturating_sub(1).div_ceil(inputs - 1) } else { 0 };
+                let choice = if limited || relu && from.is_signed() { width } else { 0 };
+                increment + gather + choice
+            }
+            _ => 0,
+        };
+        self.adder_bits() + self.nodes.iter().map(of).sum::<u64>()
+    }
+}
