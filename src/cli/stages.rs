@@ -222,16 +222,16 @@ pub fn verify(folder: &Path, options: DesignOptions) -> Result<VerifyReport> {
 ///
 /// # Errors
 /// `U001` for more than 100 seeds.
-pub fn synth_options(targets: &[Target], seeds: u32, route_seconds: u64) -> Result<SynthOptions> {
+pub fn synth_options(targets: &[SynthTarget], seeds: u32, route_seconds: u64) -> Result<SynthOptions> {
     if seeds > 100 {
         return Err(
             Error::new(Code::Usage, format!("{seeds} seeds of place and route are too many")).hint("use 0 to 100")
         );
     }
     let mut once: Vec<SynthTarget> = Vec::new();
-    for target in targets.iter().map(|t| SynthTarget::from(*t)) {
-        if !once.contains(&target) {
-            once.push(target);
+    for target in targets {
+        if !once.contains(target) {
+            once.push(*target);
         }
     }
     let route_limit = Duration::from_secs(route_seconds);

@@ -16,6 +16,7 @@ mod graph;
 mod interval;
 pub mod passes;
 mod prove;
+mod requantizers;
 mod share;
 mod text;
 
@@ -27,6 +28,7 @@ pub use graph::{Node, NodeId, Op, StageGraph, Tensor};
 pub(crate) use interval::width_of;
 pub use passes::{CompileOptions, compile, compile_watched};
 pub use prove::prove;
+pub use requantizers::{MOST_VALUES, Requantizer, requantizers};
 pub use share::Effort;
 pub use text::parse;
 

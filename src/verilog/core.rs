@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use super::bus::{Bus, Reads, number};
+use super::lone::{handed_on, lone};
 use super::print::{Kind, Module};
 use super::requantize::{Modes, Rounded};
 use super::{Lanes, StageSignals};
@@ -42,6 +43,7 @@ struct Core<'a> {
     graph: &'a StageGraph,
     names: Vec<Option<String>>,
     reads: &'a Reads,
+    lone: Vec<bool>,
 }
 
 impl<'a> Core<'a> {
@@ -58,6 +60,20 @@ impl<'a> Core<'a> {
             _ if rank == node.rank => Bus::new(self.name(id, rank), node.width(), node.is_signed(), self.reads),
             _ => Bus::without_low(self.name(id, rank), node.width(), node.unread, node.is_signed(), self.reads),
         }
+    }
+
+    /// An operand of a sum at `rank`, `bits` of which are left above its shift.
+    fn operand(&self, m: &mut Module, id: NodeId, rank: u32, bits: u32) -> Bus<'a> {
+        let (bus, node) = (self.at(id, rank), &self.graph.nodes[id]);
+        // Extending a sign reads it twice.
+        if !self.lone[id] || (node.is_signed() && bits > node.width()) {
+            return bus;
+        }
+        let (name, from) = (format!("{}_s", self.name(id, rank)), self.name(id, rank));
+        self.reads.mark(&from, 0, node.width());
+        self.declare(m, &name, Kind::Wire, node.width());
+        let _ = writeln!(m.body, "assign {name} = {};", handed_on(&from, node.width()));
+        Bus::new(name, node.width(), node.is_signed(), self.reads)
     }
 
     fn declare(&self, m: &mut Module, name: &str, kind: Kind, width: u32) {
@@ -78,7 +94,9 @@ impl<'a> Core<'a> {
                 let swap = shift_b < shift_a && !subtract;
                 let ((a, shift_a), (b, shift_b)) =
                     if swap { ((b, shift_b), (a, shift_a)) } else { ((a, shift_a), (b, shift_b)) };
-                let (low, high) = (self.at(a, node.rank), self.at(b, node.rank));
+                let bits = |shift: u32| width.saturating_sub(shift);
+                let low = self.operand(m, a, node.rank, bits(shift_a));
+                let high = self.operand(m, b, node.rank, bits(shift_b));
                 let sign = if subtract { '-' } else { '+' };
                 let up = shift_b.saturating_sub(shift_a);
                 if up == 0 || shift_a > 0 {
@@ -122,7 +140,7 @@ impl<'a> Core<'a> {
 /// The module's text: ports `clk`, `ce` if asked for, `x` and `y`.
 pub(super) fn module(graph: &StageGraph, name: &str, header: &[String], lanes: Lanes, enable: bool) -> String {
     let reads = Reads::default();
-    let core = Core { graph, names: names(graph), reads: &reads };
+    let core = Core { graph, names: names(graph), reads: &reads, lone: lone(graph) };
     let mut m = Module::default();
     let x_bits = lanes.input * graph.input_formats.len() as u32;
     let y_bits = lanes.output * graph.output_formats.len() as u32;
