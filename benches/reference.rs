@@ -16,7 +16,7 @@ fn inference(c: &mut Criterion) {
         let name = if hidden.is_empty() { "24-15" } else { "24-64-15" };
         let options = TrainOptions { latent: 15, hidden, epochs: 0, qat_epochs: 0, ..TrainOptions::default() };
         let trained = train(&data, None, &[1.0; 24], &options, &mut Session::new(&mut |_| {})).expect("it trains");
-        let plan = calibrate(&trained.encoder, &data, 0, &QuantizeOptions::default()).expect("it calibrates");
+        let plan = calibrate(&trained.encoder, &data, 0, None, &QuantizeOptions::default()).expect("it calibrates");
         let encoder = apply(&trained.encoder, &plan).expect("it quantizes");
         let words = input_words(&encoder, &data);
         let engine = Engine::new(&encoder).expect("the encoder is sound");

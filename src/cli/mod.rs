@@ -28,6 +28,7 @@ use crate::model::file::write_json;
 use crate::model::{QuantizedModel, TrainedModel, neutral};
 use crate::recipe::Recipe;
 use crate::report::schema::Document;
+use crate::synth::SynthTarget;
 use crate::verify::{DEFAULT_VECTORS, DesignOptions};
 use crate::verilog::Interface;
 use select::SelectArgs;
@@ -176,9 +177,9 @@ enum Verb {
     Synth {
         /// Folder written by `sluice emit`
         design: PathBuf,
-        /// Targets, separated by commas: generic, ecp5, ice40, xcup or xc7
-        #[arg(long, value_delimiter = ',', default_value = "generic,ecp5,xcup", value_parser = from_json::<Target>)]
-        target: Vec<Target>,
+        /// Targets, separated by commas: rtl (adder and register bits), generic, ecp5, ice40, xcup or xc7
+        #[arg(long, value_delimiter = ',', default_value = "rtl,generic,ecp5,xcup", value_parser = from_json::<SynthTarget>)]
+        target: Vec<SynthTarget>,
         /// Seeds of place and route (ecp5 only); Fmax is their median
         #[arg(long, default_value_t = 3)]
         seeds: u32,

@@ -14,7 +14,7 @@ use crate::hw::{CompileOptions, Target};
 use crate::model::{QuantizedModel, TrainedModel};
 use crate::recipe::Recipe;
 use crate::report::{self, Report};
-use crate::synth::SynthReport;
+use crate::synth::{SynthReport, SynthTarget};
 use crate::verify::{DesignOptions, VerifyReport};
 use crate::verilog::DesignManifest;
 
@@ -116,7 +116,7 @@ impl Run {
         if !check.synth {
             return Ok(Vec::new());
         }
-        let targets = [self.recipe.hardware.target, Target::Ecp5, Target::Xcup, Target::Generic];
+        let targets = [self.recipe.hardware.target, Target::Ecp5, Target::Xcup, Target::Generic].map(SynthTarget::from);
         let options = stages::synth_options(&targets, check.seeds, check.route_seconds)?;
         let design = self.ledger.path("design");
         let key = (manifest, check.seeds, check.route_seconds);

@@ -11,7 +11,7 @@ use crate::codec::PeerSize;
 use crate::data::{self, Dataset, NanPolicy, SplitRows};
 use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
-use crate::hw::{self, CompileOptions, Target};
+use crate::hw::{self, CompileOptions};
 use crate::model::file::{write_json, write_whole};
 use crate::model::quantized::QUANTIZED_SCHEMA;
 use crate::model::trained::{Provenance, TRAINED_SCHEMA};
@@ -249,16 +249,16 @@ pub fn verify(folder: &Path, options: DesignOptions) -> Result<VerifyReport> {
 ///
 /// # Errors
 /// `U001` for more than 100 seeds.
-pub fn synth_options(targets: &[Target], seeds: u32, route_seconds: u64) -> Result<SynthOptions> {
+pub fn synth_options(targets: &[SynthTarget], seeds: u32, route_seconds: u64) -> Result<SynthOptions> {
     if seeds > 100 {
         return Err(
             Error::new(Code::Usage, format!("{seeds} seeds of place and route are too many")).hint("use 0 to 100")
         );
     }
     let mut once: Vec<SynthTarget> = Vec::new();
-    for target in targets.iter().map(|t| SynthTarget::from(*t)) {
-        if !once.contains(&target) {
-            once.push(target);
+    for target in targets {
+        if !once.contains(target) {
+            once.push(*target);
         }
     }
     let route_limit = Duration::from_secs(route_seconds);

@@ -16,6 +16,7 @@ mod graph;
 mod interval;
 pub mod passes;
 mod prove;
+mod requantizers;
 mod schedule;
 mod share;
 mod text;
@@ -28,6 +29,7 @@ pub use graph::{Node, NodeId, Op, StageGraph, Tensor};
 pub(crate) use interval::width_of;
 pub use passes::{CompileOptions, compile, compile_watched};
 pub use prove::prove;
+pub use requantizers::{MOST_VALUES, Requantizer, requantizers};
 #[cfg(feature = "verilog")]
 pub(crate) use schedule::bits::{Origin, Registers, split};
 pub use schedule::{SchedulePoint, pareto};

@@ -11,8 +11,10 @@
 
 mod harness;
 mod nextpnr;
+mod rtl;
 mod yosys;
 
+pub use rtl::WordCounts;
 pub use yosys::yosys;
 
 use std::collections::BTreeMap;
@@ -42,6 +44,8 @@ pub enum SynthTarget {
     Xc7,
     /// Lattice iCE40: SB_LUT4, SB_CARRY.
     Ice40,
+    /// No technology: adders, adder bits and register bits.
+    Rtl,
 }
 
 impl fmt::Display for SynthTarget {
@@ -52,6 +56,7 @@ impl fmt::Display for SynthTarget {
             SynthTarget::Xcup => "xcup",
             SynthTarget::Xc7 => "xc7",
             SynthTarget::Ice40 => "ice40",
+            SynthTarget::Rtl => "rtl",
         })
     }
 }
@@ -97,6 +102,9 @@ pub struct SynthReport {
     pub carry: u64,
     /// Shift-register cells (SRL), where the target has them; not in `lut`.
     pub shift_registers: u64,
+    /// Counts of `rtl`, which has no lookup tables; absent elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<WordCounts>,
     /// Lookup tables after place and route, which adds cells that feed carry chains: more than `lut`.
     pub lut_routed: Option<u64>,
     /// Highest clock frequency after place and route, in MHz: the median over the seeds; `null` without place and route.
@@ -128,6 +136,10 @@ impl SynthReport {
 
 impl fmt::Display for SynthReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(w) = self.words {
+            write!(f, "rtl: {} adders, {} adder bits, {} register bits", w.adders, w.adder_bits, w.register_bits)?;
+            return write!(f, ", mapped to {} $alu, {} $macc [{}]", w.alu, w.macc, self.tool_version);
+        }
         write!(f, "{}: {} LUT, {} FF, {} carry", self.target, self.lut, self.ff, self.carry)?;
         write!(f, ", {} DSP, {} BRAM", self.dsp, self.bram)?;
         match (self.fmax_mhz, &self.no_fmax) {

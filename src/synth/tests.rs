@@ -58,6 +58,17 @@ fn yosys_counts_the_cells_of_a_small_design_on_every_target() {
             assert_eq!(report.lut, 4, "{report}");
         }
     }
+    let words = yosys(&dut, SynthTarget::Rtl).unwrap().words.unwrap();
+    assert_eq!(words, WordCounts { register_bits: 4, ..Default::default() });
+    // Two sums in a row, the first read by nobody else: 5 + 6 bits, and one carry-save tree.
+    let sums = "module mix(input clk, input [7:0] x, output reg [5:0] y);
+  wire [4:0] s = {1'b0, x[7:4]} + {1'b0, x[3:0]};
+  always @(posedge clk) y <= {1'b0, s} + {2'b0, x[5:2]};
+endmodule
+";
+    std::fs::write(folder.path().join("mix.v"), sums).unwrap();
+    let words = yosys(&dut, SynthTarget::Rtl).unwrap().words.unwrap();
+    assert_eq!(words, WordCounts { adders: 2, adder_bits: 11, register_bits: 6, alu: 0, macc: 1 });
     std::fs::write(folder.path().join("mix.v"), "module mix(input clk; endmodule").unwrap();
     let e = yosys(&dut, SynthTarget::Generic).unwrap_err();
     assert!(e.code() == Code::ToolFailed && e.to_string().contains("mix.v:1"), "{e}");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{SynthReport, SynthTarget, harness};
+use super::{SynthReport, SynthTarget, harness, rtl};
 use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
 use crate::tool::tool;
@@ -49,16 +49,25 @@ pub(super) fn map(dut: &Dut, target: SynthTarget, folder: &Path) -> Result<Synth
             format!("synth_xilinx -family {target} -noiopad -noclkbuf -nodsp -flatten -top {top}")
         }
         SynthTarget::Ice40 => format!("synth_ice40 -top {top}"),
+        SynthTarget::Rtl => rtl::script(top),
     };
-    let script = format!("read_verilog -sv -defer {}; {synth}; tee -q -o stat.json stat -json", read.join(" "));
+    let stat = if target == SynthTarget::Rtl { "" } else { "; tee -q -o stat.json stat -json" };
+    let script = format!("read_verilog -sv -defer {}; {synth}{stat}", read.join(" "));
     yosys.run(folder, &["-p", &script]).map_err(|e| e.at(dut.folder.display().to_string()))?;
-    let path = folder.join("stat.json");
-    let stat = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
-    let cells = cell_counts(&stat).ok_or_else(|| {
-        Error::new(Code::ToolFailed, "the cell counts of Yosys are not in the form expected")
-            .note("tool", yosys.version.clone())
-    })?;
-    let mut report = count(target, cells);
+    let cells = |name: &str| {
+        let path = folder.join(name);
+        let stat = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
+        cell_counts(&stat).ok_or_else(|| {
+            Error::new(Code::ToolFailed, "the cell counts of Yosys are not in the form expected")
+                .note("tool", yosys.version.clone())
+        })
+    };
+    let mut report = count(target, cells("stat.json")?);
+    if target == SynthTarget::Rtl {
+        let words = rtl::count(&report.cells, &cells("merged.json")?);
+        report.ff = words.register_bits;
+        report.words = Some(words);
+    }
     report.tool = yosys.name;
     report.tool_version = yosys.version;
     report.script = script;
@@ -88,6 +97,7 @@ fn count(target: SynthTarget, cells: BTreeMap<String, u64>) -> SynthReport {
     let sum = |matches: &dyn Fn(&str) -> bool| cells.iter().filter(|(k, _)| matches(k)).map(|(_, n)| n).sum::<u64>();
     let starts = |prefixes: &[&str]| sum(&|kind| prefixes.iter().any(|p| kind.starts_with(p)));
     let [lut, ff, dsp, bram, carry, shift_registers] = match target {
+        SynthTarget::Rtl => [0; 6],
         SynthTarget::Generic => {
             let ff = sum(&|k| k.starts_with("$_") && (k.contains("DFF") || k.contains("DLATCH")));
             [starts(&["$lut"]), ff, starts(&["$mul", "$macc"]), starts(&["$mem"]), 0, 0]
@@ -121,6 +131,7 @@ fn count(target: SynthTarget, cells: BTreeMap<String, u64>) -> SynthReport {
         bram,
         carry,
         shift_registers,
+        words: None,
         lut_routed: None,
         fmax_mhz: None,
         no_fmax: None,

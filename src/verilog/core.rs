@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 
 use super::bus::{Bus, Piece, Reads, Source, number};
+use super::lone::{handed_on, lone};
 use super::print::{Kind, Module};
 use super::requantize::{Modes, Rounded};
 use super::{Lanes, StageSignals};
@@ -44,6 +45,7 @@ struct Core<'a> {
     names: Vec<Option<String>>,
     registers: Registers,
     reads: &'a Reads,
+    lone: Vec<bool>,
 }
 
 impl<'a> Core<'a> {
@@ -109,6 +111,20 @@ impl<'a> Core<'a> {
         Bus::of(pieces, node.width(), node.is_signed(), self.reads)
     }
 
+    /// An operand of a sum at `rank`, `bits` of which are left above its shift.
+    fn operand(&self, m: &mut Module, id: NodeId, rank: u32, bits: u32) -> Bus<'a> {
+        let (bus, node) = (self.at(id, rank), &self.graph.nodes[id]);
+        // Extending a sign reads it twice.
+        if !self.lone[id] || (node.is_signed() && bits > node.width()) {
+            return bus;
+        }
+        let (name, from) = (format!("{}_s", self.name(id, rank)), self.name(id, rank));
+        self.reads.mark(&from, 0, node.width());
+        self.declare(m, &name, Kind::Wire, node.width());
+        let _ = writeln!(m.body, "assign {name} = {};", handed_on(&from, node.width()));
+        Bus::new(name, node.width(), node.is_signed(), self.reads)
+    }
+
     fn declare(&self, m: &mut Module, name: &str, kind: Kind, width: u32) {
         m.declare(name, kind, width);
         if kind != Kind::Output {
@@ -123,12 +139,16 @@ impl<'a> Core<'a> {
         match node.op {
             Op::Input(i) => x.slice(lanes.input * i as u32, width),
             Op::Add { a, shift_a, b, shift_b, subtract } => {
+                let bits = |shift: u32| width.saturating_sub(shift);
                 let sign = if subtract { '-' } else { '+' };
                 let Some(split) = split(self.graph, id) else {
-                    let (a, b) = (self.at(a, node.rank), self.at(b, node.rank));
+                    let a = self.operand(m, a, node.rank, bits(shift_a));
+                    let b = self.operand(m, b, node.rank, bits(shift_b));
                     return format!("{} {sign} {}", a.shifted(shift_a, width), b.shifted(shift_b, width));
                 };
-                let (low, high, up) = (self.at(split.low, node.rank), self.at(split.high, node.rank), split.up);
+                let up = split.up;
+                let low = self.operand(m, split.low, node.rank, width);
+                let high = self.operand(m, split.high, node.rank, bits(up));
                 let rest = low.slice(0, up.min(width));
                 let Some(top) = width.checked_sub(up).filter(|t| *t > 0) else { return rest };
                 if split.joined {
@@ -167,7 +187,7 @@ impl<'a> Core<'a> {
 /// The module's text: ports `clk`, `ce` if asked for, `x` and `y`.
 pub(super) fn module(graph: &StageGraph, name: &str, header: &[String], lanes: Lanes, enable: bool) -> String {
     let reads = Reads::default();
-    let core = Core { graph, names: names(graph), registers: Registers::new(graph), reads: &reads };
+    let core = Core { graph, names: names(graph), registers: Registers::new(graph), reads: &reads, lone: lone(graph) };
     let mut m = Module::default();
     let x_bits = lanes.input * graph.input_formats.len() as u32;
     let y_bits = lanes.output * graph.output_formats.len() as u32;

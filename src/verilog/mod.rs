@@ -12,6 +12,7 @@
 mod axis;
 mod bus;
 mod core;
+mod lone;
 mod print;
 mod requantize;
 

@@ -9,6 +9,7 @@ use sluice::fixed::{Overflow, QFormat, Rounding};
 use sluice::hw::{self, CompileOptions};
 use sluice::model::{Activation, Granular, IntegerLayer, IntegerNetwork, IntegerOp, QuantizedModel};
 use sluice::reference::Engine;
+use sluice::synth;
 use sluice::verify::{VerifyOptions, stimuli, verify};
 use sluice::verilog::{self, Interface};
 
@@ -147,6 +148,37 @@ fn every_mode_gives_the_integers_of_the_reference_for_every_input_in_both_simula
     let report = verify(&dut, &inputs, &wanted, run).unwrap();
     assert!(report.passed() && report.samples == 4096, "{report}");
     assert_eq!(report.icarus.unwrap().samples, 4096);
+}
+
+#[test]
+fn sums_of_one_rank_are_not_merged_into_carry_save_trees() {
+    if !has("yosys") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    // One rank: every sum meets the next one without a register between.
+    let one_rank = CompileOptions { latency: Some(1), ..Default::default() };
+    let dut = emitted(&wide(), folder.path(), Interface::Kernel, &one_rank);
+    let count = || synth::yosys(&dut, synth::SynthTarget::Rtl).unwrap().words.unwrap();
+    let built = count();
+    assert_eq!(built.macc, 0, "{built:?}");
+    // The same without the bit that is read twice.
+    let path = folder.path().join("wide.v");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let plain: Vec<String> = text
+        .lines()
+        .map(|line| match line.split_once("_s = {") {
+            Some((_, rest)) => {
+                let from = rest.split_once('[').unwrap().0;
+                format!("    assign {from}_s = {from};")
+            }
+            None => line.to_owned(),
+        })
+        .collect();
+    assert_ne!(text.lines().collect::<Vec<_>>(), plain);
+    std::fs::write(&path, plain.join("\n")).unwrap();
+    let merged = count();
+    assert!(merged.macc > 0 && merged.adder_bits == built.adder_bits, "{merged:?}");
 }
 
 #[test]

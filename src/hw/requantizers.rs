@@ -1,0 +1,132 @@
+//! Every requantizer of a graph against its definition, number by number.
+//!
+//! [`prove`](super::prove) takes a requantizer as a name. Here the name is looked behind: the accumulator of the graph is an
+//! affine function of that of the network (half a step added, inverted, zeros dropped), and for every value of it the
+//! requantizer gives what the network's definition gives.
+
+use super::graph::{NodeId, Op, StageGraph};
+use super::interval::{Form, derive};
+use crate::error::{Code, Error, Result};
+use crate::fixed::{limit, requantize, shift_round};
+use crate::model::network::INPUT;
+use crate::model::{Activation, IntegerNetwork};
+
+/// Accumulators with more values than this are not compared one by one.
+pub const MOST_VALUES: i128 = 1 << 20;
+
+/// One output of one layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requantizer {
+    /// The layer.
+    pub layer: String,
+    /// The output of it.
+    pub output: usize,
+    /// Smallest and largest accumulator.
+    pub range: (i128, i128),
+    /// Whether every value between them was compared; `false` if they are too many.
+    pub compared: bool,
+}
+
+/// Compares every requantizer whose accumulator has at most [`MOST_VALUES`] values. Elements that no output needs are left
+/// out.
+///
+/// # Errors
+/// [`Code::Graph`] with layer, output and accumulator of the first difference.
+pub fn requantizers(graph: &StageGraph, network: &IntegerNetwork) -> Result<Vec<Requantizer>> {
+    let known = derive(graph)?;
+    let bad = |layer: &str, output: usize, what: &str| {
+        Error::new(Code::Graph, format!("layer `{layer}`, output {output}: {what}"))
+    };
+    let form_of = |id: &Option<NodeId>| id.map(|id| known[id].form.clone());
+    let mut tensors: Vec<(&str, Vec<Option<Form>>)> =
+        vec![(INPUT, graph.tensors.first().map_or(vec![], |t| t.elements.iter().map(form_of).collect()))];
+    let mut found = Vec::new();
+    for (layer, tensor) in network.layers.iter().zip(graph.tensors.iter().skip(1)) {
+        let find = |name: &String| tensors.iter().find(|t| t.0 == *name).map(|t| t.1.clone());
+        let joined: Vec<Option<Form>> = layer.inputs.iter().filter_map(find).flatten().collect();
+        let mut forms = Vec::with_capacity(layer.n_out());
+        for (output, row) in layer.rows(&network.joined_formats(layer))?.iter().enumerate() {
+            let wide = || bad(&layer.name, output, "a number needs more than 127 bits");
+            let mut form = Form { constant: row.bias.into(), ..Form::default() };
+            // A value that was taken out and is no number makes no difference to any output: nor does this row.
+            let there = row.terms.iter().all(|(i, _)| joined[*i].is_some());
+            for (i, c) in row.terms.iter().filter(|_| there) {
+                form.add(joined[*i].as_ref().ok_or_else(wide)?, (*c).into()).ok_or_else(wide)?;
+            }
+            let range = form.range(|leaf| known[leaf].range).ok_or_else(wide)?;
+            let wanted = |v: i128| {
+                let v = if layer.activation == Activation::Relu { v.max(0) } else { v };
+                requantize(v, row.frac, row.output, layer.rounding, layer.overflow)
+            };
+            let Some(id) = tensor.elements.get(output).copied().flatten() else {
+                let one = there && range.0 == range.1;
+                forms.push(one.then(|| Form { constant: wanted(range.0).into(), ..Form::default() }));
+                continue;
+            };
+            forms.push(form_of(&Some(id)));
+            if !there {
+                return Err(bad(&layer.name, output, "it reads a value that is not in the graph"));
+            }
+            let compared = range.1 - range.0 < MOST_VALUES;
+            if compared {
+                let built = Built::new(graph, id, &form, |id| &known[id].form)
+                    .ok_or_else(|| bad(&layer.name, output, "the accumulator is not that of the row"))?;
+                if let Some(v) = (range.0..=range.1).find(|v| built.at(*v).is_some_and(|b| b != wanted(*v))) {
+                    return Err(bad(
+                        &layer.name,
+                        output,
+                        &format!("the accumulator {v} is requantized to another number"),
+                    ));
+                }
+            }
+            found.push(Requantizer { layer: layer.name.clone(), output, range, compared });
+        }
+        tensors.push((&layer.name, forms));
+    }
+    Ok(found)
+}
+
+/// What the graph computes of an accumulator `v` of the network.
+enum Built<'a> {
+    Number(i64),
+    /// Of `(v - from) * factor / divisor + to`.
+    Requantized {
+        op: &'a Op,
+        from: i128,
+        factor: i128,
+        divisor: i128,
+        to: i128,
+    },
+}
+
+impl<'a> Built<'a> {
+    /// The element `id`, of whose row `row` is the accumulator; `None` if its own is not an affine function of that.
+    fn new<'k>(graph: &'a StageGraph, id: NodeId, row: &Form, form: impl Fn(NodeId) -> &'k Form) -> Option<Self> {
+        let op = &graph.nodes[id].op;
+        let a = match op {
+            Op::Const(c) => return Some(Built::Number(*c)),
+            Op::Requantize { a, .. } => form(*a),
+            _ => return None,
+        };
+        let (leaf, divisor) = row.terms.first_key_value().map_or((0, 1), |(l, c)| (*l, *c));
+        let factor = a.terms.get(&leaf).copied().unwrap_or(0);
+        let same = a.terms.len() == row.terms.len()
+            && row.terms.iter().all(|(l, c)| a.terms.get(l).is_some_and(|own| own * divisor == factor * c));
+        same.then_some(Built::Requantized { op, from: row.constant, factor, divisor, to: a.constant })
+    }
+
+    /// `None` for a `v` that no input gives.
+    fn at(&self, v: i128) -> Option<i64> {
+        let (op, scaled, divisor, to) = match self {
+            Built::Number(n) => return Some(*n),
+            Built::Requantized { op, from, factor, divisor, to } => (op, (v - from) * factor, *divisor, to),
+        };
+        let Op::Requantize { invert, shift, relu, rounding, overflow, format, .. } = **op else { return None };
+        if scaled % divisor != 0 {
+            return None;
+        }
+        let a = scaled / divisor + to;
+        let a = if invert { !a } else { a };
+        Some(limit(shift_round(if relu { a.max(0) } else { a }, shift, rounding), format, overflow))
+    }
+}
