@@ -8,10 +8,12 @@ mod golden;
 mod hardware;
 mod init;
 mod layering;
+mod networks;
 mod recipes;
 mod report;
 mod resume;
 mod select;
+mod several;
 mod spine;
 
 use std::path::Path;

@@ -1,0 +1,200 @@
+//! Random small networks: reference, graph, Verilator and Icarus agree.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use ndarray::{Array2, Axis, concatenate};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use sluice::fixed::{Overflow, QFormat, Rounding};
+use sluice::hw::{self, CompileOptions, Effort};
+use sluice::model::network::Conv2d;
+use sluice::model::{Activation, Granular, IntegerLayer, IntegerNetwork, IntegerOp, QuantizedModel};
+use sluice::reference::Engine;
+use sluice::verify::{VerifyOptions, stimuli, verify};
+use sluice::verilog::{self, Interface};
+
+use super::has;
+use super::several::{Part, together};
+
+/// Networks of one simulation, and simulations.
+const BATCH: usize = 25;
+const BATCHES: usize = 8;
+const VECTORS: usize = 300;
+
+/// A format of 1 to `widest` bits.
+fn format(rng: &mut impl Rng, widest: u32, frac: i32) -> QFormat {
+    let width = rng.random_range(1..=widest);
+    if rng.random_bool(0.5) { QFormat::signed(width, frac) } else { QFormat::unsigned(width, frac) }
+}
+
+/// `n` formats: one for all, or one each.
+fn formats(rng: &mut impl Rng, n: usize, mut one: impl FnMut(&mut dyn Rng) -> QFormat) -> Granular<QFormat> {
+    match rng.random_bool(0.5) {
+        true => Granular::PerTensor(one(rng)),
+        false => Granular::PerChannel((0..n).map(|_| one(rng)).collect()),
+    }
+}
+
+fn number(rng: &mut impl Rng, format: QFormat) -> i64 {
+    rng.random_range(format.min()..=format.max())
+}
+
+/// A layer behind a joined input of `n_in` elements that has about `bits` bits and `frac` fraction bits.
+fn layer(
+    rng: &mut ChaCha8Rng,
+    name: String,
+    inputs: Vec<String>,
+    op: IntegerOp,
+    columns: usize,
+    modes: usize,
+) -> IntegerLayer {
+    let rows = match &op {
+        IntegerOp::Dense => rng.random_range(1..=5),
+        IntegerOp::Conv2d { geometry } => geometry.filters,
+    };
+    let weight_frac = |rng: &mut dyn Rng| format(&mut &mut *rng, 6, 0);
+    let weight_format = match rng.random_range(0..3) {
+        0 => {
+            let mut one = |_| (0..columns).map(|_| format(rng, 6, 0)).collect();
+            Granular::PerWeight((0..rows).map(&mut one).collect())
+        }
+        _ => formats(rng, rows, weight_frac),
+    };
+    let weights = (0..rows)
+        .map(|r| {
+            let mut one = |c| if rng.random_bool(0.2) { 0 } else { number(rng, weight_format.at(r, c)) };
+            (0..columns).map(&mut one).collect()
+        })
+        .collect();
+    let bias_format = formats(rng, rows, |rng| {
+        let frac = rng.random_range(-1..=2);
+        format(&mut &mut *rng, 8, frac)
+    });
+    let bias = (0..rows).map(|r| number(rng, bias_format.channel(r))).collect();
+    // From a part of one accumulator step to many dropped bits; ranges from much too small to too large.
+    let output_format = formats(rng, rows, |rng| {
+        let frac = rng.random_range(-5..=3);
+        format(&mut &mut *rng, 16, frac)
+    });
+    let rounding = [Rounding::Truncate, Rounding::HalfUp, Rounding::HalfEven][modes % 3];
+    let overflow = [Overflow::Wrap, Overflow::Saturate, Overflow::SaturateSymmetric][modes / 3 % 3];
+    let activation = [Activation::None, Activation::Relu][modes / 9 % 2];
+    IntegerLayer { name, inputs, op, weights, weight_format, bias, bias_format, activation, output_format, rounding, overflow }
+}
+
+/// Network `n`: one to four layers, dense, or convolutions first; some read the input beside the layer before.
+fn network(n: usize) -> IntegerNetwork {
+    let mut rng = ChaCha8Rng::seed_from_u64(n as u64);
+    let rng = &mut rng;
+    let image = rng.random_bool(0.4).then(|| [rng.random_range(1..=3), rng.random_range(1..=3), rng.random_range(1..=2)]);
+    let n_in = image.map_or_else(|| rng.random_range(1..=6), |s| s.iter().product());
+    let input = formats(rng, n_in, |rng| {
+        let frac = rng.random_range(-1..=2);
+        format(&mut &mut *rng, 16, frac)
+    });
+    let mut layers: Vec<IntegerLayer> = Vec::new();
+    let mut shape = image;
+    let mut length = n_in;
+    for k in 0..rng.random_range(1..=4) {
+        let before = layers.last().map_or("x".to_owned(), |l| l.name.clone());
+        let (op, inputs, columns) = match shape {
+            Some(in_shape) if k < 2 => {
+                let pad = std::array::from_fn(|_| rng.random_range(0..=1));
+                let most = |side: usize, pads: usize| (side + pads).min(2);
+                let kernel = [
+                    rng.random_range(1..=most(in_shape[0], pad[0] + pad[2])),
+                    rng.random_range(1..=most(in_shape[1], pad[1] + pad[3])),
+                ];
+                let stride = std::array::from_fn(|_| rng.random_range(1..=2));
+                let geometry = Conv2d { in_shape, kernel, stride, pad, filters: rng.random_range(1..=2) };
+                let taps = geometry.taps();
+                let [h, w] = geometry.out_size();
+                shape = Some([h, w, geometry.filters]);
+                (IntegerOp::Conv2d { geometry }, vec![before], taps)
+            }
+            _ => {
+                let skip = k > 0 && rng.random_bool(0.3);
+                shape = None;
+                let inputs = if skip { vec![before, "x".to_owned()] } else { vec![before] };
+                (IntegerOp::Dense, inputs, length + if skip { n_in } else { 0 })
+            }
+        };
+        // Every combination of modes occurs, whatever the seeds give.
+        let made = layer(rng, format!("l{k}"), inputs, op, columns, n * 7 + k * 5);
+        length = made.n_out();
+        layers.push(made);
+    }
+    IntegerNetwork { n_in, input, layers }
+}
+
+fn model(n: usize) -> QuantizedModel {
+    let schema = "sluice.quantized/1".to_owned();
+    let model = QuantizedModel {
+        schema,
+        name: format!("net_{n}"),
+        transform: None,
+        encoder: network(n),
+        decoder: None,
+        provenance: None,
+    };
+    model.check().unwrap_or_else(|e| panic!("network {n}: {e}"));
+    model
+}
+
+#[test]
+fn two_hundred_random_networks_agree_between_reference_graph_and_both_simulators() {
+    if !has("verilator") || !has("iverilog") {
+        return;
+    }
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("simulations");
+    let mut modes = BTreeSet::new();
+    let (mut widths, mut moving) = (BTreeSet::new(), 0);
+    for batch in 0..BATCHES {
+        // Ranks of a batch: they share a simulation, so they share a latency.
+        let latency = batch as u32 + 1;
+        let mut made = Vec::new();
+        let (mut inputs, mut wanted, mut input_formats) = (Vec::new(), Vec::new(), Vec::new());
+        for n in batch * BATCH..(batch + 1) * BATCH {
+            let model = model(n);
+            let options = CompileOptions { latency: Some(latency), effort: Effort::Fast, ..Default::default() };
+            let graph = hw::compile(&model.encoder, &options).unwrap_or_else(|e| panic!("network {n}: {e}"));
+            let formats = model.encoder.formats_of("x");
+            let x = stimuli(&formats, VECTORS, n as u64);
+            let y = Engine::new(&model.encoder).unwrap().infer_batch(&x);
+            for (x, y) in x.rows().into_iter().zip(y.rows()) {
+                assert_eq!(hw::eval(&graph, &x.to_vec()), y.to_vec(), "network {n}, input {x}");
+            }
+            moving += usize::from(y.rows().into_iter().any(|row| row != y.row(0)));
+            for l in &model.encoder.layers {
+                let conv = l.op != IntegerOp::Dense;
+                modes.insert(format!("{conv} {:?} {:?} {:?}", l.rounding, l.overflow, l.activation));
+                widths.extend(l.output_format.values().into_iter().map(|f| f.width));
+            }
+            widths.extend(formats.iter().map(|f| f.width));
+            let design = verilog::emit(&model, &graph, Interface::Kernel, &options).unwrap();
+            made.push((input_formats.len(), design));
+            (input_formats.extend(formats), inputs.push(x), wanted.push(y));
+        }
+        let parts: Vec<Part> = made
+            .iter()
+            .map(|(first_input, design)| Part {
+                module: design.manifest.top.clone(),
+                text: design.files[0].1.clone(),
+                manifest: &design.manifest,
+                first_input: *first_input,
+            })
+            .collect();
+        let join = |a: &[Array2<i64>]| concatenate(Axis(1), &a.iter().map(|a| a.view()).collect::<Vec<_>>()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let dut = together(&parts, input_formats, folder.path(), &cache);
+        let run = VerifyOptions { icarus: VECTORS, ..Default::default() };
+        let report = verify(&dut, &join(&inputs), &join(&wanted), run).unwrap();
+        assert!(report.passed(), "networks {} to {}: {report}", batch * BATCH, (batch + 1) * BATCH - 1);
+        assert_eq!(report.icarus.unwrap().samples, VECTORS);
+    }
+    // What was drawn is what is claimed: both kinds of layer in all modes, every width, and few that stand still.
+    assert_eq!(modes.len(), 36, "{modes:?}");
+    assert_eq!(widths, (1..=16).collect());
+    assert!(moving * 10 >= BATCH * BATCHES * 8, "only {moving} networks have an output that moves");
+}
