@@ -39,9 +39,9 @@ module tiny_core(clk,ce,x,y);
     wire [6:0] n24;
     wire [8:0] n25;
     wire [6:0] n26;
-    wire [8:0] n27;
     wire [6:0] n30;
     wire [8:0] n31;
+    wire [8:0] n27;
     wire [8:0] latent_0_i;
     wire [4:0] latent_0;
     wire [4:0] latent_1;
@@ -61,7 +61,10 @@ module tiny_core(clk,ce,x,y);
     reg [3:0] hidden_2_r2;
     reg [4:0] n23_r2;
     reg [4:0] n29_r2;
-    reg [5:0] n27_r3;
+    reg [1:0] x_2_r3;
+    reg n23_r3;
+    reg [5:0] n25_r3;
+    reg [6:0] n26_r3;
     reg [6:0] n31_r3;
     reg [4:0] latent_0_r4;
     reg [4:0] latent_1_r4;
@@ -117,16 +120,19 @@ module tiny_core(clk,ce,x,y);
     assign n24 = {5'h2 - {1'b0, hidden_0_r2}, 2'h3};
     assign n25 = {{{2{n23_r2[4]}}, n23_r2[4:1]} + {2'b0, hidden_1_r2}, {n23_r2[0], x_2_r2}};
     assign n26 = n24 + {n21[5], n21};
-    assign n27 = n25 + {{2{n26[6]}}, n26};
     assign n30 = {{1'b0, n29_r2} + {1'b0, n20}, x_1_r2};
     assign n31 = {2'b0, n30} - {{3{n21[5]}}, n21};
     always @(posedge clk) if (ce) begin
-      n27_r3 <= n27[8:3];
+      x_2_r3 <= x_2_r2;
+      n23_r3 <= n23_r2[0];
+      n25_r3 <= n25[8:3];
+      n26_r3 <= n26;
       n31_r3 <= n31[8:2];
     end
 
     // Rank 3
-    assign latent_0_i = ~{n27_r3, 3'b0};
+    assign n27 = {n25_r3, n23_r3, x_2_r3} + {{2{n26_r3[6]}}, n26_r3};
+    assign latent_0_i = ~n27;
     assign latent_0 = (latent_0_i[8] & (~(&latent_0_i[7]) | ~(|latent_0_i[6:3]))) ? 5'h11 : (latent_0_i[7:3]);
     assign latent_1 = (~n31_r3[6] & (|n31_r3[5:4])) ? 5'hf : n31_r3[4:0];
     always @(posedge clk) if (ce) begin
@@ -146,7 +152,7 @@ module tiny_core(clk,ce,x,y);
       1'b0,
       latent_0_i[2:0],
       n23[1:0],
-      n27[2:0],
+      n25[2:0],
       n29[0],
       n31[1:0]
     };
