@@ -179,7 +179,13 @@ pub fn describe_points(points: &[hw::SchedulePoint]) -> String {
         let best = if p.best { "  least" } else { "" };
         text += &format!(
             "{:>5} {:>10.1} {:>8} {:>8} {:>11.2} {:>14.0}{best}\n",
-            p.ranks, p.clock_mhz, p.lut, p.ff, p.latency_ns, p.cost
+            // Rounded down: asked for again, it gives these ranks.
+            p.ranks,
+            (p.clock_mhz * 10.0).floor() / 10.0,
+            p.lut,
+            p.ff,
+            p.latency_ns,
+            p.cost
         );
     }
     text + "Clocks by the delay model, not placed.\n"

@@ -2,7 +2,7 @@
 //!
 //! | family  | LUT | adder | carry/bit | route | fan-out | register | source |
 //! |---------|-----|-------|-----------|-------|---------|----------|--------|
-//! | ECP5    | 180 |  640  |  30       |  800  |  300    |  500     | nextpnr 0.11, speed grade 8: routed paths |
+//! | ECP5    | 180 |  640  |  30       |  950  |  300    |  500     | nextpnr 0.11, speed grade 8: routed paths |
 //! | iCE40   | 400 |  700  | 130       | 1100  |  300    | 1000     | icestorm's timings of the HX parts; route not calibrated |
 //! | xcup    | 100 |  250  |  15       |  350  |  100    |  150     | data sheet DS923, -2; route not calibrated |
 //! | xc7     | 120 |  500  |  30       |  550  |  150    |  500     | data sheet DS182, -2; route not calibrated |
@@ -73,7 +73,7 @@ impl Target {
             inputs,
         };
         match self {
-            Target::Ecp5 => d(4, [180, 640, 30, 800, 300, 500]),
+            Target::Ecp5 => d(4, [180, 640, 30, 950, 300, 500]),
             Target::Ice40 => d(4, [400, 700, 130, 1100, 300, 1000]),
             Target::Xcup => d(6, [100, 250, 15, 350, 100, 150]),
             Target::Xc7 => d(6, [120, 500, 30, 550, 150, 500]),
@@ -111,7 +111,7 @@ mod tests {
     fn routes_grow_with_the_readers_and_gathering_with_the_bits() {
         let d = Target::Ecp5.delays();
         let routes: Vec<i32> = [0, 1, 2, 3, 4, 6, 8].iter().map(|n| d.route_to(*n)).collect();
-        assert_eq!(routes, [800, 800, 800, 950, 1100, 1250, 1400]);
+        assert_eq!(routes, [950, 950, 950, 1100, 1250, 1400, 1550]);
         assert_eq!([1, 2, 4, 5, 16, 17].map(|n| d.levels(n)), [0, 1, 1, 2, 2, 3]);
     }
 }

@@ -12,12 +12,15 @@ use crate::hw::passes::{CompileOptions, pipelines};
 use crate::hw::{Target, build, prove};
 use crate::model::IntegerNetwork;
 
-/// One schedule: the shortest period of its number of ranks, by the delay model. Not placed: tools give other clocks.
+/// Periods beyond the shortest of a number of ranks that are tried as well, in percent.
+const SLOWER: [i32; 3] = [3, 6, 12];
+
+/// One schedule. Its clock is that of the delay model, not placed: tools give other clocks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SchedulePoint {
     /// Register ranks between input and output.
     pub ranks: u32,
-    /// Clock of the shortest period.
+    /// Clock that it was made for.
     pub clock_mhz: f64,
     /// Ranks times period.
     pub latency_ns: f64,
@@ -53,23 +56,31 @@ pub(super) fn points(graph: &StageGraph, target: Target) -> Result<Vec<ScheduleP
     let mut last = i32::MAX;
     for ranks in 1.. {
         let mut made = graph.clone();
-        let period = schedule(&mut made, delays, Goal::Ranks(ranks))?;
-        if period < last {
-            let (ff, latency_ns) = (made.register_bits(), f64::from(period) * f64::from(ranks) / 1e3);
-            let cost = (lut + ff) as f64 * latency_ns;
-            points.push(SchedulePoint {
-                ranks,
-                clock_mhz: 1e6 / f64::from(period),
-                latency_ns,
-                lut,
-                ff,
-                cost,
-                best: false,
-            });
-            last = period;
+        let shortest = schedule(&mut made, delays, Goal::Ranks(ranks))?;
+        if shortest < last {
+            let point = |made: &StageGraph, period: i32| {
+                let (ff, latency_ns) = (made.register_bits(), f64::from(period) * f64::from(ranks) / 1e3);
+                let (clock_mhz, cost) = (1e6 / f64::from(period), (lut + ff) as f64 * latency_ns);
+                SchedulePoint { ranks, clock_mhz, latency_ns, lut, ff, cost, best: false }
+            };
+            let mut these = vec![point(&made, shortest)];
+            // The last picoseconds of a period can cost many registers.
+            for percent in SLOWER {
+                let period = shortest + shortest / 100 * percent;
+                if period < last {
+                    let mut slower = graph.clone();
+                    schedule(&mut slower, delays, Goal::Period(period))?;
+                    let next = point(&slower, period);
+                    if these.last().is_some_and(|p| next.ff < p.ff) {
+                        these.push(next);
+                    }
+                }
+            }
+            points.extend(these.into_iter().rev());
+            last = shortest;
         }
         // One operation a rank is the end of it.
-        if period <= fastest || ranks as usize > graph.nodes.len() {
+        if shortest <= fastest || ranks as usize > graph.nodes.len() {
             break;
         }
     }

@@ -23,9 +23,13 @@ pub fn pareto(name: &str, points: &[SchedulePoint]) -> Sketch {
     };
     let at = |p: &SchedulePoint| frame.at(p.latency_ns, area(p));
     s.line(points.iter().map(at).collect(), SOFT.mix(0.5), 1.0);
-    for p in points {
+    for (i, p) in points.iter().enumerate() {
         let (x, y) = at(p);
         s.dot((x, y), if p.best { 5.0 } else { 3.2 }, if p.best { OURS } else { ORIGINAL });
+        // One label a number of ranks: that of the fastest clock.
+        if points.get(i + 1).is_some_and(|next| next.ranks == p.ranks) && !p.best {
+            continue;
+        }
         let text = format!("{} ranks, {:.0} MHz", p.ranks, p.clock_mhz);
         s.text(Words::new(text, (x + 8.0, y - 1.0), LABEL).anchor(Anchor::Start).color(if p.best {
             INK
