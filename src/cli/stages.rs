@@ -12,6 +12,7 @@ use crate::data::{self, Dataset, NanPolicy, SplitRows};
 use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
 use crate::hw::{self, CompileOptions, Target};
+use crate::model::file::write_json;
 use crate::model::quantized::QUANTIZED_SCHEMA;
 use crate::model::trained::{Provenance, TRAINED_SCHEMA};
 use crate::model::{QuantizedModel, TrainedModel, Vectors};
@@ -20,7 +21,7 @@ use crate::reference::Engine;
 use crate::synth::{SynthOptions, SynthReport, SynthTarget};
 use crate::verify::{DesignOptions, VerifyReport};
 use crate::verilog::{DesignManifest, Interface};
-use crate::{codec, quantize, synth, train as training, verify as simulation, verilog};
+use crate::{codec, proof, quantize, synth, train as training, verify as simulation, verilog};
 
 /// The data of a recipe and their division.
 pub fn load_data(recipe: &Recipe) -> Result<(Dataset, SplitRows)> {
@@ -216,6 +217,24 @@ pub fn verify(folder: &Path, options: DesignOptions) -> Result<VerifyReport> {
     }
     let _wait = Progress::spinner("verify", "Verilator compiles and runs");
     simulation::verify_design(folder, &DesignOptions { cache: Some(cache_folder()), ..options })
+}
+
+/// Proves a design folder and writes the certificate, or proves a certificate again.
+pub fn prove(
+    design: Option<PathBuf>,
+    out: Option<PathBuf>,
+    check: Option<PathBuf>,
+    seconds: u64,
+) -> Result<proof::Certificate> {
+    let _wait = Progress::spinner("prove", "adder graph, requantizers, Verilog");
+    if let Some(path) = check {
+        let folder = design.unwrap_or_else(|| path.parent().unwrap_or(Path::new("")).to_owned());
+        return proof::check(&path, &folder);
+    }
+    let folder = design.unwrap_or_default();
+    let certificate = proof::prove(&folder, Duration::from_secs(seconds))?;
+    write_json(&out.unwrap_or_else(|| folder.join("proof.json")), &certificate)?;
+    Ok(certificate)
 }
 
 /// The targets, each once, and seeds 1 to `seeds`.

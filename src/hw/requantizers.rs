@@ -5,11 +5,12 @@
 //! requantizer gives what the network's definition gives.
 
 use super::graph::{NodeId, Op, StageGraph};
-use super::interval::{Form, derive};
+use super::interval::{Form, derive, requantized};
 use crate::error::{Code, Error, Result};
 use crate::fixed::{limit, requantize, shift_round};
+use crate::model::integer::AffineRow;
 use crate::model::network::INPUT;
-use crate::model::{Activation, IntegerNetwork};
+use crate::model::{Activation, IntegerLayer, IntegerNetwork};
 
 /// Accumulators with more values than this are not compared one by one.
 pub const MOST_VALUES: i128 = 1 << 20;
@@ -34,8 +35,9 @@ pub struct Requantizer {
 /// [`Code::Graph`] with layer, output and accumulator of the first difference.
 pub fn requantizers(graph: &StageGraph, network: &IntegerNetwork) -> Result<Vec<Requantizer>> {
     let known = derive(graph)?;
-    let bad =
-        |layer: &str, output: usize, what: &str| Error::new(Code::Graph, format!("layer `{layer}`, output {output}: {what}"));
+    let bad = |layer: &str, output: usize, what: &str| {
+        Error::new(Code::Graph, format!("layer `{layer}`, output {output}: {what}"))
+    };
     let form_of = |id: &Option<NodeId>| id.map(|id| known[id].form.clone());
     let mut tensors: Vec<(&str, Vec<Option<Form>>)> =
         vec![(INPUT, graph.tensors.first().map_or(vec![], |t| t.elements.iter().map(form_of).collect()))];
@@ -58,8 +60,9 @@ pub fn requantizers(graph: &StageGraph, network: &IntegerNetwork) -> Result<Vec<
                 requantize(v, row.frac, row.output, layer.rounding, layer.overflow)
             };
             let Some(id) = tensor.elements.get(output).copied().flatten() else {
-                let one = there && range.0 == range.1;
-                forms.push(one.then(|| Form { constant: wanted(range.0).into(), ..Form::default() }));
+                // Taken out because it is a number, or because nothing reads it.
+                let only = there.then(|| number(range, layer, row)).flatten();
+                forms.push(only.map(|n| Form { constant: n.into(), ..Form::default() }));
                 continue;
             };
             forms.push(form_of(&Some(id)));
@@ -71,7 +74,11 @@ pub fn requantizers(graph: &StageGraph, network: &IntegerNetwork) -> Result<Vec<
                 let built = Built::new(graph, id, &form, |id| &known[id].form)
                     .ok_or_else(|| bad(&layer.name, output, "the accumulator is not that of the row"))?;
                 if let Some(v) = (range.0..=range.1).find(|v| built.at(*v).is_some_and(|b| b != wanted(*v))) {
-                    return Err(bad(&layer.name, output, &format!("the accumulator {v} is requantized to another number")));
+                    return Err(bad(
+                        &layer.name,
+                        output,
+                        &format!("the accumulator {v} is requantized to another number"),
+                    ));
                 }
             }
             found.push(Requantizer { layer: layer.name.clone(), output, range, compared });
@@ -81,11 +88,32 @@ pub fn requantizers(graph: &StageGraph, network: &IntegerNetwork) -> Result<Vec<
     Ok(found)
 }
 
+/// The value of a row that has but one.
+fn number(range: (i128, i128), layer: &IntegerLayer, row: &AffineRow) -> Option<i64> {
+    let op = Op::Requantize {
+        a: 0,
+        invert: false,
+        shift: row.frac - row.output.frac,
+        relu: layer.activation == Activation::Relu,
+        rounding: layer.rounding,
+        overflow: layer.overflow,
+        format: row.output,
+    };
+    let (low, high) = requantized((i64::try_from(range.0).ok()?, i64::try_from(range.1).ok()?), &op);
+    (low == high).then_some(low)
+}
+
 /// What the graph computes of an accumulator `v` of the network.
 enum Built<'a> {
     Number(i64),
     /// Of `(v - from) * factor / divisor + to`.
-    Requantized { op: &'a Op, from: i128, factor: i128, divisor: i128, to: i128 },
+    Requantized {
+        op: &'a Op,
+        from: i128,
+        factor: i128,
+        divisor: i128,
+        to: i128,
+    },
 }
 
 impl<'a> Built<'a> {

@@ -6,11 +6,11 @@
 use std::fmt::Write as _;
 
 use super::bus::{Bus, Reads, number};
-use super::lone::{handed_on, lone};
+use super::lone::{handed_on, lone, passed};
 use super::print::{Kind, Module};
 use super::requantize::{Modes, Rounded};
 use super::{Lanes, StageSignals};
-use crate::hw::{NodeId, Op, StageGraph, width_of};
+use crate::hw::{NodeId, Op, StageGraph, Target, width_of};
 
 /// Name of the wire of each node: the element of a tensor that it is, or its number. Constants have none.
 fn names(graph: &StageGraph) -> Vec<Option<String>> {
@@ -62,11 +62,12 @@ impl<'a> Core<'a> {
         }
     }
 
-    /// An operand of a sum at `rank`, `bits` of which are left above its shift.
-    fn operand(&self, m: &mut Module, id: NodeId, rank: u32, bits: u32) -> Bus<'a> {
+    /// An operand of a sum at `rank`, in `bits` bits, its chain beginning at bit `from` of it.
+    fn operand(&self, m: &mut Module, id: NodeId, rank: u32, bits: u32, from: u32) -> Bus<'a> {
         let (bus, node) = (self.at(id, rank), &self.graph.nodes[id]);
         // Extending a sign reads it twice.
-        if !self.lone[id] || (node.is_signed() && bits > node.width()) {
+        let extended = node.is_signed() && bits > node.width();
+        if !self.lone[id] || extended || from != passed(self.graph, id) {
             return bus;
         }
         let (name, from) = (format!("{}_s", self.name(id, rank)), self.name(id, rank));
@@ -94,11 +95,11 @@ impl<'a> Core<'a> {
                 let swap = shift_b < shift_a && !subtract;
                 let ((a, shift_a), (b, shift_b)) =
                     if swap { ((b, shift_b), (a, shift_a)) } else { ((a, shift_a), (b, shift_b)) };
-                let bits = |shift: u32| width.saturating_sub(shift);
-                let low = self.operand(m, a, node.rank, bits(shift_a));
-                let high = self.operand(m, b, node.rank, bits(shift_b));
-                let sign = if subtract { '-' } else { '+' };
                 let up = shift_b.saturating_sub(shift_a);
+                let bits = |shift: u32| width.saturating_sub(shift);
+                let low = self.operand(m, a, node.rank, bits(shift_a), if shift_a == 0 { up } else { 0 });
+                let high = self.operand(m, b, node.rank, bits(shift_b), 0);
+                let sign = if subtract { '-' } else { '+' };
                 if up == 0 || shift_a > 0 {
                     return format!("{} {sign} {}", low.shifted(shift_a, width), high.shifted(shift_b, width));
                 }
@@ -138,9 +139,16 @@ impl<'a> Core<'a> {
 }
 
 /// The module's text: ports `clk`, `ce` if asked for, `x` and `y`.
-pub(super) fn module(graph: &StageGraph, name: &str, header: &[String], lanes: Lanes, enable: bool) -> String {
+pub(super) fn module(
+    graph: &StageGraph,
+    name: &str,
+    header: &[String],
+    lanes: Lanes,
+    enable: bool,
+    target: Target,
+) -> String {
     let reads = Reads::default();
-    let core = Core { graph, names: names(graph), reads: &reads, lone: lone(graph) };
+    let core = Core { graph, names: names(graph), reads: &reads, lone: lone(graph, target) };
     let mut m = Module::default();
     let x_bits = lanes.input * graph.input_formats.len() as u32;
     let y_bits = lanes.output * graph.output_formats.len() as u32;

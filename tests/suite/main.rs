@@ -8,6 +8,7 @@ mod golden;
 mod hardware;
 mod init;
 mod layering;
+mod proof;
 mod recipes;
 mod report;
 mod resume;
