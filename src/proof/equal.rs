@@ -105,7 +105,7 @@ fn products(network: &IntegerNetwork) -> Result<usize> {
 fn unproven(yosys: &Tool, work: &Path, read: &str, module: &str, limit: Duration) -> Result<Vec<String>> {
     let script = format!(
         "{read}; techmap -map wires.v; read_verilog -sv spec.v; proc {top}; opt_clean {top}; equiv_make {top} {module} miter; \
-         hierarchy -top miter; equiv_simple -undef; equiv_status",
+         hierarchy -top miter; equiv_simple; equiv_status",
         top = spec::TOP
     );
     let log = yosys.run_within(work, &["-p", &script], limit)?;
@@ -133,7 +133,9 @@ fn differs(manifest: &DesignManifest, network: &IntegerNetwork, open: &[String])
                 return (layer, j);
             }
         }
-        let bit: u32 = rest.chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0);
+        // ` [8] \y_gate [8]`: the first number.
+        let bit: String = rest.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+        let bit: u32 = bit.parse().unwrap_or(0);
         (network.layers.len() - 1, (bit / manifest.out_width) as usize)
     };
     let (layer, output) = open.iter().map(of).min().unwrap_or((0, 0));
