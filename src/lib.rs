@@ -17,6 +17,8 @@ pub mod evaluate;
 pub mod fixed;
 pub mod hw;
 pub mod model;
+#[cfg(feature = "verilog")]
+pub mod proof;
 pub mod quantize;
 #[cfg(all(feature = "train", feature = "verilog"))]
 pub mod recipe;

@@ -173,6 +173,21 @@ enum Verb {
         #[arg(long, default_value_t = 500)]
         icarus: usize,
     },
+    /// Prove, for all inputs, that an emitted design computes its model; write a certificate
+    Prove {
+        /// Folder written by `sluice emit` [default with --check: that of the certificate]
+        #[arg(required_unless_present = "check")]
+        design: Option<PathBuf>,
+        /// Certificate to write [default: proof.json in the design folder]
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// Prove again what this certificate claims, and write none
+        #[arg(long, value_name = "CERT", conflicts_with = "out")]
+        check: Option<PathBuf>,
+        /// Give up the comparison of the Verilog with the plain specification after this many seconds
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
+    },
     /// Count the cells of an emitted design in Yosys, and place and route it for ECP5
     Synth {
         /// Folder written by `sluice emit`
@@ -343,6 +358,10 @@ impl Cli {
                 let report = stages::verify(&design, options)?;
                 print(json, &report, || report.to_string())?;
                 Ok(report.passed())
+            }
+            Verb::Prove { design, out, check, seconds } => {
+                let certificate = stages::prove(design, out, check, seconds)?;
+                print(json, &certificate, || certificate.to_string())
             }
             Verb::Synth { design, target, seeds, no_route, route_seconds } => {
                 let options = stages::synth_options(&target, if no_route { 0 } else { seeds }, route_seconds)?;

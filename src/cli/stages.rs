@@ -22,7 +22,7 @@ use crate::report::plot;
 use crate::synth::{SynthOptions, SynthReport, SynthTarget};
 use crate::verify::{DesignOptions, VerifyReport};
 use crate::verilog::{DesignManifest, Interface};
-use crate::{codec, quantize, synth, train as training, verify as simulation, verilog};
+use crate::{codec, proof, quantize, synth, train as training, verify as simulation, verilog};
 
 /// The data of a recipe and their division.
 pub fn load_data(recipe: &Recipe) -> Result<(Dataset, SplitRows)> {
@@ -249,6 +249,24 @@ pub fn verify(folder: &Path, options: DesignOptions) -> Result<VerifyReport> {
     }
     let _wait = Progress::spinner("verify", "Verilator compiles and runs");
     simulation::verify_design(folder, &DesignOptions { cache: Some(cache_folder()), ..options })
+}
+
+/// Proves a design folder and writes the certificate, or proves a certificate again.
+pub fn prove(
+    design: Option<PathBuf>,
+    out: Option<PathBuf>,
+    check: Option<PathBuf>,
+    seconds: u64,
+) -> Result<proof::Certificate> {
+    let _wait = Progress::spinner("prove", "adder graph, requantizers, Verilog");
+    if let Some(path) = check {
+        let folder = design.unwrap_or_else(|| path.parent().unwrap_or(Path::new("")).to_owned());
+        return proof::check(&path, &folder);
+    }
+    let folder = design.unwrap_or_default();
+    let certificate = proof::prove(&folder, Duration::from_secs(seconds))?;
+    write_json(&out.unwrap_or_else(|| folder.join("proof.json")), &certificate)?;
+    Ok(certificate)
 }
 
 /// The targets, each once, and seeds 1 to `seeds`.

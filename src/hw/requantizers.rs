@@ -5,11 +5,12 @@
 //! requantizer gives what the network's definition gives.
 
 use super::graph::{NodeId, Op, StageGraph};
-use super::interval::{Form, derive};
+use super::interval::{Form, derive, requantized};
 use crate::error::{Code, Error, Result};
 use crate::fixed::{limit, requantize, shift_round};
+use crate::model::integer::AffineRow;
 use crate::model::network::INPUT;
-use crate::model::{Activation, IntegerNetwork};
+use crate::model::{Activation, IntegerLayer, IntegerNetwork};
 
 /// Accumulators with more values than this are not compared one by one.
 pub const MOST_VALUES: i128 = 1 << 20;
@@ -59,8 +60,9 @@ pub fn requantizers(graph: &StageGraph, network: &IntegerNetwork) -> Result<Vec<
                 requantize(v, row.frac, row.output, layer.rounding, layer.overflow)
             };
             let Some(id) = tensor.elements.get(output).copied().flatten() else {
-                let one = there && range.0 == range.1;
-                forms.push(one.then(|| Form { constant: wanted(range.0).into(), ..Form::default() }));
+                // Taken out because it is a number, or because nothing reads it.
+                let only = there.then(|| number(range, layer, row)).flatten();
+                forms.push(only.map(|n| Form { constant: n.into(), ..Form::default() }));
                 continue;
             };
             forms.push(form_of(&Some(id)));
@@ -84,6 +86,21 @@ pub fn requantizers(graph: &StageGraph, network: &IntegerNetwork) -> Result<Vec<
         tensors.push((&layer.name, forms));
     }
     Ok(found)
+}
+
+/// The value of a row that has but one.
+fn number(range: (i128, i128), layer: &IntegerLayer, row: &AffineRow) -> Option<i64> {
+    let op = Op::Requantize {
+        a: 0,
+        invert: false,
+        shift: row.frac - row.output.frac,
+        relu: layer.activation == Activation::Relu,
+        rounding: layer.rounding,
+        overflow: layer.overflow,
+        format: row.output,
+    };
+    let (low, high) = requantized((i64::try_from(range.0).ok()?, i64::try_from(range.1).ok()?), &op);
+    (low == high).then_some(low)
 }
 
 /// What the graph computes of an accumulator `v` of the network.

@@ -7,11 +7,11 @@
 use std::fmt::Write as _;
 
 use super::bus::{Bus, Piece, Reads, Source, number};
-use super::lone::{handed_on, lone};
+use super::lone::{handed_on, lone, passed};
 use super::print::{Kind, Module};
 use super::requantize::{Modes, Rounded};
 use super::{Lanes, StageSignals};
-use crate::hw::{NodeId, Op, Origin, Registers, StageGraph, split, width_of};
+use crate::hw::{NodeId, Op, Origin, Registers, StageGraph, Target, split, width_of};
 
 /// Name of the wire of each node: the element of a tensor that it is, or its number. Constants have none.
 fn names(graph: &StageGraph) -> Vec<Option<String>> {
@@ -111,11 +111,12 @@ impl<'a> Core<'a> {
         Bus::of(pieces, node.width(), node.is_signed(), self.reads)
     }
 
-    /// An operand of a sum at `rank`, `bits` of which are left above its shift.
-    fn operand(&self, m: &mut Module, id: NodeId, rank: u32, bits: u32) -> Bus<'a> {
+    /// An operand of a sum at `rank`, in `bits` bits, its chain beginning at bit `from` of it.
+    fn operand(&self, m: &mut Module, id: NodeId, rank: u32, bits: u32, from: u32) -> Bus<'a> {
         let (bus, node) = (self.at(id, rank), &self.graph.nodes[id]);
         // Extending a sign reads it twice.
-        if !self.lone[id] || (node.is_signed() && bits > node.width()) {
+        let extended = node.is_signed() && bits > node.width();
+        if !self.lone[id] || extended || from != passed(self.graph, id) {
             return bus;
         }
         let (name, from) = (format!("{}_s", self.name(id, rank)), self.name(id, rank));
@@ -142,13 +143,13 @@ impl<'a> Core<'a> {
                 let bits = |shift: u32| width.saturating_sub(shift);
                 let sign = if subtract { '-' } else { '+' };
                 let Some(split) = split(self.graph, id) else {
-                    let a = self.operand(m, a, node.rank, bits(shift_a));
-                    let b = self.operand(m, b, node.rank, bits(shift_b));
+                    let a = self.operand(m, a, node.rank, bits(shift_a), 0);
+                    let b = self.operand(m, b, node.rank, bits(shift_b), 0);
                     return format!("{} {sign} {}", a.shifted(shift_a, width), b.shifted(shift_b, width));
                 };
                 let up = split.up;
-                let low = self.operand(m, split.low, node.rank, width);
-                let high = self.operand(m, split.high, node.rank, bits(up));
+                let low = self.operand(m, split.low, node.rank, width, up);
+                let high = self.operand(m, split.high, node.rank, bits(up), 0);
                 let rest = low.slice(0, up.min(width));
                 let Some(top) = width.checked_sub(up).filter(|t| *t > 0) else { return rest };
                 if split.joined {
@@ -185,9 +186,17 @@ impl<'a> Core<'a> {
 }
 
 /// The module's text: ports `clk`, `ce` if asked for, `x` and `y`.
-pub(super) fn module(graph: &StageGraph, name: &str, header: &[String], lanes: Lanes, enable: bool) -> String {
+pub(super) fn module(
+    graph: &StageGraph,
+    name: &str,
+    header: &[String],
+    lanes: Lanes,
+    enable: bool,
+    target: Target,
+) -> String {
     let reads = Reads::default();
-    let core = Core { graph, names: names(graph), registers: Registers::new(graph), reads: &reads, lone: lone(graph) };
+    let lone = lone(graph, target);
+    let core = Core { graph, names: names(graph), registers: Registers::new(graph), reads: &reads, lone };
     let mut m = Module::default();
     let x_bits = lanes.input * graph.input_formats.len() as u32;
     let y_bits = lanes.output * graph.output_formats.len() as u32;

@@ -161,13 +161,15 @@ pub fn emit(
     let (n_in, n_out) = (graph.input_formats.len() as u32, graph.output_formats.len() as u32);
     let is_axis = interface == Interface::Axis;
     let mut files = match interface {
-        Interface::Kernel => vec![(format!("{top}.v"), core::module(graph, top, &header, lanes, false))],
+        Interface::Kernel => {
+            vec![(format!("{top}.v"), core::module(graph, top, &header, lanes, false, options.target))]
+        }
         Interface::Axis => {
             let (x_bits, y_bits, latency) = (lanes.input * n_in, lanes.output * n_out, graph.latency.0);
             let inner = format!("{top}_core");
             vec![
                 (format!("{top}.v"), axis::module(top, &inner, &header, x_bits, y_bits, latency)),
-                (format!("{inner}.v"), core::module(graph, &inner, &header, lanes, true)),
+                (format!("{inner}.v"), core::module(graph, &inner, &header, lanes, true, options.target)),
                 (format!("{}.v", axis::SKID), axis::SKID_TEXT.to_owned()),
             ]
         }

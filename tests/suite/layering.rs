@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["hw", "entropy"],
     &["verilog"],
     &["dut"],
-    &["verify", "synth", "codec", "evaluate"],
+    &["verify", "synth", "proof", "codec", "evaluate"],
     &["report"],
     &["recipe"],
     &["cli"],

@@ -9,6 +9,7 @@ mod hardware;
 mod init;
 mod layering;
 mod networks;
+mod proof;
 mod recipes;
 mod report;
 mod resume;

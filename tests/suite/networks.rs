@@ -80,14 +80,27 @@ fn layer(
     let rounding = [Rounding::Truncate, Rounding::HalfUp, Rounding::HalfEven][modes % 3];
     let overflow = [Overflow::Wrap, Overflow::Saturate, Overflow::SaturateSymmetric][modes / 3 % 3];
     let activation = [Activation::None, Activation::Relu][modes / 9 % 2];
-    IntegerLayer { name, inputs, op, weights, weight_format, bias, bias_format, activation, output_format, rounding, overflow }
+    IntegerLayer {
+        name,
+        inputs,
+        op,
+        weights,
+        weight_format,
+        bias,
+        bias_format,
+        activation,
+        output_format,
+        rounding,
+        overflow,
+    }
 }
 
 /// Network `n`: one to four layers, dense, or convolutions first; some read the input beside the layer before.
 fn network(n: usize) -> IntegerNetwork {
     let mut rng = ChaCha8Rng::seed_from_u64(n as u64);
     let rng = &mut rng;
-    let image = rng.random_bool(0.4).then(|| [rng.random_range(1..=3), rng.random_range(1..=3), rng.random_range(1..=2)]);
+    let image =
+        rng.random_bool(0.4).then(|| [rng.random_range(1..=3), rng.random_range(1..=3), rng.random_range(1..=2)]);
     let n_in = image.map_or_else(|| rng.random_range(1..=6), |s| s.iter().product());
     let input = formats(rng, n_in, |rng| {
         let frac = rng.random_range(-1..=2);

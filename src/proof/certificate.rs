@@ -1,0 +1,113 @@
+//! What was proved of a design, in a form that can be proved again.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The value of the `schema` field.
+pub const PROOF_SCHEMA: &str = "sluice.proof/1";
+
+/// `proof.json`: the claims, what they are about, and how long each took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    /// [`PROOF_SCHEMA`].
+    pub schema: String,
+    /// Version of sluice.
+    pub sluice: String,
+    /// Top module of the design.
+    pub top: String,
+    /// SHA-256 of the model and of each Verilog file, hexadecimal, by name in the design folder.
+    pub sha256: BTreeMap<String, String>,
+    /// The adder graph against the weights.
+    pub graph: GraphProof,
+    /// The requantizers against the definition.
+    pub requantizers: RequantizerProof,
+    /// The Verilog against the plain specification.
+    pub verilog: VerilogProof,
+}
+
+/// The graph, made again from the model, is the network's for all inputs: every element a linear form, no node wraps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GraphProof {
+    /// Nodes.
+    pub nodes: usize,
+    /// Adders among them.
+    pub adders: usize,
+    /// Whether this graph, printed again, is the Verilog of the design byte for byte.
+    pub printed_the_same: bool,
+    /// Time it took.
+    pub seconds: f64,
+}
+
+/// Requantizers compared with the definition for every value of their accumulator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RequantizerProof {
+    /// Requantizers compared.
+    pub compared: usize,
+    /// Values compared, over all of them.
+    pub values: u64,
+    /// Those with too many values, as `layer[output]`: only the operations were compared, not the numbers.
+    pub not_compared: Vec<String>,
+    /// Time it took.
+    pub seconds: f64,
+}
+
+/// The emitted text, read back by Yosys.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VerilogProof {
+    /// Module compared: the data path. The AXI4-Stream shell around it is not part of the proof.
+    pub module: String,
+    /// Ranks of every path from input to output, counted in the netlist.
+    pub latency: u32,
+    /// Elements of layers at which the two were compared, besides the output.
+    pub points: usize,
+    /// Multiplications in the specification.
+    pub products: usize,
+    /// Whether every output was shown equal to the specification for all inputs.
+    pub proved: bool,
+    /// Why not; absent if it was.
+    pub not_proved: Option<String>,
+    /// Time that the tool took.
+    pub seconds: f64,
+    /// Longest time that it was given.
+    pub limit_seconds: u64,
+    /// Its version line.
+    pub tool: String,
+}
+
+impl Certificate {
+    /// The claims alone, without times and versions: what a second run must find again.
+    pub(super) fn claims(&self) -> Certificate {
+        let mut c = self.clone();
+        (c.graph.seconds, c.requantizers.seconds, c.verilog.seconds) = (0.0, 0.0, 0.0);
+        c.sluice.clear();
+        c.verilog.tool.clear();
+        c.verilog.not_proved = None;
+        c
+    }
+}
+
+impl fmt::Display for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (g, r, v) = (&self.graph, &self.requantizers, &self.verilog);
+        let same = if g.printed_the_same { "prints this Verilog" } else { "prints other Verilog than this" };
+        writeln!(f, "graph: {} nodes, {} adders equal the weights; it {same} ({:.1} s)", g.nodes, g.adders, g.seconds)?;
+        write!(f, "requantizers: {} equal their definition, {} values", r.compared, r.values)?;
+        match r.not_compared.len() {
+            0 => writeln!(f, " ({:.1} s)", r.seconds)?,
+            n => writeln!(f, "; {n} have too many values to compare ({:.1} s)", r.seconds)?,
+        }
+        write!(f, "verilog: `{}`, every path has {} ranks; ", v.module, v.latency)?;
+        match &v.not_proved {
+            None => write!(f, "equal to {} products at {} points and all outputs", v.products, v.points)?,
+            Some(why) => write!(f, "NOT proved equal to {} products: {why}", v.products)?,
+        }
+        write!(f, " ({:.1} s of {}) [{}]", v.seconds, v.limit_seconds, v.tool)
+    }
+}

@@ -1,0 +1,100 @@
+//! A design folder proved, for all inputs, to compute its model.
+//!
+//! ```text
+//! model ─► graph ─► linear forms, intervals          equal the weights         (hw::prove)
+//!            └────► requantizers                     equal the definition      (hw::requantizers, value by value)
+//! Verilog ─► netlist ─► ranks                        one latency on every path (netlist.rs)
+//!               └─────► without registers            equal the plain specification (spec.rs; equivalence in Yosys)
+//! ```
+//!
+//! The last step needs a SAT solver and does not end for large layers: it has a time limit, and the certificate says whether
+//! it was met. Nothing is claimed that was not shown.
+
+mod certificate;
+mod equal;
+mod netlist;
+mod spec;
+
+pub use certificate::{Certificate, GraphProof, PROOF_SCHEMA, RequantizerProof, VerilogProof};
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::error::{Code, Error, Result};
+use crate::hw::{self, CompileOptions};
+use crate::model::file::read_json;
+use crate::model::{IntegerNetwork, QuantizedModel};
+use crate::verilog::{self, DesignManifest};
+
+/// Proves a design folder.
+///
+/// * `limit`: longest time for the equivalence of the Verilog
+///
+/// # Errors
+/// [`Code::Graph`] or [`Code::Design`] with layer and output of the first difference; those of [`DesignManifest::load`];
+/// [`Code::MissingTool`] without Yosys. That the limit was too short is no error: the certificate says it.
+pub fn prove(folder: &Path, limit: Duration) -> Result<Certificate> {
+    let manifest = DesignManifest::load(folder)?;
+    let model = QuantizedModel::load(&folder.join(&manifest.model))?;
+    let start = Instant::now();
+    let target = serde_json::from_value(manifest.target.clone().into())
+        .map_err(|e| Error::new(Code::Design, format!("`{}` is no target", manifest.target)).cause(e.to_string()))?;
+    let latency = manifest.clock_mhz.is_none().then_some(manifest.latency_cycles.0);
+    let options = CompileOptions { target, clock_mhz: manifest.clock_mhz, latency, ..Default::default() };
+    // `compile` proves what it returns; said once more here, where the claim is made.
+    let graph = hw::compile(&model.encoder, &options)?;
+    hw::prove(&graph, &model.encoder)?;
+    let printed = verilog::emit(&model, &graph, manifest.interface, &options)?.manifest.file_sha256;
+    let graph_proof = GraphProof {
+        nodes: graph.nodes.len(),
+        adders: graph.adders(),
+        printed_the_same: manifest.files.iter().all(|f| printed.get(f) == manifest.file_sha256.get(f)),
+        seconds: start.elapsed().as_secs_f64(),
+    };
+    Ok(Certificate {
+        schema: PROOF_SCHEMA.to_owned(),
+        sluice: env!("CARGO_PKG_VERSION").to_owned(),
+        top: manifest.top.clone(),
+        sha256: manifest.file_sha256.clone(),
+        graph: graph_proof,
+        requantizers: requantizers(&graph, &model.encoder)?,
+        verilog: equal::equal(folder, &manifest, &model.encoder, limit)?,
+    })
+}
+
+fn requantizers(graph: &hw::StageGraph, network: &IntegerNetwork) -> Result<RequantizerProof> {
+    let start = Instant::now();
+    let (compared, wide): (Vec<_>, Vec<_>) = hw::requantizers(graph, network)?.into_iter().partition(|r| r.compared);
+    Ok(RequantizerProof {
+        compared: compared.len(),
+        values: compared.iter().map(|r| (r.range.1 - r.range.0 + 1) as u64).sum(),
+        not_compared: wide.iter().map(|r| format!("{}[{}]", r.layer, r.output)).collect(),
+        seconds: start.elapsed().as_secs_f64(),
+    })
+}
+
+/// Proves again what a certificate claims.
+///
+/// # Errors
+/// Those of [`prove`]; [`Code::Design`] if a claim of the certificate is not found again.
+pub fn check(path: &Path, folder: &Path) -> Result<Certificate> {
+    let old: Certificate = read_json(path, Code::Design)?;
+    let refuse =
+        |what: String| Error::new(Code::Design, what).at(path.display().to_string()).hint("prove the design anew");
+    if old.schema != PROOF_SCHEMA {
+        return Err(refuse(format!("`{}` is not `{PROOF_SCHEMA}`", old.schema)));
+    }
+    let manifest = DesignManifest::load(folder)?;
+    if let Some((name, _)) = old.sha256.iter().find(|(n, hash)| manifest.file_sha256.get(*n) != Some(hash)) {
+        return Err(refuse(format!("`{name}` is not the file that the certificate is about")));
+    }
+    let new = prove(folder, Duration::from_secs(old.verilog.limit_seconds))?;
+    if old.verilog.proved && !new.verilog.proved {
+        let why = new.verilog.not_proved.clone().unwrap_or_default();
+        return Err(refuse("the equality of the Verilog was not shown again".to_owned()).cause(why));
+    }
+    if old.claims() != new.claims() && !(new.verilog.proved && !old.verilog.proved) {
+        return Err(refuse("the certificate claims something else than was proved now".to_owned()));
+    }
+    Ok(new)
+}

@@ -1,0 +1,144 @@
+//! The network once more, as plain behavioural Verilog: a multiplication a weight, and the definition of rounding and overflow.
+//!
+//! Written from the model alone. It shares with the emitted design the names of the elements, at which the two are compared,
+//! and nothing of how they are computed.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::error::Result;
+use crate::fixed::{Overflow, QFormat, Rounding};
+use crate::model::network::INPUT;
+use crate::model::{Activation, IntegerLayer, IntegerNetwork, integer::AffineRow};
+use crate::verilog::DesignManifest;
+
+/// Name of the module.
+pub(super) const TOP: &str = "sluice_spec";
+
+/// The module, with the ports of the emitted data path.
+///
+/// * `points`: width of each signal of the design that holds an element; there the two are compared
+/// * `prefix`: scope of the signals in the design, left away here
+pub(super) fn text(
+    network: &IntegerNetwork,
+    manifest: &DesignManifest,
+    points: &BTreeMap<String, u32>,
+    enable: bool,
+) -> Result<String> {
+    let (wi, wo) = (manifest.in_width, manifest.out_width);
+    let outputs = network.output_formats();
+    let ce = if enable { ", input ce" } else { "" };
+    let mut v = format!(
+        "module {TOP}(input clk{ce}, input [{}:0] x, output [{}:0] y);\n",
+        wi * network.n_in as u32 - 1,
+        wo * outputs.len() as u32 - 1
+    );
+    // For each tensor a signed expression and the format of each element.
+    let inputs = network.formats_of(INPUT);
+    for (i, f) in inputs.iter().enumerate() {
+        let _ = writeln!(
+            v,
+            "  wire signed [{}:0] spec_x_{i} = {};",
+            f.width,
+            signed(*f, &format!("x[{}:{}]", wi * i as u32 + f.width - 1, wi * i as u32))
+        );
+    }
+    let mut tensors = vec![(INPUT.to_owned(), elements("spec_x", inputs.len()))];
+    let mut taken = std::collections::BTreeSet::new();
+    for (index, layer) in network.layers.iter().enumerate() {
+        let formats = network.joined_formats(layer);
+        let find = |name: &String| tensors.iter().find(|t| t.0 == *name).map(|t| t.1.clone());
+        let joined: Vec<String> = layer.inputs.iter().filter_map(find).flatten().collect();
+        let mut own = Vec::with_capacity(layer.n_out());
+        for (j, row) in layer.rows(&formats)?.iter().enumerate() {
+            let name = format!("spec_{}_{j}", layer.name);
+            element(&mut v, &name, layer, row, &joined, &formats);
+            let signal = manifest.stages.get(index).and_then(|s| s.signals.get(j)?.as_deref()).map(local);
+            let width = row.output.width;
+            match signal.and_then(|s| points.get(s).map(|w| (s, *w))) {
+                // The same bits under the name that the design has for them: from here on both read the design's.
+                Some((signal, bits)) if bits <= width && taken.insert(signal.to_owned()) => {
+                    let _ = writeln!(v, "  wire [{}:0] {signal} = {name}[{}:0];", bits - 1, bits - 1);
+                    if bits == width {
+                        let _ = writeln!(v, "  wire signed [{width}:0] {name}_cut = {};", signed(row.output, signal));
+                        own.push(format!("{name}_cut"));
+                        continue;
+                    }
+                }
+                _ => {}
+            }
+            own.push(name);
+        }
+        tensors.push((layer.name.clone(), own));
+    }
+    let last = tensors.pop().map(|t| t.1).unwrap_or_default();
+    for (j, name) in last.iter().enumerate() {
+        let low = wo * j as u32;
+        let _ = writeln!(v, "  assign y[{}:{low}] = {name};", low + wo - 1);
+    }
+    Ok(v + "endmodule\n")
+}
+
+/// A signal's name without its scope.
+pub(super) fn local(signal: &str) -> &str {
+    signal.rsplit('.').next().unwrap_or(signal)
+}
+
+fn elements(prefix: &str, n: usize) -> Vec<String> {
+    (0..n).map(|i| format!("{prefix}_{i}")).collect()
+}
+
+/// Bits as a signed number with one bit more.
+fn signed(format: QFormat, bits: &str) -> String {
+    if format.signed { format!("$signed({bits})") } else { format!("$signed({{1'b0, {bits}}})") }
+}
+
+/// One output: `name`, signed, one bit wider than its format.
+fn element(v: &mut String, name: &str, layer: &IntegerLayer, row: &AffineRow, joined: &[String], formats: &[QFormat]) {
+    let reach = row.terms.iter().map(|(i, c)| i128::from(*c).abs() << formats[*i].width).sum::<i128>();
+    let shift = row.frac - row.output.frac;
+    let appended = (-shift).max(0).unsigned_abs();
+    let reach = (reach + i128::from(row.bias).abs()) << appended;
+    // Room for the sum, half a step, the limits and the sign.
+    let width = (128 - reach.leading_zeros()).max(row.output.width) + 3;
+    let number = |n: i128| if n < 0 { format!("-{width}'sd{}", -n) } else { format!("{width}'sd{n}") };
+    let terms: Vec<String> =
+        row.terms.iter().map(|(i, c)| format!("{} * {}", joined[*i], number((*c).into()))).collect();
+    let sum = terms.into_iter().chain([number(row.bias.into())]).collect::<Vec<_>>().join(" + ");
+    let mut wire = |suffix: &str, text: &str| {
+        let _ = writeln!(v, "  wire signed [{}:0] {name}{suffix} = {text};", width - 1);
+        format!("{name}{suffix}")
+    };
+    let mut a = wire("_sum", &sum);
+    if layer.activation == Activation::Relu {
+        a = wire("_relu", &format!("({a} < {}) ? {} : {a}", number(0), number(0)));
+    }
+    if shift > 0 {
+        let half = 1i128 << (shift - 1);
+        let up = match layer.rounding {
+            Rounding::Truncate => a.clone(),
+            Rounding::HalfUp => format!("{a} + {}", number(half)),
+            Rounding::HalfEven => format!("{a} + {} + $signed({{1'b0, {a}[{shift}]}})", number(half - 1)),
+        };
+        let up = wire("_up", &up);
+        a = wire("_round", &format!("{up} >>> {shift}"));
+    } else if appended > 0 {
+        a = wire("_round", &format!("{a} <<< {appended}"));
+    }
+    let format = row.output;
+    let (low, high) = match layer.overflow {
+        Overflow::Wrap => {
+            let bits = signed(format, &format!("{a}[{}:0]", format.width - 1));
+            let _ = writeln!(v, "  wire signed [{}:0] {name} = {bits};", format.width);
+            return;
+        }
+        Overflow::SaturateSymmetric if format.signed => (-format.max(), format.max()),
+        Overflow::SaturateSymmetric | Overflow::Saturate => (format.min(), format.max()),
+    };
+    let (low, high) = (number(low.into()), number(high.into()));
+    let _ = writeln!(
+        v,
+        "  wire signed [{}:0] {name} = ({a} < {low}) ? {low} : ({a} > {high}) ? {high} : {a};",
+        format.width
+    );
+}

@@ -1,0 +1,107 @@
+//! `sluice prove`: what it certifies, and what it refuses.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sluice::Code;
+use sluice::proof::{self, Certificate};
+use sluice::verilog::Interface;
+
+use super::golden::design;
+use super::{has, sluice, stderr};
+
+/// A copy of the golden design.
+fn copied(interface: Interface) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(design(interface)).unwrap() {
+        let from = entry.unwrap().path();
+        std::fs::copy(&from, folder.path().join(from.file_name().unwrap())).unwrap();
+    }
+    folder
+}
+
+/// Replaces the first `from` in a file, and the checksum that design.json has of it: a design that knows of no change.
+fn change(folder: &Path, name: &str, from: &str, to: &str) {
+    let hash = |text: &str| {
+        use sha2::Digest as _;
+        sha2::Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect::<String>()
+    };
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let (old, manifest) = (read(name), read("design.json"));
+    assert!(old.contains(from), "`{from}` is not in the design:\n{old}");
+    let new = old.replacen(from, to, 1);
+    std::fs::write(folder.join("design.json"), manifest.replace(&hash(&old), &hash(&new))).unwrap();
+    std::fs::write(folder.join(name), new).unwrap();
+}
+
+const LIMIT: Duration = Duration::from_secs(300);
+
+#[test]
+fn the_golden_designs_are_proved_and_their_certificates_hold() {
+    if !has("yosys") {
+        return;
+    }
+    for interface in [Interface::Kernel, Interface::Axis] {
+        let folder = copied(interface);
+        let path = folder.path().to_str().unwrap();
+        let out = sluice(folder.path(), &["prove", path]);
+        assert!(out.status.success(), "{}", stderr(&out));
+        let file = folder.path().join("proof.json");
+        let certificate: Certificate = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let (requantizers, verilog) = (&certificate.requantizers, &certificate.verilog);
+        assert_eq!((verilog.proved, verilog.latency, verilog.products), (true, 5, 21), "{certificate}");
+        assert_eq!((requantizers.compared, requantizers.not_compared.len()), (5, 0));
+        assert!(requantizers.values > 500, "{certificate}");
+        assert!(sluice(folder.path(), &["prove", "--check", file.to_str().unwrap()]).status.success());
+        // A certificate that claims more than can be found again, and one about another file.
+        let good = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, good.replace("\"latency\": 5", "\"latency\": 4")).unwrap();
+        let out = sluice(folder.path(), &["prove", "--check", file.to_str().unwrap()]);
+        assert!(!out.status.success() && stderr(&out).contains("claims something else"), "{}", stderr(&out));
+        std::fs::write(&file, good).unwrap();
+        let core = if interface == Interface::Axis { "tiny_core.v" } else { "tiny.v" };
+        change(folder.path(), core, "n8 = n7 - 6'h9", "n8 = n7 - 6'h8");
+        let out = sluice(folder.path(), &["prove", "--check", file.to_str().unwrap()]);
+        assert!(stderr(&out).contains("is not the file that the certificate is about"), "{}", stderr(&out));
+    }
+}
+
+#[test]
+fn a_changed_design_is_refused_with_layer_and_output() {
+    if !has("yosys") {
+        return;
+    }
+    // (text, what replaces it, what the error says)
+    let mutants = [
+        (" + ", " - ", "layer `hidden`, output "),
+        ("n8 = n7 - 6'h9", "n8 = n7 - 6'h8", "layer `hidden`, output 0"),
+        ("? 4'hf", "? 4'he", "layer `hidden`, output "),
+        ("& (n11_r1[3] | ", "& (~n11_r1[3] | ", "layer `hidden`, output 0"),
+        ("= ~n27", "= n27", "layer `latent`, output 0"),
+        ("latent_1_r5,\n      latent_0_r5", "latent_0_r5,\n      latent_1_r5", "layer `latent`, output "),
+        ("x[7:4]", "x[6:3]", "layer `"),
+        ("{1'b0, hidden_0_r2}", "{1'b0, hidden_0}", "reads ranks "),
+        ("posedge", "negedge", "another clock or the other edge"),
+        ("n25_r4 <= n25_r3;", "n25_r4 <= n25_r3 + n25_r4;", "loop"),
+    ];
+    for (from, to, says) in mutants {
+        let folder = copied(Interface::Kernel);
+        change(folder.path(), "tiny.v", from, to);
+        let e = proof::prove(folder.path(), LIMIT).expect_err(from);
+        assert!(e.code() == Code::Design && e.to_string().contains(says), "{from}: {e}");
+    }
+}
+
+#[test]
+fn without_time_for_the_solver_nothing_is_claimed_of_the_verilog() {
+    if !has("yosys") {
+        return;
+    }
+    let folder = copied(Interface::Kernel);
+    let e = proof::prove(folder.path(), Duration::ZERO);
+    match e {
+        // Not even read.
+        Err(e) => assert_eq!(e.code(), Code::ToolTimeout, "{e}"),
+        Ok(c) => assert!(!c.verilog.proved && c.verilog.not_proved.is_some(), "{c}"),
+    }
+}
