@@ -40,7 +40,7 @@ fn number(rng: &mut impl Rng, format: QFormat) -> i64 {
     rng.random_range(format.min()..=format.max())
 }
 
-/// A layer behind a joined input of `n_in` elements that has about `bits` bits and `frac` fraction bits.
+/// A layer of weights with `columns` each; number `modes` of rounding, overflow and activation.
 fn layer(
     rng: &mut ChaCha8Rng,
     name: String,
@@ -50,7 +50,7 @@ fn layer(
     modes: usize,
 ) -> IntegerLayer {
     let rows = match &op {
-        IntegerOp::Dense => rng.random_range(1..=5),
+        IntegerOp::Dense => rng.random_range(2..=5),
         IntegerOp::Conv2d { geometry } => geometry.filters,
     };
     let weight_frac = |rng: &mut dyn Rng| format(&mut &mut *rng, 6, 0);
@@ -74,20 +74,33 @@ fn layer(
     let bias = (0..rows).map(|r| number(rng, bias_format.channel(r))).collect();
     // From a part of one accumulator step to many dropped bits; ranges from much too small to too large.
     let output_format = formats(rng, rows, |rng| {
-        let frac = rng.random_range(-5..=3);
+        let frac = rng.random_range(-3..=3);
         format(&mut &mut *rng, 16, frac)
     });
     let rounding = [Rounding::Truncate, Rounding::HalfUp, Rounding::HalfEven][modes % 3];
     let overflow = [Overflow::Wrap, Overflow::Saturate, Overflow::SaturateSymmetric][modes / 3 % 3];
     let activation = [Activation::None, Activation::Relu][modes / 9 % 2];
-    IntegerLayer { name, inputs, op, weights, weight_format, bias, bias_format, activation, output_format, rounding, overflow }
+    IntegerLayer {
+        name,
+        inputs,
+        op,
+        weights,
+        weight_format,
+        bias,
+        bias_format,
+        activation,
+        output_format,
+        rounding,
+        overflow,
+    }
 }
 
 /// Network `n`: one to four layers, dense, or convolutions first; some read the input beside the layer before.
 fn network(n: usize) -> IntegerNetwork {
     let mut rng = ChaCha8Rng::seed_from_u64(n as u64);
     let rng = &mut rng;
-    let image = rng.random_bool(0.4).then(|| [rng.random_range(1..=3), rng.random_range(1..=3), rng.random_range(1..=2)]);
+    let image =
+        rng.random_bool(0.4).then(|| [rng.random_range(1..=3), rng.random_range(1..=3), rng.random_range(1..=2)]);
     let n_in = image.map_or_else(|| rng.random_range(1..=6), |s| s.iter().product());
     let input = formats(rng, n_in, |rng| {
         let frac = rng.random_range(-1..=2);

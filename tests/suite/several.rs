@@ -52,11 +52,7 @@ pub fn together(parts: &[Part], input_formats: Vec<QFormat>, folder: &Path, cach
         std::fs::write(folder.join(files.last().unwrap()), &part.text).unwrap();
     }
     let (p, q) = (in_width * input_formats.len() as u32, out_width * next);
-    let top = format!(
-        "module several(input clk, input [{}:0] x, output [{}:0] y);\n{body}endmodule\n",
-        p - 1,
-        q - 1
-    );
+    let top = format!("module several(input clk, input [{}:0] x, output [{}:0] y);\n{body}endmodule\n", p - 1, q - 1);
     std::fs::write(folder.join("several.v"), top).unwrap();
     Dut {
         folder: folder.to_owned(),
