@@ -18,8 +18,8 @@ use super::has;
 use super::several::{Part, together};
 
 /// Networks of one simulation, and simulations.
-const BATCH: usize = 25;
-const BATCHES: usize = 8;
+const BATCH: usize = 50;
+const BATCHES: usize = 4;
 const VECTORS: usize = 300;
 
 /// A format of 1 to `widest` bits.
@@ -63,13 +63,13 @@ fn layer(
     };
     let weights = (0..rows)
         .map(|r| {
-            let mut one = |c| if rng.random_bool(0.2) { 0 } else { number(rng, weight_format.at(r, c)) };
+            let mut one = |c| if rng.random_bool(0.1) { 0 } else { number(rng, weight_format.at(r, c)) };
             (0..columns).map(&mut one).collect()
         })
         .collect();
     let bias_format = formats(rng, rows, |rng| {
-        let frac = rng.random_range(-1..=2);
-        format(&mut &mut *rng, 8, frac)
+        let frac = rng.random_range(0..=2);
+        format(&mut &mut *rng, 6, frac)
     });
     let bias = (0..rows).map(|r| number(rng, bias_format.channel(r))).collect();
     // From a part of one accumulator step to many dropped bits; ranges from much too small to too large.
