@@ -154,6 +154,7 @@ pub fn emit(
     design.write(folder)?;
     drop(wait);
     say(format_args!("emit: {} -> {}", describe_design(&design.manifest), folder.display()));
+    hw::layer_costs(&graph).iter().for_each(|layer| say(format_args!("  {layer}")));
     Ok(design.manifest)
 }
 

@@ -9,6 +9,7 @@
 //! graph on integers, [`prove`] shows without test vectors that it computes the network.
 
 mod build;
+mod cost;
 mod delay;
 mod demand;
 mod eval;
@@ -22,6 +23,7 @@ mod share;
 mod text;
 
 pub use build::build;
+pub use cost::{LayerCost, layer_costs};
 pub use delay::Target;
 pub use eval::{eval, trace};
 pub use graph::{Node, NodeId, Op, StageGraph, Tensor};

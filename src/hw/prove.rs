@@ -137,9 +137,14 @@ impl Values {
             form.constant = form.constant.checked_add(1i128.checked_shl(shift as u32 - 1)?)?;
             rounding = Rounding::Truncate;
         }
-        // Zeros at the end of every number of the form need not be dropped, and zeros to append can be there before.
-        let zeros = form.terms.values().chain([&form.constant]).map(|c| c.trailing_zeros()).min().unwrap_or(0);
-        let dropped = zeros.min(shift.max(0) as u32);
+        // Zeros at the end of every coefficient need not be dropped, and zeros to append can be there before. Nothing meets
+        // the bits of the constant below them, so a truncation drops them by themselves; a tie to even looks at them.
+        let lowest = |numbers: &mut dyn Iterator<Item = &i128>| numbers.map(|c| c.trailing_zeros()).min();
+        let zeros = match rounding {
+            Rounding::Truncate => lowest(&mut form.terms.values()),
+            _ => lowest(&mut form.terms.values().chain([&form.constant])),
+        };
+        let dropped = zeros.unwrap_or(0).min(shift.max(0) as u32);
         form.terms.values_mut().chain([&mut form.constant]).for_each(|c| *c >>= dropped);
         shift -= dropped as i32;
         if shift <= 0 {

@@ -117,12 +117,12 @@ fn expected(model: &QuantizedModel, inputs: &Array2<i64>) -> Array2<i64> {
 }
 
 /// Every input of a network with few input bits.
-fn all_inputs(dut: &Dut) -> Array2<i64> {
-    let bits: u32 = dut.input_formats.iter().map(|f| f.width).sum();
-    let mut rows = Array2::zeros((1 << bits, dut.input_formats.len()));
+pub fn all_inputs(formats: &[QFormat]) -> Array2<i64> {
+    let bits: u32 = formats.iter().map(|f| f.width).sum();
+    let mut rows = Array2::zeros((1 << bits, formats.len()));
     for (r, mut row) in rows.rows_mut().into_iter().enumerate() {
         let mut rest = r as u64;
-        for (value, format) in row.iter_mut().zip(&dut.input_formats) {
+        for (value, format) in row.iter_mut().zip(formats) {
             *value = format.from_bits(rest & ((1 << format.width) - 1));
             rest >>= format.width;
         }
@@ -137,7 +137,7 @@ fn every_mode_gives_the_integers_of_the_reference_for_every_input_in_both_simula
     }
     let (model, folder) = (every_mode(), tempfile::tempdir().unwrap());
     let dut = emitted(&model, folder.path(), Interface::Kernel, &CompileOptions::default());
-    let inputs = all_inputs(&dut);
+    let inputs = all_inputs(&dut.input_formats);
     assert_eq!(inputs.nrows(), 4096);
     let graph = hw::compile(&model.encoder, &CompileOptions::default()).unwrap();
     let wanted = expected(&model, &inputs);
@@ -215,7 +215,7 @@ fn mutated_designs_are_all_caught() {
     }
     let folder = tempfile::tempdir().unwrap();
     let dut = emitted(&tiny(), folder.path(), Interface::Kernel, &options());
-    let inputs = all_inputs(&dut);
+    let inputs = all_inputs(&dut.input_formats);
     let wanted = expected(&tiny(), &inputs);
     assert!(!caught(&dut, &inputs, &wanted, 0));
     let path = folder.path().join("tiny.v");
@@ -257,7 +257,7 @@ fn a_design_whose_outputs_never_move_does_not_pass() {
     let model = model("still", 2, QFormat::signed(3, 2), vec![still]);
     let folder = tempfile::tempdir().unwrap();
     let dut = emitted(&model, folder.path(), Interface::Kernel, &CompileOptions::default());
-    let inputs = all_inputs(&dut);
+    let inputs = all_inputs(&dut.input_formats);
     let report = verify(&dut, &inputs, &expected(&model, &inputs), VerifyOptions::default()).unwrap();
     assert_eq!((report.mismatches, report.latency_measured), (0, None));
     assert!(!report.passed() && report.to_string().contains("nothing was proved"), "{report}");

@@ -8,6 +8,7 @@ mod golden;
 mod hardware;
 mod init;
 mod layering;
+mod mutants;
 mod networks;
 mod proof;
 mod recipes;

@@ -18,8 +18,8 @@ use super::has;
 use super::several::{Part, together};
 
 /// Networks of one simulation, and simulations.
-const BATCH: usize = 25;
-const BATCHES: usize = 8;
+const BATCH: usize = 50;
+const BATCHES: usize = 4;
 const VECTORS: usize = 300;
 
 /// A format of 1 to `widest` bits.
@@ -40,7 +40,7 @@ fn number(rng: &mut impl Rng, format: QFormat) -> i64 {
     rng.random_range(format.min()..=format.max())
 }
 
-/// A layer behind a joined input of `n_in` elements that has about `bits` bits and `frac` fraction bits.
+/// A layer of weights with `columns` each; number `modes` of rounding, overflow and activation.
 fn layer(
     rng: &mut ChaCha8Rng,
     name: String,
@@ -50,7 +50,7 @@ fn layer(
     modes: usize,
 ) -> IntegerLayer {
     let rows = match &op {
-        IntegerOp::Dense => rng.random_range(1..=5),
+        IntegerOp::Dense => rng.random_range(2..=5),
         IntegerOp::Conv2d { geometry } => geometry.filters,
     };
     let weight_frac = |rng: &mut dyn Rng| format(&mut &mut *rng, 6, 0);
@@ -63,18 +63,18 @@ fn layer(
     };
     let weights = (0..rows)
         .map(|r| {
-            let mut one = |c| if rng.random_bool(0.2) { 0 } else { number(rng, weight_format.at(r, c)) };
+            let mut one = |c| if rng.random_bool(0.1) { 0 } else { number(rng, weight_format.at(r, c)) };
             (0..columns).map(&mut one).collect()
         })
         .collect();
     let bias_format = formats(rng, rows, |rng| {
-        let frac = rng.random_range(-1..=2);
-        format(&mut &mut *rng, 8, frac)
+        let frac = rng.random_range(0..=2);
+        format(&mut &mut *rng, 6, frac)
     });
     let bias = (0..rows).map(|r| number(rng, bias_format.channel(r))).collect();
     // From a part of one accumulator step to many dropped bits; ranges from much too small to too large.
     let output_format = formats(rng, rows, |rng| {
-        let frac = rng.random_range(-5..=3);
+        let frac = rng.random_range(-3..=3);
         format(&mut &mut *rng, 16, frac)
     });
     let rounding = [Rounding::Truncate, Rounding::HalfUp, Rounding::HalfEven][modes % 3];

@@ -172,10 +172,13 @@ impl Registers {
 impl StageGraph {
     /// Flip-flops that the schedule needs: bits that pass through an adder unchanged are stored once.
     pub fn register_bits(&self) -> u64 {
+        self.register_bits_by_node().into_iter().sum()
+    }
+
+    /// The same, by the node that makes the bits.
+    pub(in crate::hw) fn register_bits_by_node(&self) -> Vec<u64> {
         let registers = Registers::new(self);
-        let of = |(node, last): (&crate::hw::Node, &Vec<u32>)| -> u64 {
-            last.iter().map(|l| u64::from(l - node.rank)).sum()
-        };
-        self.nodes.iter().zip(&registers.last).map(of).sum()
+        let of = |(node, last): (&crate::hw::Node, &Vec<u32>)| last.iter().map(|l| u64::from(l - node.rank)).sum();
+        self.nodes.iter().zip(&registers.last).map(of).collect()
     }
 }
