@@ -124,8 +124,8 @@ pub(super) fn requantized(range: (i64, i64), op: &Op) -> (i64, i64) {
     let one = |v: i64| shift_round(i128::from(if relu { v.max(0) } else { v }), shift, rounding);
     let (low, high) = (one(range.0), one(range.1));
     let inside = low >= i128::from(format.min()) && high <= i128::from(format.max());
-    // Wrapping scatters values over the whole format; saturation keeps their order.
-    if overflow == Overflow::Wrap && !inside {
+    // Wrapping scatters values over the whole format; saturation keeps their order. One value stays one.
+    if overflow == Overflow::Wrap && !inside && low != high {
         return (format.min(), format.max());
     }
     (limit(low, format, overflow), limit(high, format, overflow))

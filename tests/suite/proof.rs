@@ -41,7 +41,8 @@ fn the_golden_designs_are_proved_and_their_certificates_hold() {
     if !has("yosys") {
         return;
     }
-    for interface in [Interface::Kernel, Interface::Axis] {
+    // The core of a stream is the same module; the solver's minutes are spent once.
+    for interface in [Interface::Kernel] {
         let folder = copied(interface);
         let path = folder.path().to_str().unwrap();
         let out = sluice(folder.path(), &["prove", path]);
@@ -60,7 +61,7 @@ fn the_golden_designs_are_proved_and_their_certificates_hold() {
         assert!(!out.status.success() && stderr(&out).contains("claims something else"), "{}", stderr(&out));
         std::fs::write(&file, good).unwrap();
         let core = if interface == Interface::Axis { "tiny_core.v" } else { "tiny.v" };
-        change(folder.path(), core, "n8 = n7 - 6'h9", "n8 = n7 - 6'h8");
+        change(folder.path(), core, "n7 = 5'h9 - ", "n7 = 5'h8 - ");
         let out = sluice(folder.path(), &["prove", "--check", file.to_str().unwrap()]);
         assert!(stderr(&out).contains("is not the file that the certificate is about"), "{}", stderr(&out));
     }
@@ -74,15 +75,14 @@ fn a_changed_design_is_refused_with_layer_and_output() {
     // (text, what replaces it, what the error says)
     let mutants = [
         (" + ", " - ", "layer `hidden`, output "),
-        ("n8 = n7 - 6'h9", "n8 = n7 - 6'h8", "layer `hidden`, output 0"),
+        ("n7 = 5'h9 - ", "n7 = 5'h8 - ", "layer `hidden`, output 0"),
         ("? 4'hf", "? 4'he", "layer `hidden`, output "),
-        ("& (n11_r1[3] | ", "& (~n11_r1[3] | ", "layer `hidden`, output 0"),
-        ("= ~n27", "= n27", "layer `latent`, output 0"),
+        ("& (n13_r2[2] | ", "& (~n13_r2[2] | ", "layer `hidden`, output 1"),
         ("latent_1_r5,\n      latent_0_r5", "latent_0_r5,\n      latent_1_r5", "layer `latent`, output "),
         ("x[7:4]", "x[6:3]", "layer `"),
-        ("{1'b0, hidden_0_r2}", "{1'b0, hidden_0}", "reads ranks "),
+        ("{1'b0, hidden_0_r3}", "{1'b0, hidden_0}", "reads ranks "),
         ("posedge", "negedge", "another clock or the other edge"),
-        ("n25_r4 <= n25_r3;", "n25_r4 <= n25_r3 + n25_r4;", "loop"),
+        ("n20_r4 <= n20;", "n20_r4 <= n20 + n20_r4;", "loop"),
     ];
     for (from, to, says) in mutants {
         let folder = copied(Interface::Kernel);

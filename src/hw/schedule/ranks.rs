@@ -31,6 +31,10 @@ pub(super) fn soonest(graph: &StageGraph, timing: &Timing, logic: i32) -> (Vec<u
             rank += 1;
             arrival = timing.arrival(id, |a| registered(graph, a));
         }
+        if !matches!(node.op, Op::Const(_)) {
+            // Bits that are known are no earlier than the edge, as from a register: so it is in the constraints.
+            arrival.iter_mut().for_each(|bit| *bit = (*bit).max(0));
+        }
         ranks.push(rank);
         arrivals.push(arrival);
     }

@@ -144,7 +144,7 @@ const DESIGN_CASES: &[DesignCase] = &[
         NO,
         &["emit", "d/model.quant.json", "--out", "o", "--clock-mhz", "5000"],
         "error[H002]: no schedule meets 5000 MHz\n  \
-         cause: one operation alone takes 5.92 ns on ecp5 by the delay model\n  hint:  ask for 168 MHz or less\n",
+         cause: one operation alone takes 5.99 ns by the delay model\n  hint:  ask for 166 MHz or less\n  where: ecp5\n",
     ),
     (
         NO,

@@ -247,7 +247,7 @@ const CASES: &[Case] = &[
         "error[U001]: 1000 seeds of place and route are too many"),
     case("synthesis for an unknown family", |_| {},
         "synth d --target virtex2",
-        "error: invalid value 'virtex2' for '--target <TARGET>': unknown variant `virtex2`, expected one of `ecp5`, `ice40`, `xcup`, `xc7`, `generic`"),
+        "error: invalid value 'virtex2' for '--target <TARGET>': unknown variant `virtex2`, expected one of `generic`, `ecp5`, `xcup`, `xc7`, `ice40`, `rtl`"),
     case("a clock that stands", |_| {},
         "emit m.quant.json --out x --clock-mhz 0",
         "error[H002]: a clock of 0 MHz makes no sense"),
