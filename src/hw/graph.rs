@@ -134,31 +134,6 @@ impl StageGraph {
         self.tensors.last().map(|t| t.elements.iter().flatten().copied().collect()).unwrap_or_default()
     }
 
-    /// Number of adders.
-    pub fn adders(&self) -> usize {
-        self.nodes.iter().filter(|n| matches!(n.op, Op::Add { .. })).count()
-    }
-
-    /// Full adders: the bits of all sums at which two operands really meet.
-    pub fn adder_bits(&self) -> u64 {
-        (0..self.nodes.len()).map(|id| self.adder_bits_of(id)).sum()
-    }
-
-    /// Full adders of one node; 0 if it is no sum of two.
-    pub(super) fn adder_bits_of(&self, id: NodeId) -> u64 {
-        let node = &self.nodes[id];
-        let Op::Add { a, shift_a, b, shift_b, subtract } = node.op else { return 0 };
-        let (low, up) = if shift_a <= shift_b { (a, shift_b - shift_a) } else { (b, shift_a - shift_b) };
-        let low = &self.nodes[low];
-        let passed = match subtract && shift_b < shift_a {
-            // What is taken away does not pass through as it is.
-            true => shift_b,
-            false if !subtract && !low.is_signed() && low.width() <= up => node.width(),
-            false => shift_a.max(shift_b),
-        };
-        u64::from(node.width().saturating_sub(passed))
-    }
-
     /// Checks order, ranks, intervals, inputs, tensors and outputs.
     ///
     /// # Errors

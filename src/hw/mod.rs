@@ -8,6 +8,7 @@
 //! Every node holds the exact interval of its values, from which its width follows: nothing can wrap. [`eval`] runs a
 //! graph on integers, [`prove`] shows without test vectors that it computes the network.
 
+mod adder;
 mod build;
 mod cost;
 mod delay;
@@ -22,6 +23,8 @@ mod schedule;
 mod share;
 mod text;
 
+#[cfg(feature = "verilog")]
+pub(crate) use adder::split;
 pub use build::build;
 pub use cost::{LayerCost, layer_costs};
 pub use delay::Target;
@@ -33,7 +36,7 @@ pub use passes::{CompileOptions, compile, compile_watched};
 pub use prove::prove;
 pub use requantizers::{MOST_VALUES, Requantizer, requantizers};
 #[cfg(feature = "verilog")]
-pub(crate) use schedule::bits::{Origin, Registers, split};
+pub(crate) use schedule::bits::{Origin, Registers};
 pub use schedule::{SchedulePoint, pareto};
 pub use share::Effort;
 pub use text::parse;

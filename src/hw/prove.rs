@@ -11,6 +11,7 @@ use super::graph::{Op, StageGraph};
 use super::interval::{Form, requantized};
 use crate::error::{Code, Error, Result};
 use crate::fixed::{QFormat, Rounding};
+use crate::model::integer::AffineRow;
 use crate::model::network::INPUT;
 use crate::model::{Activation, IntegerLayer, IntegerNetwork};
 
@@ -51,6 +52,19 @@ fn too_wide() -> Error {
     Error::new(Code::Graph, "a number needs more than 127 bits").hint("use narrower weights or inputs")
 }
 
+/// What a layer does with the accumulator of a row, read anew: the proof does not lean on [`build`](super::build).
+pub(super) fn modes(layer: &IntegerLayer, row: &AffineRow) -> Op {
+    Op::Requantize {
+        a: 0,
+        invert: false,
+        shift: row.frac - row.output.frac,
+        relu: layer.activation == Activation::Relu,
+        rounding: layer.rounding,
+        overflow: layer.overflow,
+        format: row.output,
+    }
+}
+
 /// What names a requantized value: the form and the modes, with everything that makes no difference taken out.
 type Key = (Vec<(usize, i128)>, i128, Op);
 
@@ -78,16 +92,7 @@ impl Values {
             for row in layer.rows(&network.joined_formats(layer))? {
                 let mut form = Form { constant: row.bias.into(), ..Form::default() };
                 row.terms.iter().try_for_each(|(i, c)| form.add(&joined[*i], (*c).into())).ok_or_else(too_wide)?;
-                let modes = Op::Requantize {
-                    a: 0,
-                    invert: false,
-                    shift: row.frac - row.output.frac,
-                    relu: layer.activation == Activation::Relu,
-                    rounding: layer.rounding,
-                    overflow: layer.overflow,
-                    format: row.output,
-                };
-                elements.push(self.requantized(form, &modes).ok_or_else(too_wide)?);
+                elements.push(self.requantized(form, &modes(layer, &row)).ok_or_else(too_wide)?);
             }
             tensors.push(elements);
         }

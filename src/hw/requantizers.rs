@@ -6,6 +6,7 @@
 
 use super::graph::{NodeId, Op, StageGraph};
 use super::interval::{Form, derive, requantized};
+use super::prove::modes;
 use crate::error::{Code, Error, Result};
 use crate::fixed::{limit, requantize, shift_round};
 use crate::model::integer::AffineRow;
@@ -90,16 +91,7 @@ pub fn requantizers(graph: &StageGraph, network: &IntegerNetwork) -> Result<Vec<
 
 /// The value of a row that has but one.
 fn number(range: (i128, i128), layer: &IntegerLayer, row: &AffineRow) -> Option<i64> {
-    let op = Op::Requantize {
-        a: 0,
-        invert: false,
-        shift: row.frac - row.output.frac,
-        relu: layer.activation == Activation::Relu,
-        rounding: layer.rounding,
-        overflow: layer.overflow,
-        format: row.output,
-    };
-    let (low, high) = requantized((i64::try_from(range.0).ok()?, i64::try_from(range.1).ok()?), &op);
+    let (low, high) = requantized((i64::try_from(range.0).ok()?, i64::try_from(range.1).ok()?), &modes(layer, row));
     (low == high).then_some(low)
 }
 

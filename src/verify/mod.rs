@@ -53,21 +53,15 @@ pub fn verify(dut: &Dut, inputs: &Array2<i64>, expected: &Array2<i64>, options: 
             format!("expected outputs are {:?}, the design gives {shape:?}", expected.shape()),
         ));
     }
-    let second = || {
-        let part = inputs.slice(s![..options.icarus.min(inputs.nrows()), ..]).to_owned();
+    let run = simulate(dut, inputs, options.stall_percent, options.seed)?;
+    let latency = Cycles(dut.latency);
+    let mismatches = count_mismatches(expected, &run.outputs);
+    let second = |n: usize| {
+        let part = inputs.slice(s![..n.min(inputs.nrows()), ..]).to_owned();
         let stalls = IcarusOptions { stall_percent: options.stall_percent, seed: options.seed, ..Default::default() };
         icarus(dut, &part, &stalls)
     };
-    // Side by side: Icarus is busy for as long as the C++ compiler, on one core.
-    let (run, second) = std::thread::scope(|scope| {
-        let second = (options.icarus > 0).then(|| scope.spawn(second));
-        let run = simulate(dut, inputs, options.stall_percent, options.seed);
-        (run, second.map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))))
-    });
-    let run = run?;
-    let latency = Cycles(dut.latency);
-    let mismatches = count_mismatches(expected, &run.outputs);
-    let icarus = match second {
+    let icarus = match (options.icarus > 0).then(|| second(options.icarus)) {
         None => None,
         Some(Ok(run)) => {
             let samples = run.outputs.nrows();

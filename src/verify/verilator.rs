@@ -156,7 +156,7 @@ type Stream = unsafe extern "C" fn(*mut c_void, *const u32, u64, *mut u32, u32, 
 
 /// A compiled design, loaded.
 struct Model {
-    library: Library,
+    code: Library,
     in_words: usize,
     out_words: usize,
     /// Keeps an uncached shared object on disk while it is loaded.
@@ -172,17 +172,17 @@ impl Model {
         };
         let object = build(dut, verilator, &place)?;
         // SAFETY: the object was built from our harness; its initialisers are those of the C++ runtime and Verilator.
-        let library = unsafe { Library::new(&object) }.map_err(|e| {
+        let code = unsafe { Library::new(&object) }.map_err(|e| {
             Error::new(Code::ToolFailed, format!("cannot load `{}`", object.display()))
                 .cause(e.to_string())
                 .hint("remove the file: it is remade")
         })?;
-        Ok(Model { library, in_words: dut.in_words(), out_words: dut.out_words(), _folder: folder })
+        Ok(Model { code, in_words: dut.in_words(), out_words: dut.out_words(), _folder: folder })
     }
 
     fn symbol<T>(&self, name: &str) -> Result<Symbol<'_, T>> {
         // SAFETY: the types above are those of sim/harness.cpp, and the cache key holds its text.
-        unsafe { self.library.get(name) }
+        unsafe { self.code.get(name) }
             .map_err(|e| Error::new(Code::ToolFailed, format!("simulation lacks `{name}`")).cause(e.to_string()))
     }
 

@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use super::bus::{Bus, Piece, Reads, Source, number};
-use super::lone::{handed_on, lone, passed};
+use super::lone::{handed_on, lone};
 use super::print::{Kind, Module};
 use super::requantize::{Modes, Rounded};
 use super::{Lanes, StageSignals};
@@ -116,7 +116,7 @@ impl<'a> Core<'a> {
         let (bus, node) = (self.at(id, rank), &self.graph.nodes[id]);
         // Extending a sign reads it twice.
         let extended = node.is_signed() && bits > node.width();
-        if !self.lone[id] || extended || from != passed(self.graph, id) {
+        if !self.lone[id] || extended || from != split(self.graph, id).map_or(0, |s| s.up) {
             return bus;
         }
         let (name, from) = (format!("{}_s", self.name(id, rank)), self.name(id, rank));

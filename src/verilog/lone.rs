@@ -32,15 +32,3 @@ pub(super) fn handed_on(name: &str, width: u32) -> String {
     let top = width - 1;
     format!("{{{name}[{top}] & ({name}[{top}] | {name}[{}]), {rest}}}", top - 1)
 }
-
-/// Low bits of a sum that pass through beside its carry chain.
-pub(super) fn passed(graph: &StageGraph, id: usize) -> u32 {
-    match graph.nodes[id].op {
-        // A difference has a chain over all its bits if what is taken away is the lower one.
-        Op::Add { shift_a, shift_b, subtract, .. } if shift_b >= shift_a || !subtract => {
-            let (low, high) = (shift_a.min(shift_b), shift_a.max(shift_b));
-            if low == 0 { high } else { 0 }
-        }
-        _ => 0,
-    }
-}

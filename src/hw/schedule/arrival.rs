@@ -3,8 +3,8 @@
 //! Bit by bit, so a chain of adders pays each adder's entry once but the length of the carry only once: high bits of the
 //! sum wait for low bits, and low bits are there early.
 
-use super::bits::split;
 use crate::fixed::{Overflow, Rounding};
+use crate::hw::adder::split;
 use crate::hw::delay::Delays;
 use crate::hw::graph::{NodeId, Op, StageGraph};
 

@@ -4,6 +4,7 @@
 //! their origin elsewhere; registers hold origins only, each bit as long as somebody reads it under any name.
 
 use crate::fixed::{Overflow, Rounding};
+use crate::hw::adder::split;
 use crate::hw::graph::{NodeId, Op, StageGraph};
 
 /// Where a bit comes from.
@@ -13,31 +14,6 @@ pub(crate) enum Origin {
     Made(NodeId, u32),
     /// Known when the graph is made.
     Known(bool),
-}
-
-/// An adder whose lower operand's low bits pass through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Split {
-    /// Not shifted.
-    pub low: NodeId,
-    pub high: NodeId,
-    /// Shift of the higher operand.
-    pub up: u32,
-    /// The operands do not meet: the higher one's bits pass through as well.
-    pub joined: bool,
-}
-
-/// Splits an adder if bits pass through it.
-pub(crate) fn split(graph: &StageGraph, id: NodeId) -> Option<Split> {
-    let Op::Add { a, shift_a, b, shift_b, subtract } = graph.nodes[id].op else { return None };
-    // What is taken away does not pass through as it is.
-    let swap = shift_b < shift_a && !subtract;
-    let ((low, none), (high, up)) = if swap { ((b, shift_b), (a, shift_a)) } else { ((a, shift_a), (b, shift_b)) };
-    if none > 0 || up == 0 {
-        return None;
-    }
-    let node = &graph.nodes[low];
-    Some(Split { low, high, up, joined: !subtract && !node.is_signed() && node.width() <= up })
 }
 
 /// The first bit of the accumulator that a requantization shows unchanged, if that is all it does.

@@ -3,7 +3,8 @@
 use std::collections::BinaryHeap;
 
 use super::digits::{removable, weight};
-use super::state::{Pair, RowId, State, ValueId};
+use super::pair::Pair;
+use super::state::{RowId, State, ValueId};
 
 /// What decides between pairs.
 #[derive(Clone, Copy, Debug)]

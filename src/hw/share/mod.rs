@@ -9,6 +9,8 @@ mod best;
 mod digits;
 mod effort;
 mod greedy;
+mod pair;
+mod rewrite;
 mod search;
 mod state;
 mod tree;

@@ -5,7 +5,8 @@
 
 use rustc_hash::FxHashMap;
 
-use super::digits::{Digit, removable, weight};
+use super::digits::{removable, weight};
+use super::pair::{Pair, pairs_within};
 use super::tree::{Cost, Operand, Wish, grow};
 use super::{Leaf, Problem, Solution};
 
@@ -13,39 +14,6 @@ use super::{Leaf, Problem, Solution};
 pub(super) type ValueId = u32;
 /// Index of a row: outputs first, then one for each node.
 pub(super) type RowId = u32;
-
-/// `low ± (high << by)`: two digits of a row, up to a common shift and sign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Pair(u64);
-
-impl Pair {
-    fn new(a: ValueId, p: Digit, b: ValueId, q: Digit) -> Pair {
-        let swap = (q.shift, b) < (p.shift, a);
-        let (low, high, by) = if swap { (b, a, p.shift - q.shift) } else { (a, b, q.shift - p.shift) };
-        let negative = p.negative != q.negative;
-        Pair(u64::from(low) << 36 | u64::from(high) << 8 | u64::from(by) << 1 | u64::from(negative))
-    }
-
-    pub fn low(self) -> ValueId {
-        (self.0 >> 36) as u32
-    }
-
-    pub fn high(self) -> ValueId {
-        (self.0 >> 8) as u32 & 0xfff_ffff
-    }
-
-    pub fn by(self) -> u32 {
-        (self.0 >> 1) as u32 & 0x7f
-    }
-
-    pub fn negative(self) -> bool {
-        self.0 & 1 == 1
-    }
-
-    pub fn key(self) -> u64 {
-        self.0
-    }
-}
 
 /// A value: its interval, how deep it is, who reads it.
 #[derive(Clone, Debug)]
@@ -298,24 +266,16 @@ impl State {
         id
     }
 
-    /// A new node that is just this pair.
-    pub fn make_pair(&mut self, pair: Pair, depth: u32) -> ValueId {
-        let by = if pair.negative() { -(1i64 << pair.by()) } else { 1i64 << pair.by() };
-        let (low, high) = (&self.values[pair.low() as usize].form, &self.values[pair.high() as usize].form);
-        let form = low.iter().zip(high).map(|(l, h)| l + by * h).collect();
-        let node = self.make(form, depth);
-        let row = self.row_of(node);
-        self.set(row, pair.low(), 1);
-        let high = self.rows[row as usize].coefficient(pair.high()) + by;
-        self.set(row, pair.high(), high);
-        node
-    }
-
     /// Gives back a node that nobody reads; its row is empty.
-    fn release(&mut self, node: ValueId) {
+    pub fn release(&mut self, node: ValueId) {
         self.delist(node);
         self.free.push(node);
         self.journal.push(Change::Freed(node));
+    }
+
+    /// Whether a node is in use.
+    pub fn is_live(&self, node: ValueId) -> bool {
+        self.live.get(self.place[node as usize - self.leaves] as usize) == Some(&node)
     }
 
     fn enlist(&mut self, node: ValueId) {
@@ -328,42 +288,6 @@ impl State {
         self.live.swap_remove(at);
         if let Some(moved) = self.live.get(at) {
             self.place[*moved as usize - self.leaves] = at as u32;
-        }
-    }
-
-    /// Replaces a node by its terms wherever it is read, and gives it back.
-    pub fn inline(&mut self, node: ValueId) {
-        let own = self.row_of(node);
-        let terms = self.rows[own as usize].terms.clone();
-        for reader in self.values[node as usize].readers.clone() {
-            let factor = self.rows[reader as usize].coefficient(node);
-            self.set(reader, node, 0);
-            for (value, c) in &terms {
-                let sum = self.rows[reader as usize].coefficient(*value) + factor * c;
-                self.set(reader, *value, sum);
-            }
-        }
-        terms.iter().for_each(|(value, _)| self.set(own, *value, 0));
-        self.release(node);
-    }
-
-    /// Inlines nodes that are read by one digit or none, or are another value shifted, among `nodes` and what they lead to.
-    pub fn tidy(&mut self, nodes: &mut Vec<ValueId>) {
-        while let Some(node) = nodes.pop() {
-            let at = self.place[node as usize - self.leaves] as usize;
-            if self.live.get(at) != Some(&node) {
-                continue;
-            }
-            let row = &self.rows[self.row_of(node) as usize];
-            let value = &self.values[node as usize];
-            let read = |r: &RowId| weight(self.rows[*r as usize].coefficient(node));
-            let once = value.readers.len() < 2 && value.readers.iter().map(read).sum::<u32>() < 2;
-            if once || row.digits() < 2 {
-                let leaves = self.leaves;
-                nodes.extend(row.terms.iter().map(|t| t.0).filter(|v| *v as usize >= leaves));
-                nodes.extend(value.readers.iter().filter_map(|r| self.node_of(*r)));
-                self.inline(node);
-            }
         }
     }
 
@@ -469,33 +393,5 @@ impl State {
         self.dirty.clear();
         self.fresh.clear();
         self.undoing = false;
-    }
-
-    /// A pair as the node that it would be: its interval, depth and adder bits.
-    pub fn preview(&self, pair: Pair) -> (Operand, u32) {
-        let operand = |v: ValueId, shift, negative| {
-            let value = &self.values[v as usize];
-            Operand { low: value.low, high: value.high, shift, negative, depth: value.depth, tag: 0 }
-        };
-        let (low, high) = (operand(pair.low(), 0, false), operand(pair.high(), pair.by(), pair.negative()));
-        let (bits, sum) = super::tree::join(&low, &high);
-        (sum, bits)
-    }
-}
-
-/// All pairs of digits that some fewest-digit form of one coefficient has.
-pub(super) fn pairs_within(c: i64, mut each: impl FnMut(Digit, Digit)) {
-    let all = weight(c);
-    if all < 2 {
-        return;
-    }
-    let own = removable(c);
-    let digits: Vec<Digit> = own.iter(c < 0).collect();
-    for (i, p) in digits.iter().enumerate() {
-        for q in &digits[i + 1..] {
-            if p.shift != q.shift && weight(c - p.value() - q.value()) + 2 == all {
-                each(*p, *q);
-            }
-        }
     }
 }
