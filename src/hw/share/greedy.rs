@@ -47,13 +47,13 @@ pub(super) fn extract(state: &mut State, taste: Taste, heap: &mut BinaryHeap<(u3
     heap.clear();
     loop {
         while let Some(pair) = state.fresh.pop() {
-            let count = state.counts.get(&pair).copied().unwrap_or(0);
+            let count = state.counts.get(pair);
             if count > 1 {
                 heap.push((taste.worth(state, pair, count), pair));
             }
         }
         let Some((worth, pair)) = heap.pop() else { break };
-        let count = state.counts.get(&pair).copied().unwrap_or(0);
+        let count = state.counts.get(pair);
         if count < 2 {
             continue;
         }

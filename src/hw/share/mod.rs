@@ -6,9 +6,11 @@
 //! chance, and keeps what costs fewer adder bits. What an adder costs is the bits where two operands really meet.
 
 mod best;
+mod counts;
 mod digits;
 mod effort;
 mod greedy;
+mod memo;
 mod pair;
 mod rewrite;
 mod search;
@@ -60,6 +62,12 @@ pub(super) struct Problem {
 }
 
 impl Problem {
+    /// Places that two digits of a coefficient can be apart.
+    fn reach(&self) -> u32 {
+        let widest = self.rows.iter().flat_map(|r| &r.terms).map(|t| t.1.unsigned_abs()).max().unwrap_or(0);
+        (u64::BITS - widest.leading_zeros()) + 1
+    }
+
     /// Depth that no row's tree exceeds.
     pub fn depth_limit(&self) -> u32 {
         let digits = |r: &Goal| r.terms.iter().map(|t| digits::weight(t.1)).sum::<u32>() + u32::from(r.constant != 0);

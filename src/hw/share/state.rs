@@ -3,11 +3,11 @@
 //! Values are leaves (what the layer reads) or nodes (sums made on the way); every output and every node has a row. How
 //! often each pair of digits occurs in all rows is kept up to date with every change, and every change can be taken back.
 
-use rustc_hash::FxHashMap;
-
+use super::counts::Counts;
 use super::digits::{removable, weight};
+use super::memo::Memo;
 use super::pair::{Pair, pairs_within};
-use super::tree::{Cost, Operand, Wish, grow};
+use super::tree::{Cost, Operand, Wish};
 use super::{Leaf, Problem, Solution};
 
 /// Index of a value: leaves first, then nodes.
@@ -66,7 +66,7 @@ pub(super) struct State {
     pub live: Vec<ValueId>,
     place: Vec<u32>,
     free: Vec<ValueId>,
-    pub counts: FxHashMap<Pair, u32>,
+    pub counts: Counts,
     /// Pairs that came to occur at least twice since this was last emptied.
     pub fresh: Vec<Pair>,
     /// Rows whose cost is to be found anew.
@@ -78,6 +78,7 @@ pub(super) struct State {
     /// Adder bits of all rows that are not dirty.
     pub bits: u64,
     operands: Vec<Operand>,
+    memo: Memo,
 }
 
 impl State {
@@ -97,7 +98,7 @@ impl State {
             live: Vec::new(),
             place: Vec::new(),
             free: Vec::new(),
-            counts: FxHashMap::default(),
+            counts: Counts::new(problem.reach()),
             fresh: Vec::new(),
             dirty: Vec::new(),
             journal: Vec::new(),
@@ -105,6 +106,7 @@ impl State {
             limit: problem.depth_limit(),
             bits: 0,
             operands: Vec::new(),
+            memo: Memo::default(),
         };
         for (r, row) in problem.rows.iter().enumerate() {
             let mut form = vec![0; n];
@@ -178,11 +180,13 @@ impl State {
         if let Ok(at) = at {
             r.terms.remove(at);
         }
-        if from != 0 {
+        if from != 0 && !self.undoing {
             self.count(row, value, from, false);
         }
         if to != 0 {
-            self.count(row, value, to, true);
+            if !self.undoing {
+                self.count(row, value, to, true);
+            }
             let r = &mut self.rows[row as usize];
             let at = r.terms.partition_point(|t| t.0 < value);
             r.terms.insert(at, (value, to));
@@ -205,29 +209,30 @@ impl State {
     fn count(&mut self, row: RowId, value: ValueId, c: i64, up: bool) {
         let own = removable(c);
         let State { rows, counts, fresh, .. } = self;
-        let mut bump = |pair: Pair| {
-            let n = counts.entry(pair).or_insert(0);
-            if up {
-                *n += 1;
-                if *n >= 2 {
-                    fresh.push(pair);
-                }
-            } else {
-                *n -= 1;
-            }
-        };
         for (other, d) in &rows[row as usize].terms {
             let theirs = removable(*d);
+            let block = counts.between(value, *other);
             for p in own.iter(c < 0) {
-                theirs.iter(*d < 0).for_each(|q| bump(Pair::new(value, p, *other, q)));
+                for q in theirs.iter(*d < 0) {
+                    if counts.count(block, p, q, up) > 1 && up {
+                        fresh.push(Pair::new(value, p, *other, q));
+                    }
+                }
             }
         }
-        pairs_within(c, |p, q| bump(Pair::new(value, p, value, q)));
+        if weight(c) > 1 {
+            let block = counts.between(value, value);
+            pairs_within(c, |p, q| {
+                if counts.count(block, p, q, up) > 1 && up {
+                    fresh.push(Pair::new(value, p, value, q));
+                }
+            });
+        }
     }
 
     /// Forgets pairs that do not occur any more.
     pub fn sweep(&mut self) {
-        self.counts.retain(|_, n| *n > 0);
+        self.counts.sweep();
     }
 
     /// Marks a row whose cost changes.
@@ -331,8 +336,8 @@ impl State {
                 let node = self.node_of(row);
                 self.operands(row, &mut operands);
                 let limit = if node.is_some() { self.depth_floor(row) } else { self.limit };
-                let range = Some(self.rows[row as usize].range);
-                let cost = grow(&mut operands, Wish { range, limit, positive: node.is_none() }, |_| {});
+                let wish = Wish { range: Some(self.rows[row as usize].range), limit, positive: node.is_none() };
+                let cost = self.memo.cost(&mut operands, wish);
                 let r = &mut self.rows[row as usize];
                 r.cost = cost;
                 r.dirty = false;
@@ -358,12 +363,14 @@ impl State {
 
     /// Keeps all changes.
     pub fn keep(&mut self) {
+        self.counts.keep();
         self.journal.clear();
     }
 
     /// Takes back all changes since the last [`State::keep`].
     pub fn undo(&mut self) {
         self.undoing = true;
+        self.counts.undo();
         while let Some(change) = self.journal.pop() {
             match change {
                 Change::Coefficient(row, value, from) => self.set(row, value, from),

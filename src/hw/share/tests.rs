@@ -59,7 +59,7 @@ fn a_change_taken_back_leaves_no_trace() {
     let mut state = State::new(&p, Some(&start));
     assert_eq!(state.bits, start.bits);
     let counts = |s: &State| {
-        let mut all: Vec<_> = s.counts.iter().filter(|c| *c.1 > 0).map(|(p, n)| (*p, *n)).collect();
+        let mut all = s.counts.all();
         all.sort_unstable();
         all
     };

@@ -83,6 +83,7 @@ pub(in crate::hw) fn grow(operands: &mut Vec<Operand>, wish: Wish, mut each: imp
         each(&Step { first, second, sum });
         sum
     };
+    let mut prices = None;
     while operands.len() > 1 {
         if operands.len() <= FEW {
             let best = Best::of(operands, wish.range);
@@ -100,31 +101,68 @@ pub(in crate::hw) fn grow(operands: &mut Vec<Operand>, wish: Wish, mut each: imp
                 return Cost { bits: bits + cost, depth };
             }
         }
-        let Some((i, j, price, sum)) = cheapest(operands, wish.limit) else { break };
+        let prices = prices.get_or_insert_with(|| Prices::of(operands));
+        let Some((i, j)) = prices.cheapest(operands, wish.limit) else { break };
+        let (price, sum) = join(&operands[i], &operands[j]);
         bits += price;
-        let (second, first) = (operands.swap_remove(j), operands[i]);
+        let (second, first) = (operands[j], operands[i]);
         operands[i] = add(first, second, sum);
+        operands.swap_remove(j);
+        prices.renew(operands, i);
+        if j < operands.len() {
+            prices.renew(operands, j);
+        }
     }
     Cost { bits, depth: operands.first().map_or(0, |o| o.depth) }
 }
 
-/// The pair that costs least among those that leave the tree shallow enough: places, bits, sum.
-fn cheapest(operands: &[Operand], limit: u32) -> Option<(usize, usize, u32, Operand)> {
-    let room = 1u64 << limit.min(40);
-    let full = load(operands);
-    let level = |o: &Operand| 1u64 << o.depth.min(40);
-    let mut best: Option<(u32, (usize, usize, u32, Operand))> = None;
-    for i in 0..operands.len() {
-        for j in i + 1..operands.len() {
-            let (x, y) = (&operands[i], &operands[j]);
-            let (bits, sum) = join(x, y);
-            let fits = full + level(&sum) <= room + level(x) + level(y);
-            // Where nothing fits any more, the shallowest pair does least harm.
-            let price = if fits { bits } else { 10_000 + 100 * sum.depth + bits };
-            if best.as_ref().is_none_or(|b| price < b.0) {
-                best = Some((price, (i, j, bits, sum)));
-            }
+/// The prices of all pairs of operands, kept while pairs are replaced by their sums.
+struct Prices {
+    /// Full adders of the sum of operands `i < j`, and its depth, at `j (j - 1) / 2 + i`.
+    pairs: Vec<(u32, u32)>,
+}
+
+impl Prices {
+    fn of(operands: &[Operand]) -> Prices {
+        let pair = |j: usize| (0..j).map(move |i| Self::price(operands, i, j));
+        Prices { pairs: (1..operands.len()).flat_map(pair).collect() }
+    }
+
+    fn price(operands: &[Operand], i: usize, j: usize) -> (u32, u32) {
+        let (bits, sum) = join(&operands[i], &operands[j]);
+        (bits, sum.depth)
+    }
+
+    /// Operand `at` is another one now; `operands` may have become shorter.
+    fn renew(&mut self, operands: &[Operand], at: usize) {
+        let n = operands.len();
+        self.pairs.truncate(n * (n - 1) / 2);
+        for other in (0..n).filter(|o| *o != at) {
+            let (i, j) = (at.min(other), at.max(other));
+            self.pairs[j * (j - 1) / 2 + i] = Self::price(operands, i, j);
         }
     }
-    best.map(|b| b.1)
+
+    /// The pair that costs least among those that leave the tree shallow enough.
+    fn cheapest(&self, operands: &[Operand], limit: u32) -> Option<(usize, usize)> {
+        let room = (1u64 << limit.min(40)) as i64 - load(operands).min(1 << 50) as i64;
+        let level = |depth: u32| 1i64 << depth.min(40);
+        let mut best: Option<(u32, (usize, usize))> = None;
+        for j in 1..operands.len() {
+            let row = &self.pairs[j * (j - 1) / 2..][..j];
+            let second = level(operands[j].depth);
+            for (i, (bits, depth)) in row.iter().enumerate() {
+                if best.as_ref().is_some_and(|b| *bits >= b.0) {
+                    continue;
+                }
+                let fits = level(*depth) - level(operands[i].depth) - second <= room;
+                // Where nothing fits any more, the shallowest pair does least harm.
+                let price = if fits { *bits } else { 10_000 + 100 * depth + bits };
+                if best.as_ref().is_none_or(|b| price < b.0) {
+                    best = Some((price, (i, j)));
+                }
+            }
+        }
+        best.map(|b| b.1)
+    }
 }
