@@ -339,7 +339,7 @@ impl Cli {
             Verb::Emit { model, out, interface, clock_mhz, latency, target, effort, seed, pareto: false } => {
                 let model = QuantizedModel::load(&model)?;
                 let clock_mhz = if latency.is_none() { clock_mhz.or(Some(100.0)) } else { None };
-                let options = CompileOptions { target, clock_mhz, latency, effort, seed };
+                let options = CompileOptions { target, clock_mhz, latency, effort, seed, slack: None };
                 let manifest = stages::emit(&model, interface, &options, &out)?;
                 done(json, &manifest)
             }

@@ -10,9 +10,11 @@ mod dead_bits;
 mod rank;
 mod share;
 
+use rayon::prelude::*;
+
 use super::delay::Target;
 use super::graph::StageGraph;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::hw::share::Effort;
 use crate::model::IntegerNetwork;
 
@@ -29,7 +31,12 @@ pub struct CompileOptions {
     pub effort: Effort,
     /// Of that search.
     pub seed: u64,
+    /// Levels that the trees of a layer may be deeper than they must; without it, [`SLACKS`] are tried.
+    pub slack: Option<u32>,
 }
+
+/// As shallow as can be is quick; one level more leaves room to share.
+pub const SLACKS: [u32; 2] = [0, 1];
 
 /// A change of the graph that keeps what it computes.
 pub trait Pass {
@@ -81,13 +88,46 @@ pub fn compile_watched(
     options: &CompileOptions,
     mut watch: impl FnMut(&'static str, &StageGraph),
 ) -> Result<StageGraph> {
-    let mut graph = super::build(network)?;
-    watch("build", &graph);
-    for pass in pipelines().into_iter().flat_map(|p| p.passes) {
-        pass.run(&mut graph, options)?;
-        graph.well_formed().map_err(|e| e.at(format!("after pass `{}`", pass.name())))?;
-        watch(pass.name(), &graph);
-    }
+    let steps = variants(options, |options| {
+        let mut graph = super::build(network)?;
+        let mut steps = vec![("build", graph.clone())];
+        for pass in pipelines().into_iter().flat_map(|p| p.passes) {
+            pass.run(&mut graph, options)?;
+            graph.well_formed().map_err(|e| e.at(format!("after pass `{}`", pass.name())))?;
+            steps.push((pass.name(), graph.clone()));
+        }
+        Ok(steps)
+    })?;
+    let cost = |steps: &Vec<(_, StageGraph)>| steps.last().map_or(0, |s| cost(&s.1, options));
+    let mut steps = steps.into_iter().min_by_key(cost).unwrap_or_default();
+    steps.iter().for_each(|(name, graph)| watch(name, graph));
+    let graph = steps.pop().map(|s| s.1).ok_or_else(|| Error::new(Code::Graph, "there are no passes"))?;
     super::prove(&graph, network)?;
     Ok(graph)
+}
+
+/// What comes of each slack that the options allow.
+///
+/// # Errors
+/// The first of them.
+pub(super) fn variants<T: Send>(
+    options: &CompileOptions,
+    make: impl Fn(&CompileOptions) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let slacks = options.slack.map_or(SLACKS.to_vec(), |slack| vec![slack]);
+    let make = |slack| make(&CompileOptions { slack: Some(slack), ..*options });
+    let made: Vec<Result<T>> = slacks.into_par_iter().map(make).collect();
+    // A clock may be out of reach for one of them only.
+    let some = made.iter().any(Result::is_ok);
+    made.into_iter().filter(|m| !some || m.as_ref().err().is_none_or(|e| e.code() != Code::Schedule)).collect()
+}
+
+/// (LUT + FF) times the latency in picoseconds, by the delay model: what a schedule is judged by.
+fn cost(graph: &StageGraph, options: &CompileOptions) -> u64 {
+    let period = match options.latency {
+        Some(_) => graph.period(options.target),
+        // Nobody gains by a design that could be faster than its clock.
+        None => 1,
+    };
+    (graph.lut_estimate(options.target) + graph.register_bits()) * u64::from(graph.latency.0) * u64::from(period)
 }

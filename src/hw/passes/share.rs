@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
-use super::{CompileOptions, Pass};
+use super::{CompileOptions, Pass, SLACKS};
 use crate::error::{Code, Error, Result};
 use crate::fixed::Rounding;
 use crate::hw::build::Builder;
@@ -13,9 +13,6 @@ use crate::hw::share::{Goal, Leaf, Operand, Problem, Solution, Wish, grow, load,
 
 /// Replaces all sums by two-operand adders.
 pub struct Share;
-
-/// Levels that the deepest tree of a layer may be deeper than it must: sharing needs some room.
-const SLACK: u32 = 1;
 
 /// The widest sum that the search can hold.
 const WIDEST: u32 = 58;
@@ -51,7 +48,7 @@ impl Pass for Share {
             return Err(Error::new(Code::Graph, format!("the sum n{id} needs {} bits", graph.nodes[id].width()))
                 .hint(format!("{WIDEST} is the most: use narrower weights or inputs")));
         }
-        let mut groups = groups(graph);
+        let mut groups = groups(graph, options.slack.unwrap_or(SLACKS[0]));
         groups.par_iter_mut().enumerate().for_each(|(n, g)| {
             g.solution = solve(&g.problem, options.effort.budget(&g.problem, options.seed.wrapping_add(n as u64)));
         });
@@ -87,7 +84,7 @@ fn lost() -> Error {
 }
 
 /// The sums of the graph, layer by layer: together are those that need no other sum of their layer.
-fn groups(graph: &StageGraph) -> Vec<Group> {
+fn groups(graph: &StageGraph, slack: u32) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut taken = vec![false; graph.nodes.len()];
     for first in 0..graph.nodes.len() {
@@ -115,7 +112,7 @@ fn groups(graph: &StageGraph) -> Vec<Group> {
             group.sums.push(id);
             group.problem.rows.push(Goal { terms, constant: *constant });
         }
-        group.problem.slack = SLACK;
+        group.problem.slack = slack;
         if !group.sums.is_empty() {
             groups.push(group);
         }

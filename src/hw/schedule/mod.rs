@@ -18,8 +18,8 @@ mod registers;
 #[cfg(test)]
 mod tests;
 
-use super::delay::Delays;
-use super::graph::StageGraph;
+use super::delay::{Delays, Target};
+use super::graph::{NodeId, StageGraph};
 use crate::error::{Code, Error, Result};
 use crate::units::Cycles;
 use arrival::Timing;
@@ -63,6 +63,25 @@ pub(super) fn schedule(graph: &mut StageGraph, delays: Delays, goal: Goal) -> Re
     }
     graph.latency = Cycles(latency);
     Ok(logic + delays.register)
+}
+
+impl StageGraph {
+    /// Picoseconds from edge to edge that the schedule needs, by the delay model.
+    pub(super) fn period(&self, target: Target) -> u32 {
+        let (delays, mut arrivals) = (target.delays(), Vec::with_capacity(self.nodes.len()));
+        let timing = Timing::new(self, delays);
+        let mut longest = 0;
+        for (id, node) in self.nodes.iter().enumerate() {
+            let from = |a: NodeId| match self.nodes[a].rank == node.rank {
+                true => Some(&arrivals[a]),
+                false => ranks::registered(self, a),
+            };
+            let arrival = timing.arrival(id, from);
+            longest = arrival::latest(&arrival).max(longest);
+            arrivals.push(arrival);
+        }
+        (longest + delays.register).unsigned_abs()
+    }
 }
 
 /// The shortest time for logic that needs no more ranks than wanted.

@@ -8,7 +8,7 @@ use super::{Goal, ranks, schedule};
 use crate::error::Result;
 use crate::fixed::{Overflow, Rounding};
 use crate::hw::graph::{Op, StageGraph};
-use crate::hw::passes::{CompileOptions, pipelines};
+use crate::hw::passes::{CompileOptions, pipelines, variants};
 use crate::hw::{Target, build, prove};
 use crate::model::IntegerNetwork;
 
@@ -24,7 +24,7 @@ pub struct SchedulePoint {
     pub clock_mhz: f64,
     /// Ranks times period.
     pub latency_ns: f64,
-    /// Lookup tables, estimated; the same for all points.
+    /// Lookup tables, estimated.
     pub lut: u64,
     /// Flip-flops.
     pub ff: u64,
@@ -34,20 +34,40 @@ pub struct SchedulePoint {
     pub best: bool,
 }
 
-/// From one rank, as slow as it is, to the fastest clock; each point has a faster clock than the one before.
+/// From one rank, as slow as it is, to the fastest clock; no point is worse than another one in everything.
 ///
 /// # Errors
 /// Those of [`compile`](crate::hw::compile).
 pub fn pareto(network: &IntegerNetwork, options: &CompileOptions) -> Result<Vec<SchedulePoint>> {
-    let mut graph = build(network)?;
-    for pass in pipelines().into_iter().filter(|p| p.name != "schedule").flat_map(|p| p.passes) {
-        pass.run(&mut graph, options)?;
-    }
-    prove(&graph, network)?;
-    points(&graph, options.target)
+    let all = variants(options, |options| {
+        let mut graph = build(network)?;
+        for pass in pipelines().into_iter().filter(|p| p.name != "schedule").flat_map(|p| p.passes) {
+            pass.run(&mut graph, options)?;
+        }
+        prove(&graph, network)?;
+        points(&graph, options.target)
+    })?;
+    Ok(worthwhile(all.concat()))
 }
 
-/// [`pareto`] of a graph without a schedule.
+/// The points that no other one is better than in clock, ranks and size at once, by ranks and clock.
+fn worthwhile(mut points: Vec<SchedulePoint>) -> Vec<SchedulePoint> {
+    let size = |p: &SchedulePoint| p.lut + p.ff;
+    points.sort_by(|a, b| a.ranks.cmp(&b.ranks).then(b.clock_mhz.total_cmp(&a.clock_mhz)).then(size(a).cmp(&size(b))));
+    let mut kept: Vec<SchedulePoint> = Vec::new();
+    for point in points {
+        let better = |k: &SchedulePoint| k.clock_mhz >= point.clock_mhz && size(k) <= size(&point);
+        if !kept.iter().any(better) {
+            kept.push(point);
+        }
+    }
+    kept.sort_by(|a, b| a.ranks.cmp(&b.ranks).then(a.clock_mhz.total_cmp(&b.clock_mhz)));
+    let least = kept.iter().map(|p| p.cost).fold(f64::INFINITY, f64::min);
+    kept.iter_mut().for_each(|p| p.best = p.cost == least);
+    kept
+}
+
+/// The schedules of a graph that has none, each with a faster clock than the one before.
 pub(super) fn points(graph: &StageGraph, target: Target) -> Result<Vec<SchedulePoint>> {
     let delays = target.delays();
     let fastest = ranks::slowest(graph, &Timing::new(graph, delays)) + delays.register;
@@ -83,9 +103,6 @@ pub(super) fn points(graph: &StageGraph, target: Target) -> Result<Vec<ScheduleP
         if shortest <= fastest || ranks as usize > graph.nodes.len() {
             break;
         }
-    }
-    if let Some(best) = points.iter_mut().min_by(|a, b| a.cost.total_cmp(&b.cost)) {
-        best.best = true;
     }
     Ok(points)
 }
