@@ -10,9 +10,13 @@
 
 pub mod file;
 pub mod integer;
+mod layer_check;
+mod layer_form;
 pub mod network;
 pub mod neutral;
+pub mod outputs;
 pub mod plan;
+pub mod pool;
 pub mod quantized;
 pub mod trained;
 pub mod transform;
@@ -21,7 +25,9 @@ pub mod whole;
 
 pub use integer::{Granular, IntegerLayer, IntegerNetwork, IntegerOp};
 pub use network::{Activation, Conv2d, Layer, Network, Op};
+pub use outputs::{AffineRow, Outputs, TableRow};
 pub use plan::QuantPlan;
+pub use pool::Pool2d;
 pub use quantized::QuantizedModel;
 pub use trained::TrainedModel;
 pub use transform::{ColumnSpec, Constraint, Norm, Transform};

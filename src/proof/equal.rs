@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::certificate::VerilogProof;
 use super::{netlist, spec};
 use crate::error::{Code, Error, Result};
-use crate::model::IntegerNetwork;
+use crate::model::{IntegerLayer, IntegerNetwork, Outputs};
 use crate::tool::{Tool, tool};
 use crate::verilog::{DesignManifest, Interface};
 
@@ -97,8 +97,11 @@ pub(super) fn equal(
 
 /// Weights that are not zero, of every output.
 fn products(network: &IntegerNetwork) -> Result<usize> {
-    let rows = network.layers.iter().map(|l| l.rows(&network.joined_formats(l)));
-    rows.map(|r| Ok(r?.iter().map(|row| row.terms.len()).sum::<usize>())).sum()
+    let of = |l: &IntegerLayer| match l.outputs(&network.joined_formats(l))? {
+        Outputs::Affine(rows) => Ok(rows.iter().map(|row| row.terms.len()).sum()),
+        Outputs::Tables(_) | Outputs::Maxima(_) => Ok(0),
+    };
+    network.layers.iter().map(of).sum()
 }
 
 /// Names, with the bit, of what was not shown equal.
@@ -142,7 +145,7 @@ fn differs(manifest: &DesignManifest, network: &IntegerNetwork, open: &[String])
     let name = &network.layers[layer].name;
     Error::new(
         Code::Design,
-        format!("layer `{name}`, output {output}: the Verilog does not compute the row of weights"),
+        format!("layer `{name}`, output {output}: the Verilog does not compute what the model says"),
     )
     .cause(format!("not equal to the specification: {}", open.iter().take(4).cloned().collect::<Vec<_>>().join(", ")))
     .hint("the files are not those that sluice emits for this model, or the compiler has a fault: please report it")

@@ -89,6 +89,20 @@ fn graphs(good: &StageGraph) -> Vec<(String, StageGraph)> {
                     ops.push(q(a, invert, shift, relu, rounding, overflow, format));
                 }
             }
+            Op::Table { a, first, values } => {
+                ops.push(Op::Table { a: a - 1, first, values: values.clone() });
+                ops.extend([-1, 1].map(|d| Op::Table { a, first: first + d, values: values.clone() }));
+                for k in 0..values.len() {
+                    let mut values = values.to_vec();
+                    values[k] ^= 1;
+                    ops.push(Op::Table { a, first, values: values.into() });
+                }
+            }
+            Op::Max { a, b } => {
+                ops.extend([Op::Max { a, b: a }, Op::Max { a: b, b }]);
+                ops.extend(a.checked_sub(1).map(|a| Op::Max { a, b }));
+                ops.push(Op::Add { a, shift_a: 0, b, shift_b: 0, subtract: false });
+            }
             Op::Const(c) => ops.extend([Op::Const(c - 1), Op::Const(c + 1)]),
             Op::Input(_) | Op::Sum { .. } => {}
         }

@@ -52,6 +52,7 @@ fn layer(
     let rows = match &op {
         IntegerOp::Dense => rng.random_range(2..=5),
         IntegerOp::Conv2d { geometry } => geometry.filters,
+        other => panic!("{other:?} has no weights"),
     };
     let weight_frac = |rng: &mut dyn Rng| format(&mut &mut *rng, 6, 0);
     let weight_format = match rng.random_range(0..3) {
