@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::outputs::AffineRow;
 
+use super::layer_check::check_size;
 use super::layer_form::LayerForm;
 use super::network::{Activation, Conv2d, Wiring, check_matrix};
 use super::pool::Pool2d;
@@ -134,23 +135,44 @@ pub enum IntegerOp {
 impl IntegerLayer {
     /// A lookup of `n` elements: one table for all, or one a channel.
     pub fn lookup(
-        name: &str,
-        inputs: &[&str],
+        name: String,
+        inputs: Vec<String>,
         n: usize,
         tables: Vec<Vec<i64>>,
         output_format: Granular<QFormat>,
     ) -> Self {
-        let inputs = inputs.iter().map(|i| (*i).to_owned()).collect();
-        IntegerLayer::bare(name.to_owned(), inputs, IntegerOp::Lookup { n, tables }, output_format)
+        IntegerLayer::bare(name, inputs, IntegerOp::Lookup { n, tables }, output_format)
+    }
+
+    /// Maxima of windows, in the format of the input.
+    pub fn max_pool2d(name: String, inputs: Vec<String>, geometry: Pool2d, format: Granular<QFormat>) -> Self {
+        IntegerLayer::bare(name, inputs, IntegerOp::MaxPool2d { geometry }, format)
+    }
+
+    /// Averages of windows. The weight, with its format, is near one over the values of a window; it may be left to this
+    /// function where their number is a power of two.
+    pub fn avg_pool2d(
+        name: String,
+        inputs: Vec<String>,
+        geometry: Pool2d,
+        weight: Option<(i64, QFormat)>,
+        output_format: Granular<QFormat>,
+        rounding: Rounding,
+        overflow: Overflow,
+    ) -> Self {
+        let size = geometry.kernel[0].saturating_mul(geometry.kernel[1]);
+        let known = size.is_power_of_two().then(|| (1, QFormat::unsigned(1, size.trailing_zeros() as i32)));
+        let op = IntegerOp::AvgPool2d { geometry };
+        let mut layer = IntegerLayer { rounding, overflow, ..IntegerLayer::bare(name, inputs, op, output_format) };
+        if let Some((weight, format)) = weight.or(known) {
+            layer.weights = vec![vec![weight]];
+            layer.weight_format = Granular::PerTensor(format);
+        }
+        layer
     }
 
     /// A layer without weights.
-    pub(super) fn bare(
-        name: String,
-        inputs: Vec<String>,
-        op: IntegerOp,
-        output_format: Granular<QFormat>,
-    ) -> IntegerLayer {
+    fn bare(name: String, inputs: Vec<String>, op: IntegerOp, output_format: Granular<QFormat>) -> IntegerLayer {
         IntegerLayer {
             name,
             inputs,
@@ -164,25 +186,6 @@ impl IntegerLayer {
             rounding: Rounding::Truncate,
             overflow: Overflow::Saturate,
         }
-    }
-
-    /// An average, with its weight if the windows have a power of two values.
-    pub(super) fn average(
-        name: String,
-        inputs: Vec<String>,
-        geometry: Pool2d,
-        output_format: Granular<QFormat>,
-        rounding: Rounding,
-        overflow: Overflow,
-    ) -> IntegerLayer {
-        let size = geometry.kernel[0].saturating_mul(geometry.kernel[1]);
-        let op = IntegerOp::AvgPool2d { geometry };
-        let mut layer = IntegerLayer { rounding, overflow, ..IntegerLayer::bare(name, inputs, op, output_format) };
-        if size.is_power_of_two() {
-            layer.weights = vec![vec![1]];
-            layer.weight_format = Granular::PerTensor(QFormat::unsigned(1, size.trailing_zeros() as i32));
-        }
-        layer
     }
 
     /// Length of the joined input.
@@ -267,7 +270,8 @@ impl IntegerNetwork {
             match &layer.op {
                 IntegerOp::Conv2d { geometry } => geometry.check(&layer.name)?,
                 IntegerOp::MaxPool2d { geometry } | IntegerOp::AvgPool2d { geometry } => geometry.check(&layer.name)?,
-                IntegerOp::Dense | IntegerOp::Lookup { .. } => {}
+                IntegerOp::Lookup { n, .. } => check_size(&layer.name, *n)?,
+                IntegerOp::Dense => {}
             }
             wiring.add(&layer.name, &layer.inputs, layer.n_in(), layer.n_out())?;
             let inputs = self.joined_formats(layer);

@@ -9,6 +9,18 @@ use crate::fixed::QFormat;
 /// Widest input of a lookup: beyond it the table is larger than the network.
 pub const WIDEST_LOOKUP: u32 = 16;
 
+/// Most elements of a layer without a matrix of weights: beyond it a file is damaged rather than large.
+pub const MOST_ELEMENTS: usize = 1 << 20;
+
+/// Refuses more elements than hardware has room for.
+pub(super) fn check_size(layer: &str, elements: usize) -> Result<()> {
+    if elements <= MOST_ELEMENTS {
+        return Ok(());
+    }
+    Err(Error::new(Code::Unsupported, format!("layer `{layer}` has {elements} elements"))
+        .hint(format!("{MOST_ELEMENTS} is the most")))
+}
+
 impl IntegerLayer {
     /// Checks the tables of a lookup whose joined input has these formats.
     pub(super) fn check_tables(&self, tables: &[Vec<i64>], inputs: &[QFormat]) -> Result<()> {

@@ -114,19 +114,17 @@ impl From<LayerForm> for IntegerLayer {
         match kind {
             Kind::Dense { affine: a } => affine(IntegerOp::Dense, a),
             Kind::Conv2d { geometry, affine: a } => affine(IntegerOp::Conv2d { geometry }, a),
-            Kind::Lookup { n, tables, output_format } => {
-                IntegerLayer::bare(name, inputs, IntegerOp::Lookup { n, tables }, output_format)
-            }
+            Kind::Lookup { n, tables, output_format } => IntegerLayer::lookup(name, inputs, n, tables, output_format),
             Kind::MaxPool2d { geometry, output_format } => {
-                IntegerLayer::bare(name, inputs, IntegerOp::MaxPool2d { geometry }, output_format)
+                IntegerLayer::max_pool2d(name, inputs, geometry, output_format)
             }
             Kind::AvgPool2d { geometry, weight, weight_format, output_format, rounding, overflow } => {
-                let mut layer = IntegerLayer::average(name, inputs, geometry, output_format, rounding, overflow);
-                if let Some(w) = weight {
-                    layer.weights = vec![vec![w]];
-                }
-                if let Some(f) = weight_format {
-                    layer.weight_format = Granular::PerTensor(f);
+                let mut layer =
+                    IntegerLayer::avg_pool2d(name, inputs, geometry, None, output_format, rounding, overflow);
+                // Half of a weight is none: `check` says so.
+                if weight.is_some() || weight_format.is_some() {
+                    layer.weights = weight.map(|w| vec![vec![w]]).unwrap_or_default();
+                    layer.weight_format = weight_format.map_or(Granular::PerChannel(vec![]), Granular::PerTensor);
                 }
                 layer
             }

@@ -8,7 +8,9 @@
 //! Everything here is plain data. Fitting lives in `train`, calibration in `quantize`, integer inference in
 //! `reference`, hardware in `hw`.
 
+mod expand;
 pub mod file;
+pub mod functions;
 pub mod integer;
 mod layer_check;
 mod layer_form;
@@ -23,6 +25,7 @@ pub mod transform;
 pub mod vectors;
 pub mod whole;
 
+pub use functions::Function;
 pub use integer::{Granular, IntegerLayer, IntegerNetwork, IntegerOp};
 pub use network::{Activation, Conv2d, Layer, Network, Op};
 pub use outputs::{AffineRow, Outputs, TableRow};

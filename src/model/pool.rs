@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::layer_check::check_size;
 use super::network::Conv2d;
 use crate::error::{Code, Error, Result};
 
@@ -81,7 +82,8 @@ impl Pool2d {
         if top.max(bottom) >= self.kernel[0] || left.max(right) >= self.kernel[1] {
             return bad(format!("padding {:?} is not less than the window {:?}", self.pad, self.kernel));
         }
-        self.conv().check(layer)
+        self.conv().check(layer)?;
+        check_size(layer, self.n_in().max(self.n_out()))
     }
 }
 

@@ -17,6 +17,9 @@ module \\$dffe (CLK, EN, D, Q); parameter WIDTH = 1; parameter CLK_POLARITY = 1;
   input CLK; input EN; input [WIDTH-1:0] D; output [WIDTH-1:0] Q; assign Q = D; endmodule
 ";
 
+/// Tables stay logic: the solver does not look into memories.
+const PROC: &str = "proc -norom";
+
 /// Compares the data path of the design with the specification.
 ///
 /// # Errors
@@ -42,8 +45,9 @@ pub(super) fn equal(
     let enable = manifest.interface == Interface::Axis;
     let module = if enable { format!("{}_core", manifest.top) } else { manifest.top.clone() };
     let read = format!(
-        "read_verilog -sv -defer {}; hierarchy -top {module}; proc; flatten{}",
+        "read_verilog -sv -defer {}; hierarchy -top {module}; {}; flatten{}",
         manifest.files.join(" "),
+        PROC,
         if enable { "; opt_dff -nosdff" } else { "" }
     );
     let script = format!("{read}; write_json named.json; opt_clean -purge; write_json clean.json");
@@ -107,7 +111,7 @@ fn products(network: &IntegerNetwork) -> Result<usize> {
 /// Names, with the bit, of what was not shown equal.
 fn unproven(yosys: &Tool, work: &Path, read: &str, module: &str, limit: Duration) -> Result<Vec<String>> {
     let script = format!(
-        "{read}; techmap -map wires.v; read_verilog -sv spec.v; proc {top}; opt_clean {top}; equiv_make {top} {module} miter; \
+        "{read}; techmap -map wires.v; read_verilog -sv spec.v; {PROC} {top}; opt_clean {top}; equiv_make {top} {module} miter; \
          hierarchy -top miter; equiv_simple; equiv_status",
         top = spec::TOP
     );

@@ -166,14 +166,20 @@ fn looked_up(v: &mut String, name: &str, row: &TableRow, joined: &[String]) {
 
 /// One maximum of numbers that are signed and one bit wider than their format.
 fn largest(v: &mut String, name: &str, format: QFormat, window: &[usize], joined: &[String]) {
-    let mut largest = joined[window[0]].clone();
-    for (k, i) in window.iter().enumerate().skip(1) {
-        let next = if k + 1 == window.len() { name.to_owned() } else { format!("{name}_{k}") };
-        let other = &joined[*i];
-        let _ = writeln!(v, "  wire signed [{}:0] {next} = ({largest} > {other}) ? {largest} : {other};", format.width);
-        largest = next;
+    let mut left: Vec<String> = window.iter().map(|i| joined[*i].clone()).collect();
+    let mut wires = 0;
+    let mut wire = |text: &str| {
+        wires += 1;
+        let _ = writeln!(v, "  wire signed [{}:0] {name}_{wires} = {text};", format.width);
+        format!("{name}_{wires}")
+    };
+    // By pairs: a solver takes longer for a chain against the tree of the design.
+    while left.len() > 1 {
+        let larger = |two: &[String]| match two {
+            [a, b] => wire(&format!("({a} > {b}) ? {a} : {b}")),
+            _ => two.concat(),
+        };
+        left = left.chunks(2).map(larger).collect();
     }
-    if window.len() == 1 {
-        let _ = writeln!(v, "  wire signed [{}:0] {name} = {largest};", format.width);
-    }
+    let _ = writeln!(v, "  wire signed [{}:0] {name} = {};", format.width, left.concat());
 }
