@@ -78,6 +78,7 @@ pub struct IntegerNetwork {
 /// What a kind does not have is empty here (`weights`, `bias`, formats of them) or at its default, and absent in the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "LayerForm", into = "LayerForm")]
+#[schemars(description = "One layer: inputs concatenated, then what its type says.")]
 pub struct IntegerLayer {
     /// Unique, `[a-z][a-z0-9_]*`, not `x`; also the name of the output tensor.
     pub name: String,

@@ -135,7 +135,7 @@ fn pooling(
     let pad = std::array::from_fn(|side| rng.random_range(0..=1).min(kernel[side % 2] - 1));
     let geometry = Pool2d { in_shape, kernel, stride: std::array::from_fn(|_| rng.random_range(1..=2)), pad };
     let inputs = vec![before.name.clone()];
-    if rng.random_bool(0.5) {
+    if rng.random_bool(0.4) {
         return (IntegerLayer::max_pool2d(name, inputs, geometry.clone(), before.output_format.clone()), geometry);
     }
     let output = formats(rng, in_shape[2], |rng| {
@@ -197,7 +197,7 @@ fn network(n: usize) -> IntegerNetwork {
         // Every combination of modes occurs, whatever the seeds give.
         let made = layer(rng, format!("l{k}"), inputs, op, columns, n * 7 + k * 5);
         layers.push(made);
-        if let Some(in_shape) = shape.filter(|_| rng.random_bool(0.5)) {
+        if let Some(in_shape) = shape.filter(|_| rng.random_bool(0.8)) {
             let (made, pool) = pooling(rng, format!("p{k}"), &layers[layers.len() - 1], in_shape, n + k);
             let [h, w] = pool.out_size();
             shape = Some([h, w, pool.channels()]);

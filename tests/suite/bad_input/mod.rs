@@ -240,7 +240,7 @@ const CASES: &[Case] = &[
         },
         "emit t.json --out x",
         "error[M001]: layer `mean` averages 3 values and has no `weight` with a `weight_format`\nhint:  21845 in ufixed<16,0> is near 1/3"),
-    case("a function that is not a table yet", |at| put(at, "t.json", TABLES.replacen("\"tables\"", "\"function\"", 1).as_bytes()),
+    case("a function that is not a table yet", |at| put(at, "t.json", TABLES.replacen("\"tables\": [", "\"function\": [", 1).as_bytes()),
         "emit t.json --out x",
         "error[M001]: `t.json` is not what it should be\nmissing field `tables`"),
     case("a function that nobody knows", |at| put(at, "t.json", TABLES.replacen("\"tables\": [", "\"function\": {\"name\": \"sine\"}, \"t\": [", 1).as_bytes()),
