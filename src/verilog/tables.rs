@@ -7,7 +7,7 @@ use super::bus::number;
 use crate::hw::{NodeId, Op, StageGraph};
 
 /// What a function is: operand of the first entry, entries, bits in and out.
-type Key<'a> = (i64, &'a [i64], u32, u32);
+type Key = (i64, Vec<i64>, u32, u32);
 
 /// The functions of a module, and which of them each node calls.
 #[derive(Default)]
@@ -25,12 +25,16 @@ impl Tables {
         let mut known: HashMap<Key, String> = HashMap::new();
         for (id, node) in graph.nodes.iter().enumerate() {
             let Op::Table { a, first, values } = &node.op else { continue };
-            let from = &graph.nodes[*a];
-            let (low, high) = ((from.range.0 - first) as usize, (from.range.1 - first) as usize);
-            let key: Key = (from.range.0, &values[low..=high], from.width(), node.width());
+            // What the operand's bits can show.
+            let (bits, signed) = (graph.nodes[*a].width(), graph.nodes[*a].is_signed());
+            let least = if signed { -1 << (bits - 1) } else { 0 };
+            let from = least.max(*first);
+            let count = (least + (1 << bits) - from).min(first + values.len() as i64 - from);
+            let entries = values.iter().skip((from - first) as usize).take(count as usize);
+            let key: Key = (from, entries.copied().collect(), bits, node.width());
             // No element has a name that ends so: theirs have a `_` before the number.
             let next = format!("table{}", known.len());
-            let name = known.entry(key).or_insert_with(|| {
+            let name = known.entry(key).or_insert_with_key(|key| {
                 write(&mut tables.text, &next, key);
                 next
             });
@@ -45,8 +49,10 @@ impl Tables {
     }
 }
 
-/// One function. Entries with the most frequent value are the default, which also covers what cannot occur.
-fn write(text: &mut String, name: &str, (first, values, bits, width): Key) {
+/// One function. Entries with the most frequent value are the default.
+fn write(text: &mut String, name: &str, (first, values, bits, width): &Key) {
+    // An entry that never occurs may have more bits than all that do: it is cut.
+    let short = |v: i64| number(v.into(), *width);
     let mut counts: HashMap<i64, usize> = HashMap::new();
     values.iter().for_each(|v| *counts.entry(*v).or_default() += 1);
     let default = values.iter().copied().max_by_key(|v| (counts[v], *v)).unwrap_or_default();
@@ -58,8 +64,8 @@ fn write(text: &mut String, name: &str, (first, values, bits, width): Key) {
         width - 1,
         bits - 1
     );
-    for (x, v) in (first..).zip(values).filter(|(_, v)| **v != default) {
-        let _ = writeln!(text, "    {}: {name} = {};", number(x.into(), bits), number((*v).into(), width));
+    for (x, v) in (*first..).zip(values).filter(|(_, v)| **v != default) {
+        let _ = writeln!(text, "    {}: {name} = {};", number(x.into(), *bits), short(*v));
     }
-    let _ = write!(text, "    default: {name} = {};\n  endcase\nendfunction\n", number(default.into(), width));
+    let _ = write!(text, "    default: {name} = {};\n  endcase\nendfunction\n", short(default));
 }

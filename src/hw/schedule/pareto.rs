@@ -92,7 +92,7 @@ pub(super) fn points(graph: &StageGraph, target: Target) -> Result<Vec<ScheduleP
 
 impl StageGraph {
     /// Lookup tables that the graph needs on a family: one a full adder, those of rounding, ReLU and overflow, of tables and
-    /// maxima at most.
+    /// maxima.
     pub fn lut_estimate(&self, target: Target) -> u64 {
         let inputs = u64::from(target.delays().inputs);
         let of = |node: &crate::hw::Node| match node.op {
@@ -111,7 +111,7 @@ impl StageGraph {
             }
             _ => 0,
         };
-        let choices = (0..self.nodes.len()).map(|id| self.choice_luts(id, target.delays())).sum::<u64>();
+        let choices = (0..self.nodes.len()).map(|id| self.choice_luts(id, target)).sum::<u64>();
         self.adder_bits() + choices + self.nodes.iter().map(of).sum::<u64>()
     }
 }
