@@ -1,13 +1,14 @@
-//! From integer network to stage graph: a sum and a requantization for each output of each layer.
+//! From integer network to stage graph: a sum and a requantization for each output of each layer, or a table, or maxima.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::graph::{Node, NodeId, Op, StageGraph, Tensor};
 use super::interval::{Known, of};
 use crate::error::Result;
 use crate::fixed::{QFormat, Rounding};
 use crate::model::network::INPUT;
-use crate::model::{Activation, IntegerLayer, IntegerNetwork};
+use crate::model::{Activation, IntegerLayer, IntegerNetwork, Outputs};
 use crate::units::Cycles;
 
 /// The graph of a network, before any pass.
@@ -26,7 +27,14 @@ pub fn build(network: &IntegerNetwork) -> Result<StageGraph> {
     for (index, layer) in network.layers.iter().enumerate() {
         let joined = joined(&tensors, layer);
         let mut elements = Vec::with_capacity(layer.n_out());
-        for row in layer.rows(&network.joined_formats(layer))? {
+        let rows = match layer.outputs(&network.joined_formats(layer))? {
+            Outputs::Affine(rows) => rows,
+            outputs => {
+                tensors.push(Tensor { name: layer.name.clone(), elements: b.choices(&outputs, &joined, index + 1)? });
+                continue;
+            }
+        };
+        for row in rows {
             let drop = row.frac - row.output.frac;
             let (rounding, half) = rounding_of(layer.rounding, drop);
             let terms = row.terms.iter().filter_map(|(i, c)| joined[*i].map(|n| (n, *c)));
@@ -70,7 +78,7 @@ fn rounding_of(rounding: Rounding, drop: i32) -> (Rounding, i64) {
 }
 
 /// One term a node, by node: elements may share a node, and a layer may read a tensor twice.
-fn merged(terms: impl Iterator<Item = (NodeId, i64)>) -> Vec<(NodeId, i64)> {
+pub(super) fn merged(terms: impl Iterator<Item = (NodeId, i64)>) -> Vec<(NodeId, i64)> {
     let mut all = std::collections::BTreeMap::new();
     terms.for_each(|(n, c)| *all.entry(n).or_insert(0) += c);
     all.into_iter().filter(|(_, c)| *c != 0).collect()
@@ -100,5 +108,35 @@ impl<'a> Builder<'a> {
         self.nodes.push(Node { op, range: known.range, layer, rank: 0, unread: 0 });
         self.known.push(known);
         Ok(id)
+    }
+
+    /// The elements of a layer without sums: tables, and maxima as trees of two.
+    fn choices(&mut self, outputs: &Outputs, joined: &[Option<NodeId>], layer: usize) -> Result<Vec<Option<NodeId>>> {
+        let mut elements = Vec::new();
+        match outputs {
+            Outputs::Affine(_) => {}
+            Outputs::Tables(rows) => {
+                let mut tables: HashMap<usize, Arc<[i64]>> = HashMap::new();
+                for row in rows {
+                    let values = tables.entry(row.table).or_insert_with(|| row.values.into()).clone();
+                    let op = joined[row.index].map(|a| Op::Table { a, first: row.first, values });
+                    elements.push(op.map(|op| self.push(op, layer)).transpose()?);
+                }
+            }
+            Outputs::Maxima(windows) => {
+                for window in windows {
+                    let mut level: Vec<NodeId> = window.iter().filter_map(|i| joined[*i]).collect();
+                    while level.len() > 1 {
+                        let pair = |two: &[NodeId]| match *two {
+                            [a, b] => self.push(Op::Max { a: a.min(b), b: a.max(b) }, layer),
+                            _ => Ok(two[0]),
+                        };
+                        level = level.chunks(2).map(pair).collect::<Result<_>>()?;
+                    }
+                    elements.push(level.first().copied());
+                }
+            }
+        }
+        Ok(elements)
     }
 }

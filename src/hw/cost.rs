@@ -17,6 +17,12 @@ pub struct LayerCost {
     pub register_bits: u64,
     /// Adders one after the other, at most.
     pub depth: u32,
+    /// Elements that are looked up, each with its own table in hardware.
+    pub tables: usize,
+    /// Output bits of them.
+    pub table_bits: u64,
+    /// Two-operand maxima.
+    pub maxima: usize,
 }
 
 /// One entry a tensor of the graph, in order; the sums over them are those of the whole graph.
@@ -34,6 +40,10 @@ pub fn layer_costs(graph: &StageGraph) -> Vec<LayerCost> {
             cost.adder_bits += graph.adder_bits_of(id);
             cost.register_bits += registers[id];
             cost.depth = cost.depth.max(depth[id]);
+            if let Op::Table { .. } = node.op {
+                (cost.tables, cost.table_bits) = (cost.tables + 1, cost.table_bits + u64::from(node.width()));
+            }
+            cost.maxima += usize::from(matches!(node.op, Op::Max { .. }));
         }
     }
     costs
@@ -45,7 +55,14 @@ impl fmt::Display for LayerCost {
             f,
             "{}: {} adders, {} adder bits, {} register bits, depth {}",
             self.name, self.adders, self.adder_bits, self.register_bits, self.depth
-        )
+        )?;
+        if self.tables > 0 {
+            write!(f, ", {} tables of {} bits", self.tables, self.table_bits)?;
+        }
+        if self.maxima > 0 {
+            write!(f, ", {} maxima", self.maxima)?;
+        }
+        Ok(())
     }
 }
 
@@ -80,6 +97,7 @@ output fixed<6,6>
             adder_bits,
             register_bits,
             depth,
+            ..Default::default()
         };
         // n2: [-24, 21], 6 bits, the lowest passes through; n3: [-56, 49], 7 bits, two pass; n5: [-23, 23], 6 bits.
         // Across the cut go n1 (4 bits) and n4 (5 bits), to the port n6 (6 bits).

@@ -29,6 +29,11 @@ pub(super) fn unread(graph: &StageGraph) -> Vec<u32> {
                 let b_from = if *subtract && shift_b < shift_a { 0 } else { pass(*shift_b, *shift_a) };
                 read(&mut lowest, *b, b_from);
             }
+            Op::Table { a, .. } => read(&mut lowest, *a, 0),
+            Op::Max { a, b } => {
+                read(&mut lowest, *a, 0);
+                read(&mut lowest, *b, 0);
+            }
             // The element is a result of its own, seen from outside as a whole.
             Op::Requantize { a, shift, rounding, .. } => {
                 let from = match rounding {

@@ -6,7 +6,7 @@ use crate::fixed::{limit, shift_round};
 /// The outputs for one input vector: x `[inputs]`, y `[outputs]`, raw integers.
 ///
 /// # Panics
-/// If `x` is not as long as the input.
+/// If `x` is not as long as the input, or a table has no entry for a number outside its format.
 pub fn eval(graph: &StageGraph, x: &[i64]) -> Vec<i64> {
     let values = values(graph, x);
     graph.outputs().into_iter().map(|o| values[o]).collect()
@@ -16,7 +16,7 @@ pub fn eval(graph: &StageGraph, x: &[i64]) -> Vec<i64> {
 /// an element was removed because no output depends on it.
 ///
 /// # Panics
-/// If `x` is not as long as the input.
+/// As [`eval`].
 pub fn trace(graph: &StageGraph, x: &[i64]) -> Vec<Vec<Option<i64>>> {
     let values = values(graph, x);
     graph.tensors.iter().map(|t| t.elements.iter().map(|e| e.map(|id| values[id])).collect()).collect()
@@ -42,6 +42,8 @@ fn values(graph: &StageGraph, x: &[i64]) -> Vec<i64> {
                 let a = if *relu { a.max(0) } else { a };
                 limit(shift_round(a.into(), *shift, *rounding), *format, *overflow)
             }
+            Op::Table { a, first, values } => values[(v[*a] - first) as usize],
+            Op::Max { a, b } => v[*a].max(v[*b]),
         });
     }
     v

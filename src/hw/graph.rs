@@ -1,5 +1,7 @@
 //! The stage graph: nodes in topological order, each with its operation, interval, layer and rank.
 
+use std::sync::Arc;
+
 use super::demand::unread;
 use super::interval::{derive, width_of};
 use crate::error::{Code, Error, Result};
@@ -53,6 +55,22 @@ pub enum Op {
         /// The result's format.
         format: QFormat,
     },
+    /// `values[a - first]`.
+    Table {
+        /// What is looked up.
+        a: NodeId,
+        /// The operand of the first entry.
+        first: i64,
+        /// An entry for each number, at least for every one that the operand can be.
+        values: Arc<[i64]>,
+    },
+    /// The larger of two.
+    Max {
+        /// First operand.
+        a: NodeId,
+        /// Second operand.
+        b: NodeId,
+    },
 }
 
 impl Op {
@@ -61,8 +79,8 @@ impl Op {
         match self {
             Op::Input(_) | Op::Const(_) => vec![],
             Op::Sum { terms, .. } => terms.iter().map(|(n, _)| *n).collect(),
-            Op::Add { a, b, .. } => vec![*a, *b],
-            Op::Requantize { a, .. } => vec![*a],
+            Op::Add { a, b, .. } | Op::Max { a, b } => vec![*a, *b],
+            Op::Requantize { a, .. } | Op::Table { a, .. } => vec![*a],
         }
     }
 
@@ -71,8 +89,8 @@ impl Op {
         match self {
             Op::Input(_) | Op::Const(_) => {}
             Op::Sum { terms, .. } => terms.iter_mut().for_each(|(n, _)| *n = f(*n)),
-            Op::Add { a, b, .. } => (*a, *b) = (f(*a), f(*b)),
-            Op::Requantize { a, .. } => *a = f(*a),
+            Op::Add { a, b, .. } | Op::Max { a, b } => (*a, *b) = (f(*a), f(*b)),
+            Op::Requantize { a, .. } | Op::Table { a, .. } => *a = f(*a),
         }
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::graph::{NodeId, Op, StageGraph};
+use super::table;
 use crate::error::{Code, Error, Result};
 use crate::fixed::{Overflow, QFormat, limit, shift_round};
 
@@ -13,7 +14,7 @@ use crate::fixed::{Overflow, QFormat, limit, shift_round};
 const MAX_SHIFT: u32 = 62;
 
 /// `sum coefficient * leaf + constant`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Form {
     pub terms: BTreeMap<NodeId, i128>,
     pub constant: i128,
@@ -22,6 +23,10 @@ pub(super) struct Form {
 impl Form {
     pub fn leaf(id: NodeId) -> Self {
         Form { terms: [(id, 1)].into(), constant: 0 }
+    }
+
+    pub fn number(n: i64) -> Self {
+        Form { constant: n.into(), ..Form::default() }
     }
 
     /// Adds `other * factor`; `None` beyond 127 bits.
@@ -80,7 +85,7 @@ pub(super) fn derive(graph: &StageGraph) -> Result<Vec<Known>> {
 /// [`Code::Graph`] if an operand is missing or the interval needs more than 63 bits.
 pub(super) fn of(op: &Op, known: &[Known], inputs: &[QFormat]) -> Result<Known> {
     derive_one(op, known, inputs).ok_or_else(|| {
-        Error::new(Code::Graph, format!("node n{} needs more than 63 bits, or a missing operand", known.len()))
+        Error::new(Code::Graph, format!("node n{} needs more than 63 bits, or a missing operand or entry", known.len()))
             .hint("use narrower weights or inputs")
     })
 }
@@ -114,6 +119,14 @@ fn derive_one(op: &Op, known: &[Known], inputs: &[QFormat]) -> Option<Known> {
             Some(leaf(requantized(known.get(*a)?.range, op)))
         }
         Op::Requantize { .. } => None,
+        Op::Table { a, first, values } => {
+            let reached = table::reached(*first, values, known.get(*a)?.range)?;
+            Some(leaf((*reached.iter().min()?, *reached.iter().max()?)))
+        }
+        Op::Max { a, b } => {
+            let (a, b) = (known.get(*a)?.range, known.get(*b)?.range);
+            Some(leaf((a.0.max(b.0), a.1.max(b.1))))
+        }
     }
 }
 

@@ -21,6 +21,7 @@ mod prove;
 mod requantizers;
 mod schedule;
 mod share;
+mod table;
 mod text;
 
 #[cfg(feature = "verilog")]

@@ -1,19 +1,20 @@
 //! The proof, for all inputs at once, that a graph computes a network.
 //!
 //! Graph and network are both read as symbols, into one table. Between two requantizations everything is a linear form over
-//! values known before; a requantized form is a new value, named by the form and its modes, so equal names are equal
-//! functions of the input. Every element that the graph claims must have the name that the network gives it. That no node
+//! values known before; a requantized form is a new value, named by the form and its modes, one that is looked up by the form
+//! and the entries that it can reach, a maximum by the set of forms it is the largest of. So equal names are equal functions
+//! of the input. Every element that the graph claims must have the name that the network gives it. That no node
 //! wraps is the other half: [`StageGraph::well_formed`] derives every interval anew.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::graph::{Op, StageGraph};
 use super::interval::{Form, requantized};
+use super::table;
 use crate::error::{Code, Error, Result};
 use crate::fixed::{QFormat, Rounding};
-use crate::model::integer::AffineRow;
 use crate::model::network::INPUT;
-use crate::model::{Activation, IntegerLayer, IntegerNetwork};
+use crate::model::{Activation, AffineRow, IntegerLayer, IntegerNetwork, Outputs};
 
 /// Compares the graph with the network.
 ///
@@ -44,7 +45,7 @@ pub fn prove(graph: &StageGraph, network: &IntegerNetwork) -> Result<()> {
 }
 
 fn differs(layer: &str, output: usize) -> Error {
-    Error::new(Code::Graph, format!("layer `{layer}`, output {output}: the graph does not compute the row of weights"))
+    Error::new(Code::Graph, format!("layer `{layer}`, output {output}: the graph does not compute what the model says"))
         .hint("this is a fault in the compiler, not in the model: please report it with the model")
 }
 
@@ -68,15 +69,19 @@ pub(super) fn modes(layer: &IntegerLayer, row: &AffineRow) -> Op {
 /// What names a requantized value: the form and the modes, with everything that makes no difference taken out.
 type Key = (Vec<(usize, i128)>, i128, Op);
 
-/// The values that occur, by number: first the inputs, then what was requantized.
+/// The values that occur, by number: first the inputs, then what was requantized, looked up or chosen.
 struct Values {
     ranges: Vec<(i64, i64)>,
     named: HashMap<Key, Form>,
+    /// Maxima by what they are the largest of, and back.
+    maxima: HashMap<BTreeSet<Form>, Form>,
+    sets: HashMap<Form, BTreeSet<Form>>,
 }
 
 impl Values {
     fn new(inputs: &[QFormat]) -> Self {
-        Values { ranges: inputs.iter().map(|f| (QFormat::min(*f), QFormat::max(*f))).collect(), named: HashMap::new() }
+        let ranges = inputs.iter().map(|f| (QFormat::min(*f), QFormat::max(*f))).collect();
+        Values { ranges, named: HashMap::new(), maxima: HashMap::new(), sets: HashMap::new() }
     }
 
     /// Every element of every tensor, as the weights say.
@@ -88,13 +93,23 @@ impl Values {
                 tensors[at].iter().cloned()
             };
             let joined: Vec<Form> = layer.inputs.iter().flat_map(find).collect();
-            let mut elements = Vec::with_capacity(layer.n_out());
-            for row in layer.rows(&network.joined_formats(layer))? {
-                let mut form = Form { constant: row.bias.into(), ..Form::default() };
-                row.terms.iter().try_for_each(|(i, c)| form.add(&joined[*i], (*c).into())).ok_or_else(too_wide)?;
-                elements.push(self.requantized(form, &modes(layer, &row)).ok_or_else(too_wide)?);
-            }
-            tensors.push(elements);
+            let elements: Option<Vec<Form>> = match layer.outputs(&network.joined_formats(layer))? {
+                Outputs::Affine(rows) => rows
+                    .iter()
+                    .map(|row| {
+                        let mut form = Form::number(row.bias);
+                        row.terms.iter().try_for_each(|(i, c)| form.add(&joined[*i], (*c).into()))?;
+                        self.requantized(form, &modes(layer, row))
+                    })
+                    .collect(),
+                Outputs::Tables(rows) => {
+                    rows.iter().map(|r| self.looked_up(&joined[r.index], r.first, r.values)).collect()
+                }
+                Outputs::Maxima(windows) => {
+                    windows.iter().map(|w| self.largest(w.iter().map(|i| joined[*i].clone()).collect())).collect()
+                }
+            };
+            tensors.push(elements.ok_or_else(too_wide)?);
         }
         Ok(tensors)
     }
@@ -105,7 +120,7 @@ impl Values {
         for node in &graph.nodes {
             forms.push(match &node.op {
                 Op::Input(i) => Form::leaf(*i),
-                Op::Const(c) => Form { constant: (*c).into(), ..Form::default() },
+                Op::Const(c) => Form::number(*c),
                 Op::Sum { terms, constant } => {
                     let mut form = Form { constant: (*constant).into(), ..Form::default() };
                     terms.iter().try_for_each(|(n, c)| form.add(&forms[*n], (*c).into()))?;
@@ -117,6 +132,8 @@ impl Values {
                     form
                 }
                 modes @ Op::Requantize { a, .. } => self.requantized(forms[*a].clone(), modes)?,
+                Op::Table { a, first, values } => self.looked_up(&forms[*a], *first, values)?,
+                Op::Max { a, b } => self.largest([forms[*a].clone(), forms[*b].clone()].into())?,
             });
         }
         Some(forms)
@@ -127,15 +144,14 @@ impl Values {
         let Op::Requantize { invert, mut shift, relu, mut rounding, overflow, format, .. } = *modes else {
             return None;
         };
-        let (low, high) = form.range(|leaf| self.ranges[leaf])?;
-        let range = requantized((i64::try_from(low).ok()?, i64::try_from(high).ok()?), modes);
+        let range = requantized(self.range(&form)?, modes);
         if invert {
             let mut inverse = Form { constant: -1, ..Form::default() };
             inverse.add(&form, -1)?;
             form = inverse;
         }
         if range.0 == range.1 {
-            return Some(Form { constant: range.0.into(), ..Form::default() });
+            return Some(Form::number(range.0));
         }
         // Half up is half a step and a truncation, before as after ReLU.
         if rounding == Rounding::HalfUp && shift > 0 {
@@ -157,12 +173,59 @@ impl Values {
             (shift, rounding) = (0, Rounding::Truncate);
         }
         let modes = Op::Requantize { a: 0, invert: false, shift, relu, rounding, overflow, format };
-        let key = (form.terms.into_iter().collect(), form.constant, modes);
+        Some(self.name((form.terms.into_iter().collect(), form.constant, modes), range))
+    }
+
+    /// The value with a name.
+    fn name(&mut self, key: Key, range: (i64, i64)) -> Form {
         let next = self.ranges.len();
         let value = self.named.entry(key).or_insert_with(|| Form::leaf(next)).clone();
         if value == Form::leaf(next) {
             self.ranges.push(range);
         }
+        value
+    }
+
+    /// Smallest and largest value of a form.
+    fn range(&self, form: &Form) -> Option<(i64, i64)> {
+        let (low, high) = form.range(|leaf| self.ranges[leaf])?;
+        Some((i64::try_from(low).ok()?, i64::try_from(high).ok()?))
+    }
+
+    /// The entry of a table: a number or the form itself if all that can be read are, else a name.
+    fn looked_up(&mut self, form: &Form, first: i64, values: &[i64]) -> Option<Form> {
+        let range = self.range(form)?;
+        let values = table::reached(first, values, range)?;
+        let (low, high) = (*values.iter().min()?, *values.iter().max()?);
+        if low == high {
+            return Some(Form::number(low));
+        }
+        let op = Op::Table { a: 0, first: range.0, values: values.into() };
+        if table::same_as(&op, |_| range).is_some() {
+            return Some(form.clone());
+        }
+        Some(self.name((form.terms.clone().into_iter().collect(), form.constant, op), (low, high)))
+    }
+
+    /// The largest of some forms: a form that is never less than the others, else a name.
+    fn largest(&mut self, forms: BTreeSet<Form>) -> Option<Form> {
+        // A maximum of maxima is one of all; what is never more than another does not count.
+        let all: BTreeSet<Form> =
+            forms.into_iter().flat_map(|f| self.sets.get(&f).cloned().unwrap_or_else(|| [f].into())).collect();
+        let ranges: Vec<(i64, i64)> = all.iter().map(|f| self.range(f)).collect::<Option<_>>()?;
+        let beaten = |i: usize| (0..ranges.len()).any(|k| k != i && ranges[k].0 >= ranges[i].1);
+        let left: BTreeSet<Form> =
+            all.iter().enumerate().filter(|(i, _)| !beaten(*i)).map(|(_, f)| f.clone()).collect();
+        if left.len() <= 1 {
+            return left.into_iter().next();
+        }
+        if let Some(known) = self.maxima.get(&left) {
+            return Some(known.clone());
+        }
+        let value = Form::leaf(self.ranges.len());
+        self.ranges.push((ranges.iter().map(|r| r.0).max()?, ranges.iter().map(|r| r.1).max()?));
+        self.maxima.insert(left.clone(), value.clone());
+        self.sets.insert(value.clone(), left);
         Some(value)
     }
 }

@@ -2,28 +2,27 @@
 //!
 //! [`prove`](super::prove) takes a requantizer as a name. Here the name is looked behind: the accumulator of the graph is an
 //! affine function of that of the network (half a step added, inverted, zeros dropped), and for every value of it the
-//! requantizer gives what the network's definition gives.
+//! requantizer gives what the network's definition gives. Tables are compared entry by entry.
 
 use super::graph::{NodeId, Op, StageGraph};
 use super::interval::{Form, derive, requantized};
 use super::prove::modes;
 use crate::error::{Code, Error, Result};
 use crate::fixed::{limit, requantize, shift_round};
-use crate::model::integer::AffineRow;
 use crate::model::network::INPUT;
-use crate::model::{Activation, IntegerLayer, IntegerNetwork};
+use crate::model::{Activation, AffineRow, IntegerLayer, IntegerNetwork, Outputs, TableRow};
 
 /// Accumulators with more values than this are not compared one by one.
 pub const MOST_VALUES: i128 = 1 << 20;
 
-/// One output of one layer.
+/// One output of one layer: a requantizer or a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requantizer {
     /// The layer.
     pub layer: String,
     /// The output of it.
     pub output: usize,
-    /// Smallest and largest accumulator.
+    /// Smallest and largest accumulator, or number looked up.
     pub range: (i128, i128),
     /// Whether every value between them was compared; `false` if they are too many.
     pub compared: bool,
@@ -47,7 +46,32 @@ pub fn requantizers(graph: &StageGraph, network: &IntegerNetwork) -> Result<Vec<
         let find = |name: &String| tensors.iter().find(|t| t.0 == *name).map(|t| t.1.clone());
         let joined: Vec<Option<Form>> = layer.inputs.iter().filter_map(find).flatten().collect();
         let mut forms = Vec::with_capacity(layer.n_out());
-        for (output, row) in layer.rows(&network.joined_formats(layer))?.iter().enumerate() {
+        let rows = match layer.outputs(&network.joined_formats(layer))? {
+            Outputs::Affine(rows) => rows,
+            outputs => {
+                for output in 0..layer.n_out() {
+                    let id = tensor.elements.get(output).copied().flatten();
+                    let mut only = None;
+                    if let Outputs::Tables(rows) = &outputs {
+                        let row = &rows[output];
+                        let Some(operand) = &joined[row.index] else {
+                            forms.push(None);
+                            continue;
+                        };
+                        let range = operand.range(|leaf| known[leaf].range).unwrap_or_default();
+                        let entries = looked_up(graph, id, row, operand, range, |id| &known[id].form);
+                        only = entries.map_err(|what| bad(&layer.name, output, &what))?;
+                        if id.is_some() {
+                            found.push(Requantizer { layer: layer.name.clone(), output, range, compared: true });
+                        }
+                    }
+                    forms.push(form_of(&id).or(only.map(Form::number)));
+                }
+                tensors.push((&layer.name, forms));
+                continue;
+            }
+        };
+        for (output, row) in rows.iter().enumerate() {
             let wide = || bad(&layer.name, output, "a number needs more than 127 bits");
             let mut form = Form { constant: row.bias.into(), ..Form::default() };
             // A value that was taken out and is no number makes no difference to any output: nor does this row.
@@ -87,6 +111,33 @@ pub fn requantizers(graph: &StageGraph, network: &IntegerNetwork) -> Result<Vec<
         tensors.push((&layer.name, forms));
     }
     Ok(found)
+}
+
+/// Compares the element `id` with every entry of a table that its operand can reach; the entry if there is but one.
+fn looked_up<'k>(
+    graph: &StageGraph,
+    id: Option<NodeId>,
+    row: &TableRow,
+    operand: &Form,
+    range: (i128, i128),
+    form: impl Fn(NodeId) -> &'k Form,
+) -> Result<Option<i64>, String> {
+    let reached = (range.0..=range.1).map(|x| (x as i64, row.at(x as i64)));
+    if let Some(id) = id {
+        let built = |x: i64| match &graph.nodes[id].op {
+            Op::Const(c) => Some(*c),
+            Op::Table { a, first, values } if form(*a) == operand => {
+                usize::try_from(x - first).ok().and_then(|i| values.get(i).copied())
+            }
+            _ => (form(id) == operand).then_some(x),
+        };
+        if let Some((x, _)) = reached.clone().find(|(x, wanted)| built(*x) != Some(*wanted)) {
+            return Err(format!("the entry for {x} is another number"));
+        }
+    }
+    let mut values = reached.map(|(_, y)| y);
+    let first = values.next();
+    Ok(first.filter(|f| values.all(|v| v == *f)))
 }
 
 /// The value of a row that has but one.

@@ -4,7 +4,7 @@ use super::passes::pipelines;
 use super::*;
 use crate::error::Code;
 use crate::fixed::{Overflow, QFormat, Rounding};
-use crate::model::{Activation, Granular, IntegerLayer, IntegerNetwork, IntegerOp};
+use crate::model::{Activation, Granular, IntegerLayer, IntegerNetwork, IntegerOp, Pool2d};
 use crate::reference::Engine;
 use crate::units::Cycles;
 
@@ -58,34 +58,113 @@ const MODES: [(Rounding, Overflow); 9] = {
 #[test]
 fn every_pass_keeps_every_tensor_in_every_mode() {
     for (rounding, overflow) in MODES {
-        let network = network(rounding, overflow);
-        let engine = Engine::new(&network).unwrap();
-        let mut graph = build(&network).unwrap();
-        let same = |graph: &StageGraph, step: &str| {
-            prove(graph, &network).unwrap();
-            for a in -32..32 {
-                for b in -32..32 {
-                    let all = engine.infer_all(&[a, b]);
-                    let got = trace(graph, &[a, b]);
-                    let equal = |(g, w): (&Vec<Option<i64>>, &Vec<i64>)| {
-                        g.iter().zip(w).all(|(g, w)| g.is_none_or(|g| g == *w)) && g.len() == w.len()
-                    };
-                    assert!(
-                        got.iter().zip(&all).all(equal),
-                        "{rounding:?} {overflow:?} {step} [{a}, {b}]: {got:?} {all:?}"
-                    );
-                    assert_eq!(Some(&eval(graph, &[a, b])), all.last());
-                }
-            }
-        };
-        same(&graph, "build");
-        for pass in pipelines().into_iter().flat_map(|p| p.passes) {
-            pass.run(&mut graph, &CompileOptions::default()).unwrap();
-            same(&graph, pass.name());
-        }
+        let graph = compiled_step_by_step(&network(rounding, overflow), &format!("{rounding:?} {overflow:?}"));
         // The neuron that is always 0 has gone into the sums that read it.
         assert_eq!(graph.tensors[1].elements[3], None);
     }
+}
+
+/// Runs every pass on a network of two inputs of six bits, and compares every tensor with the reference after each.
+fn compiled_step_by_step(network: &IntegerNetwork, what: &str) -> StageGraph {
+    let engine = Engine::new(network).unwrap();
+    let mut graph = build(network).unwrap();
+    let same = |graph: &StageGraph, step: &str| {
+        prove(graph, network).unwrap();
+        for a in -32..32 {
+            for b in -32..32 {
+                let all = engine.infer_all(&[a, b]);
+                let got = trace(graph, &[a, b]);
+                let equal = |(g, w): (&Vec<Option<i64>>, &Vec<i64>)| {
+                    g.iter().zip(w).all(|(g, w)| g.is_none_or(|g| g == *w)) && g.len() == w.len()
+                };
+                assert!(got.iter().zip(&all).all(equal), "{what} {step} [{a}, {b}]: {got:?} {all:?}");
+                assert_eq!(Some(&eval(graph, &[a, b])), all.last());
+            }
+        }
+    };
+    same(&graph, "build");
+    for pass in pipelines().into_iter().flat_map(|p| p.passes) {
+        pass.run(&mut graph, &CompileOptions::default()).unwrap();
+        same(&graph, pass.name());
+    }
+    graph
+}
+
+/// A network of tables, a maximum and an average around dense layers.
+fn tables() -> IntegerNetwork {
+    let x = QFormat::signed(6, 3);
+    let (all, h) = (x.min()..=x.max(), QFormat::unsigned(5, 3));
+    let lookup = |name: &str, input: &str, tables: Vec<Vec<i64>>, format| {
+        IntegerLayer::lookup(name.into(), vec![input.into()], 2, tables, Granular::PerTensor(format))
+    };
+    let image = |name: &str| Pool2d {
+        in_shape: [1, 2, 1],
+        kernel: [1, 2],
+        stride: [1, 1],
+        pad: if name == "m" { [0, 0, 0, 1] } else { [0, 0, 0, 0] },
+    };
+    let dense = |name: &str, inputs: &[&str], weights: Vec<Vec<i64>>, output| IntegerLayer {
+        name: name.into(),
+        inputs: inputs.iter().map(|i| (*i).into()).collect(),
+        weights,
+        output_format: Granular::PerTensor(output),
+        ..network(Rounding::HalfEven, Overflow::Saturate).layers.remove(0)
+    };
+    let square = all.clone().map(|x| (x * x / 8 - 30).clamp(-32, 31)).collect();
+    let mut hidden = dense("h", &["x", "t", "m"], vec![vec![13, -7, 9, 3, 1, 0], vec![5, 0, 0, 0, -3, 2]], h);
+    hidden.bias = vec![4, -2];
+    // Nothing above 9 occurs.
+    let mut narrow = dense("n", &["h"], vec![vec![4, 0], vec![0, 3]], h);
+    narrow.bias = vec![0, 0];
+    let below = |f: fn(i64) -> i64| (0..32).map(|x| if x > 9 { 31 - x } else { f(x) }).collect::<Vec<i64>>();
+    let mut y = dense("y", &["u", "c", "a"], vec![vec![7, 5, -3, 9, 2], vec![0, 3, 1, 1, -6]], QFormat::signed(8, 3));
+    y.bias = vec![1, 2];
+    y.activation = Activation::None;
+    let format = Granular::PerTensor(x);
+    let (mode, even) = (Overflow::Saturate, Rounding::HalfEven);
+    let layers = vec![
+        lookup("t", "x", vec![square, all.collect()], x),
+        IntegerLayer::max_pool2d("m".into(), vec!["t".into()], image("m"), format.clone()),
+        IntegerLayer::avg_pool2d("a".into(), vec!["t".into()], image("a"), None, format, even, mode),
+        hidden,
+        narrow,
+        lookup("u", "n", vec![below(|x| x), below(|x| 9 - x)], h),
+        lookup("c", "n", vec![below(|_| 6), below(|x| x / 2)], h),
+        y,
+    ];
+    IntegerNetwork { n_in: 2, input: Granular::PerTensor(x), layers }
+}
+
+#[test]
+fn every_pass_keeps_tables_and_maxima_and_folds_those_without_effect() {
+    let network = tables();
+    let graph = compiled_step_by_step(&network, "tables");
+    let element = |tensor: &str, i: usize| {
+        let t = graph.tensors.iter().find(|t| t.name == tensor).unwrap();
+        t.elements[i].map(|id| graph.nodes[id].op.clone())
+    };
+    // The identity is the input itself, a constant went into the sum, of the others the entries that occur are left.
+    assert_eq!(element("t", 1), element("x", 1));
+    assert_eq!((element("u", 0), element("c", 0)), (element("n", 0), None));
+    let Some(Op::Table { first: 0, values, .. }) = element("u", 1) else { panic!("{graph}") };
+    assert_eq!(values[..], [9, 8, 7, 6, 5, 4, 3, 2][..values.len()]);
+    assert!(matches!(element("m", 0), Some(Op::Max { .. })));
+    assert_eq!(element("m", 1), element("x", 1));
+    assert_eq!(parse(&graph.to_string()).unwrap(), graph);
+    let compared = requantizers(&graph, &network).unwrap();
+    assert!(compared.iter().all(|r| r.compared));
+    assert_eq!(compared.iter().filter(|r| r.layer == "u" || r.layer == "t").count(), 4);
+    // An entry that is never read may be anything; one that is read may not.
+    let mut last = network.clone();
+    let IntegerOp::Lookup { tables, .. } = &mut last.layers[5].op else { panic!() };
+    tables[1][31] = 5;
+    prove(&graph, &last).unwrap();
+    requantizers(&graph, &last).unwrap();
+    let IntegerOp::Lookup { tables, .. } = &mut last.layers[5].op else { panic!() };
+    tables[1][1] = 5;
+    assert_eq!(prove(&graph, &last).unwrap_err().code(), Code::Graph);
+    let e = requantizers(&graph, &last).unwrap_err();
+    assert_eq!(e.what(), "layer `u`, output 1: the entry for 1 is another number");
 }
 
 proptest! {

@@ -50,6 +50,11 @@ impl fmt::Display for Op {
                 let (rounding, overflow) = (word(&ROUNDINGS, rounding), word(&OVERFLOWS, overflow));
                 write!(f, "requantize {invert}n{a} >>{shift}{relu} {rounding} {overflow} {format}")
             }
+            Op::Table { a, first, values } => {
+                write!(f, "table n{a} from {first} of")?;
+                values.iter().try_for_each(|v| write!(f, " {v}"))
+            }
+            Op::Max { a, b } => write!(f, "max n{a} n{b}"),
         }
     }
 }
@@ -190,6 +195,11 @@ fn op(words: &[&str]) -> Option<Op> {
                 format: format(to)?,
             }
         }
+        ["table", a, "from", first, "of", values @ ..] => {
+            let values = values.iter().map(|v| v.parse().ok()).collect::<Option<Vec<i64>>>()?;
+            Op::Table { a: node(a)?, first: first.parse().ok()?, values: values.into() }
+        }
+        ["max", a, b] => Op::Max { a: node(a)?, b: node(b)? },
         [a, sign @ ("+" | "-"), b] => {
             let ((a, shift_a), (b, shift_b)) = (shifted(a)?, shifted(b)?);
             Op::Add { a, shift_a, b, shift_b, subtract: *sign == "-" }

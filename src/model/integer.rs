@@ -1,12 +1,18 @@
 //! Integer networks: the encoder after quantization, and exactly what the hardware computes.
 //!
-//! Per layer: exact accumulator, then activation, then [`requantize`](crate::fixed::requantize). The products of one
-//! row may have different binary points (formats per channel or per weight); they are aligned to the finest one.
+//! Layers of weights and averages: exact accumulator, then activation, then [`requantize`](crate::fixed::requantize). The
+//! products of one row may have different binary points (formats per channel or per weight); they are aligned to the finest
+//! one. Lookups read each element from a table; maxima hand on the largest of a window.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use super::outputs::AffineRow;
+
+use super::layer_check::check_size;
+use super::layer_form::LayerForm;
 use super::network::{Activation, Conv2d, Wiring, check_matrix};
+use super::pool::Pool2d;
 use crate::error::{Code, Error, Result};
 use crate::fixed::{Overflow, QFormat, Rounding};
 
@@ -67,17 +73,20 @@ pub struct IntegerNetwork {
     pub layers: Vec<IntegerLayer>,
 }
 
-/// One layer: inputs concatenated, exact affine operation, activation, requantization.
+/// One layer: inputs concatenated, then what [`IntegerOp`] says.
+///
+/// What a kind does not have is empty here (`weights`, `bias`, formats of them) or at its default, and absent in the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "LayerForm", into = "LayerForm")]
+#[schemars(description = "One layer: inputs concatenated, then what its type says.")]
 pub struct IntegerLayer {
     /// Unique, `[a-z][a-z0-9_]*`, not `x`; also the name of the output tensor.
     pub name: String,
     /// Earlier tensors, concatenated in this order.
     pub inputs: Vec<String>,
-    /// Dense or convolution.
-    #[serde(flatten)]
+    /// What is computed of them.
     pub op: IntegerOp,
-    /// Raw integers: dense `[n_out][n_in]`, convolution `[filters][kernel_h * kernel_w * channels]`.
+    /// Raw integers: dense `[n_out][n_in]`, convolution `[filters][kernel_h * kernel_w * channels]`, average `[1][1]`.
     pub weights: Vec<Vec<i64>>,
     /// Formats of the weights.
     pub weight_format: Granular<QFormat>,
@@ -87,7 +96,7 @@ pub struct IntegerLayer {
     pub bias_format: Granular<QFormat>,
     /// `none` or `relu`, applied to the exact accumulator.
     pub activation: Activation,
-    /// Formats of the output elements (dense: per output; convolution: per filter).
+    /// Formats of the output elements (dense: per output; images: per channel; lookup: per table).
     pub output_format: Granular<QFormat>,
     /// How the accumulator loses its low bits.
     pub rounding: Rounding,
@@ -95,39 +104,98 @@ pub struct IntegerLayer {
     pub overflow: Overflow,
 }
 
-/// The shape of a layer's affine operation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "snake_case")]
+/// What a layer computes.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IntegerOp {
     /// x: `[n_in]`, weights: `[n_out][n_in]`, y: `[n_out]`.
     Dense,
     /// x: `[height, width, channels]`, y: `[out_h, out_w, filters]`, both flattened row-major.
     Conv2d {
         /// Shapes and strides.
-        #[serde(flatten)]
         geometry: Conv2d,
+    },
+    /// Element-wise: x: `[n]`, y: `[n]`, `y[i] = tables[i % tables.len()][x[i] - smallest x]`.
+    Lookup {
+        /// Elements.
+        n: usize,
+        /// Raw integers: one table for all elements, or one a channel (channels last).
+        tables: Vec<Vec<i64>>,
+    },
+    /// The largest of each window, in the format of the input; y: `[out_h, out_w, channels]`.
+    MaxPool2d {
+        /// Windows.
+        geometry: Pool2d,
+    },
+    /// The sum of each window times one weight, requantized; y: `[out_h, out_w, channels]`.
+    AvgPool2d {
+        /// Windows.
+        geometry: Pool2d,
     },
 }
 
-/// One row of a layer with every convolution unrolled: `acc = sum coefficient * x[index] + bias`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AffineRow {
-    /// (index into the joined input, integer coefficient), non-zero only, by index.
-    pub terms: Vec<(usize, i64)>,
-    /// The bias in units of the accumulator.
-    pub bias: i64,
-    /// Fraction bits of the accumulator.
-    pub frac: i32,
-    /// Format of the output element.
-    pub output: QFormat,
-}
-
 impl IntegerLayer {
+    /// A lookup of `n` elements: one table for all, or one a channel.
+    pub fn lookup(
+        name: String,
+        inputs: Vec<String>,
+        n: usize,
+        tables: Vec<Vec<i64>>,
+        output_format: Granular<QFormat>,
+    ) -> Self {
+        IntegerLayer::bare(name, inputs, IntegerOp::Lookup { n, tables }, output_format)
+    }
+
+    /// Maxima of windows, in the format of the input.
+    pub fn max_pool2d(name: String, inputs: Vec<String>, geometry: Pool2d, format: Granular<QFormat>) -> Self {
+        IntegerLayer::bare(name, inputs, IntegerOp::MaxPool2d { geometry }, format)
+    }
+
+    /// Averages of windows. The weight, with its format, is near one over the values of a window; it may be left to this
+    /// function where their number is a power of two.
+    pub fn avg_pool2d(
+        name: String,
+        inputs: Vec<String>,
+        geometry: Pool2d,
+        weight: Option<(i64, QFormat)>,
+        output_format: Granular<QFormat>,
+        rounding: Rounding,
+        overflow: Overflow,
+    ) -> Self {
+        let size = geometry.kernel[0].saturating_mul(geometry.kernel[1]);
+        let known = size.is_power_of_two().then(|| (1, QFormat::unsigned(1, size.trailing_zeros() as i32)));
+        let op = IntegerOp::AvgPool2d { geometry };
+        let mut layer = IntegerLayer { rounding, overflow, ..IntegerLayer::bare(name, inputs, op, output_format) };
+        if let Some((weight, format)) = weight.or(known) {
+            layer.weights = vec![vec![weight]];
+            layer.weight_format = Granular::PerTensor(format);
+        }
+        layer
+    }
+
+    /// A layer without weights.
+    fn bare(name: String, inputs: Vec<String>, op: IntegerOp, output_format: Granular<QFormat>) -> IntegerLayer {
+        IntegerLayer {
+            name,
+            inputs,
+            op,
+            weights: vec![],
+            weight_format: Granular::PerChannel(vec![]),
+            bias: vec![],
+            bias_format: Granular::PerChannel(vec![]),
+            activation: Activation::None,
+            output_format,
+            rounding: Rounding::Truncate,
+            overflow: Overflow::Saturate,
+        }
+    }
+
     /// Length of the joined input.
     pub fn n_in(&self) -> usize {
         match &self.op {
             IntegerOp::Dense => self.weights.first().map_or(0, Vec::len),
             IntegerOp::Conv2d { geometry } => geometry.n_in(),
+            IntegerOp::Lookup { n, .. } => *n,
+            IntegerOp::MaxPool2d { geometry } | IntegerOp::AvgPool2d { geometry } => geometry.n_in(),
         }
     }
 
@@ -136,72 +204,28 @@ impl IntegerLayer {
         match &self.op {
             IntegerOp::Dense => self.weights.len(),
             IntegerOp::Conv2d { geometry } => geometry.n_out(),
+            IntegerOp::Lookup { n, .. } => *n,
+            IntegerOp::MaxPool2d { geometry } | IntegerOp::AvgPool2d { geometry } => geometry.n_out(),
         }
     }
 
-    /// Output element `i`'s row of weights (its filter, for a convolution).
+    /// Formats that the output can have: outputs, filters, channels or tables.
+    pub fn channels(&self) -> usize {
+        match &self.op {
+            IntegerOp::Dense | IntegerOp::Conv2d { .. } => self.weights.len(),
+            IntegerOp::Lookup { tables, .. } => tables.len(),
+            IntegerOp::MaxPool2d { geometry } | IntegerOp::AvgPool2d { geometry } => geometry.channels(),
+        }
+    }
+
+    /// Output element `i`'s channel: its row of weights or its filter, for a layer of weights.
     pub fn row_of(&self, i: usize) -> usize {
-        i % self.weights.len()
+        i % self.channels()
     }
 
     /// Format of output element `i`.
     pub fn output_at(&self, i: usize) -> QFormat {
         self.output_format.channel(self.row_of(i))
-    }
-
-    /// The layer as affine rows over integers, aligned to one binary point a row. `inputs` are the formats of the
-    /// joined input. This is the one place where alignment is worked out; `reference` and `hw` both start here.
-    ///
-    /// # Errors
-    /// [`Code::FormatTooWide`] if an accumulator, at its worst input, does not fit 63 bits.
-    pub fn rows(&self, inputs: &[QFormat]) -> Result<Vec<AffineRow>> {
-        let row_count = self.weights.len();
-        let positions = match &self.op {
-            IntegerOp::Dense => vec![(0..self.n_in()).map(|i| (i, i)).collect::<Vec<_>>()],
-            IntegerOp::Conv2d { geometry } => geometry.patches(),
-        };
-        let mut rows = Vec::with_capacity(self.n_out());
-        for taps in &positions {
-            for row in 0..row_count {
-                rows.push(self.row(row, taps, inputs)?);
-            }
-        }
-        Ok(rows)
-    }
-
-    fn row(&self, row: usize, taps: &[(usize, usize)], inputs: &[QFormat]) -> Result<AffineRow> {
-        let bias_frac = self.bias_format.channel(row).frac;
-        let product_frac = |&(i, t): &(usize, usize)| inputs[i].frac + self.weight_format.at(row, t).frac;
-        let used = || taps.iter().filter(|(_, t)| self.weights[row][*t] != 0);
-        let frac = used().map(product_frac).chain((self.bias[row] != 0).then_some(bias_frac)).max();
-        let output = self.output_format.channel(row);
-        // A row without weights and bias is the constant zero, whatever its binary point.
-        let frac = frac.unwrap_or(output.frac);
-        let too_wide = || {
-            Error::new(
-                Code::FormatTooWide,
-                format!("accumulator of `{}`, output row {row}, needs more than 63 bits", self.name),
-            )
-            .cause(format!("{} products and the bias, aligned to {frac} fraction bits", used().count()))
-            .hint("use narrower weights or inputs, or formats whose binary points lie closer together")
-        };
-        let align = |raw: i64, shift: i32| {
-            (shift < 64).then(|| i128::from(raw) << shift).and_then(|v| i64::try_from(v).ok()).ok_or_else(too_wide)
-        };
-        let mut terms = Vec::new();
-        let bias = align(self.bias[row], if self.bias[row] == 0 { 0 } else { frac - bias_frac })?;
-        let mut reach = i128::from(bias).abs();
-        for tap in used() {
-            let coefficient = align(self.weights[row][tap.1], frac - product_frac(tap))?;
-            let format = inputs[tap.0];
-            let largest = i128::from(format.max()).max(-i128::from(format.min()));
-            reach = reach.saturating_add(i128::from(coefficient).abs().saturating_mul(largest));
-            terms.push((tap.0, coefficient));
-        }
-        if reach > i128::from(i64::MAX) {
-            return Err(too_wide());
-        }
-        Ok(AffineRow { terms, bias, frac, output })
     }
 }
 
@@ -236,7 +260,7 @@ impl IntegerNetwork {
     /// Checks names, shapes, formats, that every integer fits its format and every accumulator 63 bits.
     ///
     /// # Errors
-    /// `M001`, `M002`, `Q001`, `Q002` or `Q003`, naming layer and place.
+    /// `M001`, `M002`, `U003`, `Q001`, `Q002` or `Q003`, naming layer and place.
     pub fn check(&self) -> Result<()> {
         let mut wiring = Wiring::new(self.n_in)?;
         check_formats("the input", &self.input, self.n_in, 0)?;
@@ -244,36 +268,55 @@ impl IntegerNetwork {
             return Err(Error::new(Code::ModelShape, "the network has no layers"));
         }
         for layer in &self.layers {
-            let name = &layer.name;
-            let (rows, columns) = match &layer.op {
-                IntegerOp::Dense => (layer.weights.len(), layer.n_in()),
-                IntegerOp::Conv2d { geometry } => {
-                    geometry.check(name)?;
-                    (geometry.filters, geometry.taps())
-                }
-            };
-            wiring.add(name, &layer.inputs, layer.n_in(), layer.n_out())?;
-            check_matrix(name, &layer.weights, layer.bias.len(), rows, columns)?;
-            check_formats(&format!("the weights of `{name}`"), &layer.weight_format, rows, columns)?;
-            check_formats(&format!("the bias of `{name}`"), &layer.bias_format, rows, 0)?;
-            check_formats(&format!("the output of `{name}`"), &layer.output_format, rows, 0)?;
-            if layer.activation == Activation::Smooth {
-                return Err(Error::new(Code::Unsupported, format!("layer `{name}`: `smooth` has no integer form"))
-                    .hint("use `relu` or `none` in an encoder"));
+            match &layer.op {
+                IntegerOp::Conv2d { geometry } => geometry.check(&layer.name)?,
+                IntegerOp::MaxPool2d { geometry } | IntegerOp::AvgPool2d { geometry } => geometry.check(&layer.name)?,
+                IntegerOp::Lookup { n, .. } => check_size(&layer.name, *n)?,
+                IntegerOp::Dense => {}
             }
-            for (row, weights) in layer.weights.iter().enumerate() {
-                for (column, w) in weights.iter().enumerate() {
-                    in_format(name, &format!("weight [{row}][{column}]"), *w, layer.weight_format.at(row, column))?;
-                }
-                in_format(name, &format!("bias [{row}]"), layer.bias[row], layer.bias_format.channel(row))?;
+            wiring.add(&layer.name, &layer.inputs, layer.n_in(), layer.n_out())?;
+            let inputs = self.joined_formats(layer);
+            match &layer.op {
+                IntegerOp::Dense => layer.check_weights(layer.weights.len(), layer.n_in())?,
+                IntegerOp::Conv2d { geometry } => layer.check_weights(geometry.filters, geometry.taps())?,
+                IntegerOp::Lookup { tables, .. } => layer.check_tables(tables, &inputs)?,
+                IntegerOp::MaxPool2d { .. } => layer.check_maxima(&inputs)?,
+                IntegerOp::AvgPool2d { geometry } => layer.check_average(geometry)?,
             }
-            layer.rows(&self.joined_formats(layer))?;
+            layer.outputs(&inputs)?;
         }
         Ok(())
     }
 }
 
-fn in_format(layer: &str, place: &str, raw: i64, format: QFormat) -> Result<()> {
+impl IntegerLayer {
+    /// Checks weights, biases and formats of `rows` outputs or filters.
+    fn check_weights(&self, rows: usize, columns: usize) -> Result<()> {
+        let name = &self.name;
+        check_matrix(name, &self.weights, self.bias.len(), rows, columns)?;
+        check_formats(&format!("the weights of `{name}`"), &self.weight_format, rows, columns)?;
+        check_formats(&format!("the bias of `{name}`"), &self.bias_format, rows, 0)?;
+        self.check_output(rows)?;
+        if self.activation == Activation::Smooth {
+            return Err(Error::new(Code::Unsupported, format!("layer `{name}`: `smooth` has no integer form"))
+                .hint("use `relu` or `none` in an encoder"));
+        }
+        for (row, weights) in self.weights.iter().enumerate() {
+            for (column, w) in weights.iter().enumerate() {
+                in_format(name, &format!("weight [{row}][{column}]"), *w, self.weight_format.at(row, column))?;
+            }
+            in_format(name, &format!("bias [{row}]"), self.bias[row], self.bias_format.channel(row))?;
+        }
+        Ok(())
+    }
+
+    /// Checks the formats of the output, one or one a channel.
+    pub(super) fn check_output(&self, channels: usize) -> Result<()> {
+        check_formats(&format!("the output of `{}`", self.name), &self.output_format, channels, 0)
+    }
+}
+
+pub(super) fn in_format(layer: &str, place: &str, raw: i64, format: QFormat) -> Result<()> {
     if format.contains(raw) {
         return Ok(());
     }
@@ -284,7 +327,7 @@ fn in_format(layer: &str, place: &str, raw: i64, format: QFormat) -> Result<()> 
     )))
 }
 
-fn check_formats(what: &str, formats: &Granular<QFormat>, rows: usize, columns: usize) -> Result<()> {
+pub(super) fn check_formats(what: &str, formats: &Granular<QFormat>, rows: usize, columns: usize) -> Result<()> {
     // `columns == 0` marks a vector, which has no per-weight form.
     if !formats.fits(rows, columns) || (columns == 0 && matches!(formats, Granular::PerWeight(_))) {
         return Err(Error::new(Code::ModelShape, format!("the formats of {what} do not fit its shape"))

@@ -43,11 +43,11 @@ pub struct GraphProof {
     pub seconds: f64,
 }
 
-/// Requantizers compared with the definition for every value of their accumulator.
+/// Requantizers compared with the definition for every value of their accumulator, and tables entry by entry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RequantizerProof {
-    /// Requantizers compared.
+    /// Requantizers and tables compared.
     pub compared: usize,
     /// Values compared, over all of them.
     pub values: u64,
@@ -98,7 +98,7 @@ impl fmt::Display for Certificate {
         let (g, r, v) = (&self.graph, &self.requantizers, &self.verilog);
         let same = if g.printed_the_same { "prints this Verilog" } else { "prints other Verilog than this" };
         writeln!(f, "graph: {} nodes, {} adders equal the weights; it {same} ({:.1} s)", g.nodes, g.adders, g.seconds)?;
-        write!(f, "requantizers: {} equal their definition, {} values", r.compared, r.values)?;
+        write!(f, "requantizers and tables: {} equal their definition, {} values", r.compared, r.values)?;
         match r.not_compared.len() {
             0 => writeln!(f, " ({:.1} s)", r.seconds)?,
             n => writeln!(f, "; {n} have too many values to compare ({:.1} s)", r.seconds)?,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::certificate::VerilogProof;
 use super::{netlist, spec};
 use crate::error::{Code, Error, Result};
-use crate::model::IntegerNetwork;
+use crate::model::{IntegerLayer, IntegerNetwork, Outputs};
 use crate::tool::{Tool, tool};
 use crate::verilog::{DesignManifest, Interface};
 
@@ -16,6 +16,9 @@ const WIRES: &str = "module \\$dff (CLK, D, Q); parameter WIDTH = 1; parameter C
 module \\$dffe (CLK, EN, D, Q); parameter WIDTH = 1; parameter CLK_POLARITY = 1; parameter EN_POLARITY = 1;
   input CLK; input EN; input [WIDTH-1:0] D; output [WIDTH-1:0] Q; assign Q = D; endmodule
 ";
+
+/// Tables stay logic: the solver does not look into memories.
+const PROC: &str = "proc -norom";
 
 /// Compares the data path of the design with the specification.
 ///
@@ -42,8 +45,9 @@ pub(super) fn equal(
     let enable = manifest.interface == Interface::Axis;
     let module = if enable { format!("{}_core", manifest.top) } else { manifest.top.clone() };
     let read = format!(
-        "read_verilog -sv -defer {}; hierarchy -top {module}; proc; flatten{}",
+        "read_verilog -sv -defer {}; hierarchy -top {module}; {}; flatten{}",
         manifest.files.join(" "),
+        PROC,
         if enable { "; opt_dff -nosdff" } else { "" }
     );
     let script = format!("{read}; write_json named.json; opt_clean -purge; write_json clean.json");
@@ -97,14 +101,17 @@ pub(super) fn equal(
 
 /// Weights that are not zero, of every output.
 fn products(network: &IntegerNetwork) -> Result<usize> {
-    let rows = network.layers.iter().map(|l| l.rows(&network.joined_formats(l)));
-    rows.map(|r| Ok(r?.iter().map(|row| row.terms.len()).sum::<usize>())).sum()
+    let of = |l: &IntegerLayer| match l.outputs(&network.joined_formats(l))? {
+        Outputs::Affine(rows) => Ok(rows.iter().map(|row| row.terms.len()).sum()),
+        Outputs::Tables(_) | Outputs::Maxima(_) => Ok(0),
+    };
+    network.layers.iter().map(of).sum()
 }
 
 /// Names, with the bit, of what was not shown equal.
 fn unproven(yosys: &Tool, work: &Path, read: &str, module: &str, limit: Duration) -> Result<Vec<String>> {
     let script = format!(
-        "{read}; techmap -map wires.v; read_verilog -sv spec.v; proc {top}; opt_clean {top}; equiv_make {top} {module} miter; \
+        "{read}; techmap -map wires.v; read_verilog -sv spec.v; {PROC} {top}; opt_clean {top}; equiv_make {top} {module} miter; \
          hierarchy -top miter; equiv_simple; equiv_status",
         top = spec::TOP
     );
@@ -142,7 +149,7 @@ fn differs(manifest: &DesignManifest, network: &IntegerNetwork, open: &[String])
     let name = &network.layers[layer].name;
     Error::new(
         Code::Design,
-        format!("layer `{name}`, output {output}: the Verilog does not compute the row of weights"),
+        format!("layer `{name}`, output {output}: the Verilog does not compute what the model says"),
     )
     .cause(format!("not equal to the specification: {}", open.iter().take(4).cloned().collect::<Vec<_>>().join(", ")))
     .hint("the files are not those that sluice emits for this model, or the compiler has a fault: please report it")

@@ -1,4 +1,5 @@
-//! The network once more, as plain behavioural Verilog: a multiplication a weight, and the definition of rounding and overflow.
+//! The network once more, as plain behavioural Verilog: a multiplication a weight, the definition of rounding and overflow,
+//! tables entry by entry.
 //!
 //! Written from the model alone. It shares with the emitted design the names of the elements, at which the two are compared,
 //! and nothing of how they are computed.
@@ -9,7 +10,7 @@ use std::fmt::Write as _;
 use crate::error::Result;
 use crate::fixed::{Overflow, QFormat, Rounding};
 use crate::model::network::INPUT;
-use crate::model::{Activation, IntegerLayer, IntegerNetwork, integer::AffineRow};
+use crate::model::{Activation, AffineRow, IntegerLayer, IntegerNetwork, Outputs, TableRow};
 use crate::verilog::DesignManifest;
 
 /// Name of the module.
@@ -50,17 +51,23 @@ pub(super) fn text(
         let find = |name: &String| tensors.iter().find(|t| t.0 == *name).map(|t| t.1.clone());
         let joined: Vec<String> = layer.inputs.iter().filter_map(find).flatten().collect();
         let mut own = Vec::with_capacity(layer.n_out());
-        for (j, row) in layer.rows(&formats)?.iter().enumerate() {
+        let outputs = layer.outputs(&formats)?;
+        for j in 0..layer.n_out() {
             let name = format!("spec_{}_{j}", layer.name);
-            element(&mut v, &name, layer, row, &joined, &formats);
+            match &outputs {
+                Outputs::Affine(rows) => element(&mut v, &name, layer, &rows[j], &joined, &formats),
+                Outputs::Tables(rows) => looked_up(&mut v, &name, &rows[j], &joined),
+                Outputs::Maxima(windows) => largest(&mut v, &name, layer.output_at(j), &windows[j], &joined),
+            }
+            let format = layer.output_at(j);
             let signal = manifest.stages.get(index).and_then(|s| s.signals.get(j)?.as_deref()).map(local);
-            let width = row.output.width;
+            let width = format.width;
             match signal.and_then(|s| points.get(s).map(|w| (s, *w))) {
                 // The same bits under the name that the design has for them: from here on both read the design's.
                 Some((signal, bits)) if bits <= width && taken.insert(signal.to_owned()) => {
                     let _ = writeln!(v, "  wire [{}:0] {signal} = {name}[{}:0];", bits - 1, bits - 1);
                     if bits == width {
-                        let _ = writeln!(v, "  wire signed [{width}:0] {name}_cut = {};", signed(row.output, signal));
+                        let _ = writeln!(v, "  wire signed [{width}:0] {name}_cut = {};", signed(format, signal));
                         own.push(format!("{name}_cut"));
                         continue;
                     }
@@ -141,4 +148,38 @@ fn element(v: &mut String, name: &str, layer: &IntegerLayer, row: &AffineRow, jo
         "  wire signed [{}:0] {name} = ({a} < {low}) ? {low} : ({a} > {high}) ? {high} : {a};",
         format.width
     );
+}
+
+/// One element of a lookup: a choice among all entries by the operand, which is signed and one bit wider than its format.
+fn looked_up(v: &mut String, name: &str, row: &TableRow, joined: &[String]) {
+    let width = row.output.width + 1;
+    let bits = usize::BITS - (row.values.len() - 1).leading_zeros() + 1;
+    let number = |n: i64, bits: u32| {
+        if n < 0 { format!("-{bits}'sd{}", n.unsigned_abs()) } else { format!("{bits}'sd{n}") }
+    };
+    let _ = writeln!(v, "  reg signed [{}:0] {name};\n  always @* case ({})", width - 1, joined[row.index]);
+    for (x, y) in (row.first..).zip(row.values) {
+        let _ = writeln!(v, "    {}: {name} = {};", number(x, bits), number(*y, width));
+    }
+    let _ = writeln!(v, "    default: {name} = {};\n  endcase", number(0, width));
+}
+
+/// One maximum of numbers that are signed and one bit wider than their format.
+fn largest(v: &mut String, name: &str, format: QFormat, window: &[usize], joined: &[String]) {
+    let mut left: Vec<String> = window.iter().map(|i| joined[*i].clone()).collect();
+    let mut wires = 0;
+    let mut wire = |text: &str| {
+        wires += 1;
+        let _ = writeln!(v, "  wire signed [{}:0] {name}_{wires} = {text};", format.width);
+        format!("{name}_{wires}")
+    };
+    // By pairs: a solver takes longer for a chain against the tree of the design.
+    while left.len() > 1 {
+        let larger = |two: &[String]| match two {
+            [a, b] => wire(&format!("({a} > {b}) ? {a} : {b}")),
+            _ => two.concat(),
+        };
+        left = left.chunks(2).map(larger).collect();
+    }
+    let _ = writeln!(v, "  wire signed [{}:0] {name} = {};", format.width, left.concat());
 }

@@ -4,7 +4,7 @@
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 
-use super::Engine;
+use super::{Elements, Engine};
 
 /// Rows in a block: the sums of one output stay in vector registers.
 const BLOCK: usize = 32;
@@ -72,17 +72,36 @@ impl Engine {
             }
         }
         for layer in &self.layers {
-            for (o, row) in layer.rows.iter().enumerate() {
-                let mut acc = [L::from_raw(row.bias); BLOCK];
-                for (i, coefficient) in &row.terms {
-                    let c = L::from_raw(*coefficient);
-                    for (sum, word) in acc.iter_mut().zip(&all[*i]) {
-                        *sum = sum.add_product(c, *word);
+            match &layer.elements {
+                Elements::Rows(rows) => {
+                    for (o, row) in rows.iter().enumerate() {
+                        let mut acc = [L::from_raw(row.bias); BLOCK];
+                        for (i, coefficient) in &row.terms {
+                            let c = L::from_raw(*coefficient);
+                            for (sum, word) in acc.iter_mut().zip(&all[*i]) {
+                                *sum = sum.add_product(c, *word);
+                            }
+                        }
+                        let out = &mut all[layer.start + o];
+                        for (word, sum) in out.iter_mut().zip(&acc).take(x.nrows()) {
+                            *word = L::from_raw(layer.finish(row, sum.raw()));
+                        }
                     }
                 }
-                let out = &mut all[layer.start + o];
-                for (word, sum) in out.iter_mut().zip(&acc).take(x.nrows()) {
-                    *word = L::from_raw(layer.finish(row, sum.raw()));
+                Elements::Tables(tables) => {
+                    for (o, (i, first, table)) in tables.iter().enumerate() {
+                        for lane in 0..x.nrows() {
+                            all[layer.start + o][lane] = L::from_raw(table[(all[*i][lane].raw() - first) as usize]);
+                        }
+                    }
+                }
+                Elements::Maxima(windows) => {
+                    for (o, window) in windows.iter().enumerate() {
+                        for lane in 0..x.nrows() {
+                            let largest = window.iter().map(|i| all[*i][lane].raw()).max();
+                            all[layer.start + o][lane] = L::from_raw(largest.unwrap_or_default());
+                        }
+                    }
                 }
             }
         }

@@ -8,10 +8,13 @@ pub mod quality;
 
 pub use quality::{LayerReport, QuantReport, report};
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use crate::error::{Code, Error, Result};
 use crate::fixed::{Overflow, QFormat, Rounding, requantize};
 use crate::model::network::INPUT;
-use crate::model::{Activation, IntegerNetwork};
+use crate::model::{Activation, IntegerNetwork, Outputs, TableRow};
 
 /// An integer network made ready: convolutions unrolled, binary points aligned, names resolved.
 ///
@@ -34,7 +37,26 @@ struct Prepared {
     relu: bool,
     rounding: Rounding,
     overflow: Overflow,
-    rows: Vec<Row>,
+    elements: Elements,
+}
+
+/// The output elements of a layer; indices are into the vector of all tensors.
+#[derive(Clone, Debug)]
+enum Elements {
+    Rows(Vec<Row>),
+    /// Index, raw input of the first entry, table.
+    Tables(Vec<(usize, i64, Arc<[i64]>)>),
+    Maxima(Vec<Vec<usize>>),
+}
+
+impl Elements {
+    fn len(&self) -> usize {
+        match self {
+            Elements::Rows(rows) => rows.len(),
+            Elements::Tables(tables) => tables.len(),
+            Elements::Maxima(windows) => windows.len(),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -74,27 +96,41 @@ impl Engine {
                 .flat_map(|(_, start, n)| *start..start + n)
                 .collect();
             let joined: Vec<QFormat> = places.iter().map(|p| formats[*p]).collect();
-            let mut rows = Vec::with_capacity(layer.n_out());
-            for row in layer.rows(&joined)? {
-                let reach = row
-                    .terms
-                    .iter()
-                    .fold(i128::from(row.bias).abs(), |sum, (i, c)| sum + i128::from(*c).abs() * largest(joined[*i]));
-                // Coefficients on inputs that are always zero do not show in the reach.
-                let small = row.terms.iter().all(|(_, c)| i32::try_from(*c).is_ok());
-                narrow &= small && reach <= i128::from(i32::MAX);
-                let terms = row.terms.into_iter().map(|(i, c)| (places[i], c)).collect();
-                rows.push(Row { terms, bias: row.bias, frac: row.frac, output: row.output });
-            }
+            let elements = match layer.outputs(&joined)? {
+                Outputs::Affine(rows) => {
+                    let mut made = Vec::with_capacity(rows.len());
+                    for row in rows {
+                        let reach = row.terms.iter().fold(i128::from(row.bias).abs(), |sum, (i, c)| {
+                            sum + i128::from(*c).abs() * largest(joined[*i])
+                        });
+                        // Coefficients on inputs that are always zero do not show in the reach.
+                        let small = row.terms.iter().all(|(_, c)| i32::try_from(*c).is_ok());
+                        narrow &= small && reach <= i128::from(i32::MAX);
+                        let terms = row.terms.into_iter().map(|(i, c)| (places[i], c)).collect();
+                        made.push(Row { terms, bias: row.bias, frac: row.frac, output: row.output });
+                    }
+                    Elements::Rows(made)
+                }
+                Outputs::Tables(rows) => {
+                    // Elements with one table hold it once.
+                    let mut tables: HashMap<usize, Arc<[i64]>> = HashMap::new();
+                    let mut shared = |r: &TableRow| tables.entry(r.table).or_insert_with(|| r.values.into()).clone();
+                    Elements::Tables(rows.iter().map(|r| (places[r.index], r.first, shared(r))).collect())
+                }
+                Outputs::Maxima(windows) => {
+                    let place = |w: Vec<usize>| w.into_iter().map(|i| places[i]).collect();
+                    Elements::Maxima(windows.into_iter().map(place).collect())
+                }
+            };
             let start = formats.len();
-            starts.push((&layer.name, start, rows.len()));
-            formats.extend(rows.iter().map(|r| r.output));
+            starts.push((&layer.name, start, elements.len()));
+            formats.extend((0..elements.len()).map(|i| layer.output_at(i)));
             layers.push(Prepared {
                 start,
                 relu: layer.activation == Activation::Relu,
                 rounding: layer.rounding,
                 overflow: layer.overflow,
-                rows,
+                elements,
             });
         }
         narrow &= formats.iter().all(|f| largest(*f) <= i128::from(i32::MAX));
@@ -108,7 +144,7 @@ impl Engine {
 
     /// Length of the output.
     pub fn n_out(&self) -> usize {
-        self.layers.last().map_or(self.n_in(), |l| l.rows.len())
+        self.layers.last().map_or(self.n_in(), |l| l.elements.len())
     }
 
     /// The output for one input of `n_in` raw integers.
@@ -136,12 +172,12 @@ impl Engine {
     /// As [`infer`](Self::infer).
     pub fn infer_all(&self, x: &[i64]) -> Vec<Vec<i64>> {
         let all = self.evaluate(x, |_, _| {});
-        let layers = self.layers.iter().map(|l| all[l.start..l.start + l.rows.len()].to_vec());
+        let layers = self.layers.iter().map(|l| all[l.start..l.start + l.elements.len()].to_vec());
         std::iter::once(x.to_vec()).chain(layers).collect()
     }
 
     /// The exact accumulators of every layer, before activation. Row `i` is in units of `2^-frac` of its
-    /// [`AffineRow`](crate::model::integer::AffineRow).
+    /// [`AffineRow`](crate::model::AffineRow); where there are no sums, the output.
     ///
     /// # Panics
     /// As [`infer`](Self::infer).
@@ -178,10 +214,27 @@ impl Engine {
         let mut all = Vec::with_capacity(self.len);
         all.extend_from_slice(x);
         for (number, layer) in self.layers.iter().enumerate() {
-            for row in &layer.rows {
-                let acc = row.terms.iter().fold(row.bias, |sum, (i, c)| sum + c * all[*i]);
-                see(number, acc);
-                all.push(layer.finish(row, acc));
+            match &layer.elements {
+                Elements::Rows(rows) => {
+                    for row in rows {
+                        let acc = row.terms.iter().fold(row.bias, |sum, (i, c)| sum + c * all[*i]);
+                        see(number, acc);
+                        all.push(layer.finish(row, acc));
+                    }
+                }
+                Elements::Tables(tables) => {
+                    for (i, first, table) in tables {
+                        all.push(table[(all[*i] - first) as usize]);
+                        see(number, all[all.len() - 1]);
+                    }
+                }
+                Elements::Maxima(windows) => {
+                    for window in windows {
+                        let largest = window.iter().map(|i| all[*i]).max();
+                        all.extend(largest);
+                        see(number, all[all.len() - 1]);
+                    }
+                }
             }
         }
         all

@@ -90,6 +90,22 @@ fn neutral_semantics_wrap_and_saturate() {
 }
 
 /// The folder of shared models beside the repository, if this machine has it.
+#[test]
+fn tables_maxima_and_averages_are_what_the_model_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/tables.quant.json");
+    let network = crate::model::QuantizedModel::load(&path).unwrap().encoder;
+    let engine = Engine::new(&network).unwrap();
+    // By hand: input, its table, the largest of all and of the right column, the mean of each row, two neurons, their tables.
+    let wanted = [vec![3, -5, 7, -8], vec![6, -9, 12, -13], vec![7, -5], vec![-1, 0], vec![15, -6], vec![16, 3]];
+    assert_eq!(engine.infer_all(&[3, -5, 7, -8]), wanted);
+    assert_eq!(engine.infer(&[-8, -8, -3, -1]), [-7, 1]);
+    let inputs = Array2::from_shape_fn((100, 4), |(r, c)| (r * 7 + c * 5) as i64 % 16 - 8);
+    let batch = engine.infer_batch(&inputs);
+    for (x, y) in inputs.rows().into_iter().zip(batch.rows()) {
+        assert_eq!(engine.infer(&x.to_vec()), y.to_vec());
+    }
+}
+
 fn shared_models() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     ["../shared/hw_bench", "../../shared/hw_bench"].iter().map(|p| root.join(p)).find(|p| p.is_dir())

@@ -10,6 +10,7 @@ use super::bus::{Bus, Piece, Reads, Source, number};
 use super::lone::{handed_on, lone};
 use super::print::{Kind, Module};
 use super::requantize::{Modes, Rounded};
+use super::tables::Tables;
 use super::{Lanes, StageSignals};
 use crate::hw::{NodeId, Op, Origin, Registers, StageGraph, Target, split, width_of};
 
@@ -46,6 +47,7 @@ struct Core<'a> {
     registers: Registers,
     reads: &'a Reads,
     lone: Vec<bool>,
+    tables: Tables,
 }
 
 impl<'a> Core<'a> {
@@ -180,6 +182,26 @@ impl<'a> Core<'a> {
                 };
                 modes.limited(&q, modes.rounded_range(range), width)
             }
+            Op::Table { .. } | Op::Max { .. } if node.range.0 == node.range.1 => number(node.range.0.into(), width),
+            Op::Table { a, .. } => {
+                format!("{}({})", self.tables.of(id), self.at(a, node.rank).slice(0, self.graph.nodes[a].width()))
+            }
+            Op::Max { a, b } => {
+                let (bus_a, bus_b) = (self.at(a, node.rank), self.at(b, node.rank));
+                let (a, b) = (&self.graph.nodes[a], &self.graph.nodes[b]);
+                // As wide as both need in one notation; with the sign turned, two's complement compares like unsigned.
+                let bits = width_of(a.range.0.min(b.range.0).into(), a.range.1.max(b.range.1).into());
+                let ordered = |bus: &Bus| match a.is_signed() || b.is_signed() {
+                    true if bits == 1 => format!("~{}", bus.sign()),
+                    true => format!("{{~{}, {}}}", bus.sign(), bus.slice(0, bits - 1)),
+                    false => bus.slice(0, bits),
+                };
+                let (name, more) = (format!("{}_m", self.name(id, node.rank)), (ordered(&bus_a), ordered(&bus_b)));
+                self.declare(m, &name, Kind::Wire, 1);
+                let _ = writeln!(m.body, "assign {name} = {} > {};", more.0, more.1);
+                self.reads.mark(&name, 0, 1);
+                format!("{name} ? {} : {}", bus_a.slice(0, width), bus_b.slice(0, width))
+            }
             Op::Const(_) | Op::Sum { .. } => number(0, width),
         }
     }
@@ -195,8 +217,8 @@ pub(super) fn module(
     target: Target,
 ) -> String {
     let reads = Reads::default();
-    let lone = lone(graph, target);
-    let core = Core { graph, names: names(graph), registers: Registers::new(graph), reads: &reads, lone };
+    let (lone, tables) = (lone(graph, target), Tables::new(graph));
+    let core = Core { graph, names: names(graph), registers: Registers::new(graph), reads: &reads, lone, tables };
     let mut m = Module::default();
     let x_bits = lanes.input * graph.input_formats.len() as u32;
     let y_bits = lanes.output * graph.output_formats.len() as u32;
@@ -207,6 +229,7 @@ pub(super) fn module(
     core.declare(&mut m, "x", Kind::Input, x_bits);
     core.declare(&mut m, "y", Kind::Output, y_bits);
     let x = Bus::new("x".into(), x_bits, false, &reads);
+    m.body += &core.tables.text;
     for rank in 0..=graph.latency.0 {
         let _ = writeln!(m.body, "\n// Rank {rank}");
         for (id, node) in graph.nodes.iter().enumerate().filter(|(_, n)| n.rank == rank) {

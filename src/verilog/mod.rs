@@ -15,6 +15,7 @@ mod core;
 mod lone;
 mod print;
 mod requantize;
+mod tables;
 
 use std::collections::BTreeMap;
 use std::path::Path;

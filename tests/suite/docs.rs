@@ -26,11 +26,13 @@ fn must_work(folder: &Path, args: &[&str]) {
 fn the_models_in_the_model_page_become_verified_firmware() {
     let folder = tempfile::tempdir().unwrap();
     let models = blocks("docs/MODEL.md", "json");
-    let [own, neutral] = models.as_slice() else { panic!("{} models", models.len()) };
+    let [own, functions, neutral] = models.as_slice() else { panic!("{} models", models.len()) };
+    std::fs::write(folder.path().join("functions.json"), functions).unwrap();
     std::fs::write(folder.path().join("own.json"), own).unwrap();
     std::fs::write(folder.path().join("neutral.json"), neutral).unwrap();
     must_work(folder.path(), &["import", "neutral.json", "--out", "chain.json"]);
-    for model in ["own", "chain"] {
+    must_work(folder.path(), &["import", "functions.json", "--out", "pulse.json"]);
+    for model in ["own", "chain", "pulse"] {
         must_work(folder.path(), &["emit", &format!("{model}.json"), "--out", model]);
         if has("verilator") && has("iverilog") {
             must_work(folder.path(), &["verify", model, "--random", "3000"]);

@@ -15,6 +15,11 @@ pub fn tiny() -> QuantizedModel {
     QuantizedModel::load(&root().join("tests/golden/tiny.quant.json")).unwrap()
 }
 
+/// Lookups, a maximum and an average around a dense layer; 16 bits of input.
+pub fn tables() -> QuantizedModel {
+    QuantizedModel::load(&root().join("tests/golden/tables.quant.json")).unwrap()
+}
+
 /// The schedule of the golden files: short ranks, so that there are several.
 pub fn options() -> CompileOptions {
     CompileOptions { clock_mhz: Some(150.0), ..Default::default() }

@@ -13,7 +13,7 @@ use sluice::synth;
 use sluice::verify::{VerifyOptions, stimuli, verify};
 use sluice::verilog::{self, Interface};
 
-use super::golden::{options, tiny};
+use super::golden::{options, tables, tiny};
 use super::has;
 
 /// A layer that reads `inputs`.
@@ -151,6 +151,34 @@ fn every_mode_gives_the_integers_of_the_reference_for_every_input_in_both_simula
 }
 
 #[test]
+fn tables_and_pooling_give_the_integers_of_the_reference_for_every_input_in_both_simulators() {
+    if !has("verilator") || !has("iverilog") {
+        return;
+    }
+    let (model, folder) = (tables(), tempfile::tempdir().unwrap());
+    let dut = emitted(&model, folder.path(), Interface::Kernel, &options());
+    let inputs = all_inputs(&dut.input_formats);
+    assert_eq!(inputs.nrows(), 65536);
+    let wanted = expected(&model, &inputs);
+    let graph = hw::compile(&model.encoder, &options()).unwrap();
+    for (x, y) in inputs.rows().into_iter().zip(wanted.rows()) {
+        assert_eq!(hw::eval(&graph, &x.to_vec()), y.to_vec(), "{x}");
+    }
+    let report = verify(&dut, &inputs, &wanted, VerifyOptions { icarus: 4096, ..Default::default() }).unwrap();
+    assert!(report.passed() && report.samples == 65536, "{report}");
+    // Elements with one table call one function.
+    let text = std::fs::read_to_string(folder.path().join("tables.v")).unwrap();
+    let found = (text.matches("endfunction").count(), text.matches("= table0(").count());
+    assert_eq!(found, (3, 4), "{text}");
+    // One entry changed: seen, at the layer of the table.
+    let entry = text.lines().find(|l| l.contains(": table0 = ")).unwrap();
+    let (label, value) = entry.split_once(" = ").unwrap();
+    let other = if value == "5'h1;" { "5'h2;" } else { "5'h1;" };
+    std::fs::write(folder.path().join("tables.v"), text.replacen(entry, &format!("{label} = {other}"), 1)).unwrap();
+    assert!(caught(&dut, &inputs, &wanted, 0));
+}
+
+#[test]
 fn sums_of_one_rank_are_not_merged_into_carry_save_trees() {
     if !has("yosys") {
         return;
@@ -273,7 +301,7 @@ fn designs_are_lint_clean_and_read_by_yosys_and_icarus() {
     if !has("verilator") || !has("iverilog") || !has("yosys") {
         return;
     }
-    for model in [tiny(), every_mode(), wide()] {
+    for model in [tiny(), every_mode(), wide(), tables()] {
         for interface in [Interface::Kernel, Interface::Axis] {
             let folder = tempfile::tempdir().unwrap();
             // Half even with symmetric saturation is one operation of 8 ns.

@@ -1,6 +1,6 @@
 //! Random small networks: reference, graph, Verilator and Icarus agree.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use ndarray::{Array2, Axis, concatenate};
@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use sluice::fixed::{Overflow, QFormat, Rounding};
 use sluice::hw::{self, CompileOptions, Effort};
 use sluice::model::network::Conv2d;
-use sluice::model::{Activation, Granular, IntegerLayer, IntegerNetwork, IntegerOp, QuantizedModel};
+use sluice::model::{Activation, Function, Granular, IntegerLayer, IntegerNetwork, IntegerOp, Pool2d, QuantizedModel};
 use sluice::reference::Engine;
 use sluice::verify::{VerifyOptions, stimuli, verify};
 use sluice::verilog::{self, Interface};
@@ -21,6 +21,10 @@ use super::several::{Part, together};
 const BATCH: usize = 50;
 const BATCHES: usize = 4;
 const VECTORS: usize = 300;
+/// Widest operand of a table here: the text of all of them is compiled.
+const LOOKED_UP: u32 = 7;
+const ROUNDINGS: [Rounding; 3] = [Rounding::Truncate, Rounding::HalfUp, Rounding::HalfEven];
+const OVERFLOWS: [Overflow; 3] = [Overflow::Wrap, Overflow::Saturate, Overflow::SaturateSymmetric];
 
 /// A format of 1 to `widest` bits.
 fn format(rng: &mut impl Rng, widest: u32, frac: i32) -> QFormat {
@@ -52,6 +56,7 @@ fn layer(
     let rows = match &op {
         IntegerOp::Dense => rng.random_range(2..=5),
         IntegerOp::Conv2d { geometry } => geometry.filters,
+        other => panic!("{other:?} has no weights"),
     };
     let weight_frac = |rng: &mut dyn Rng| format(&mut &mut *rng, 6, 0);
     let weight_format = match rng.random_range(0..3) {
@@ -77,8 +82,7 @@ fn layer(
         let frac = rng.random_range(-3..=3);
         format(&mut &mut *rng, 16, frac)
     });
-    let rounding = [Rounding::Truncate, Rounding::HalfUp, Rounding::HalfEven][modes % 3];
-    let overflow = [Overflow::Wrap, Overflow::Saturate, Overflow::SaturateSymmetric][modes / 3 % 3];
+    let (rounding, overflow) = (ROUNDINGS[modes % 3], OVERFLOWS[modes / 3 % 3]);
     let activation = [Activation::None, Activation::Relu][modes / 9 % 2];
     IntegerLayer {
         name,
@@ -95,7 +99,60 @@ fn layer(
     }
 }
 
-/// Network `n`: one to four layers, dense, or convolutions first; some read the input beside the layer before.
+/// A lookup of a tensor whose elements have `from` as formats, `channels` different ones at most.
+fn lookup(rng: &mut ChaCha8Rng, name: String, input: String, from: &[QFormat], channels: usize) -> IntegerLayer {
+    let same = from.iter().all(|f| *f == from[0]);
+    let count = if same && rng.random_bool(0.5) { 1 } else { channels };
+    let output = match rng.random_bool(0.2) {
+        true => Granular::PerChannel(from[..count].to_vec()),
+        false => formats(rng, count, |rng| {
+            let frac = rng.random_range(-2..=3);
+            format(&mut &mut *rng, 12, frac)
+        }),
+    };
+    let table = |c: usize| {
+        let (from, to) = (from[c], output.channel(c));
+        match rng.random_range(0..4) {
+            // What changes nothing if the formats are the same.
+            0 => (from.min()..=from.max()).map(|x| x.clamp(to.min(), to.max())).collect(),
+            1 => Function::Tanh.table(from, to).unwrap(),
+            _ => (from.min()..=from.max()).map(|_| number(rng, to)).collect(),
+        }
+    };
+    let tables = (0..count).map(table).collect();
+    IntegerLayer::lookup(name, vec![input], from.len(), tables, output)
+}
+
+/// Pooling of an image that `before` gives, and its geometry; number `modes` of rounding and overflow.
+fn pooling(
+    rng: &mut ChaCha8Rng,
+    name: String,
+    before: &IntegerLayer,
+    in_shape: [usize; 3],
+    modes: usize,
+) -> (IntegerLayer, Pool2d) {
+    let kernel = [rng.random_range(1..=in_shape[0].min(3)), rng.random_range(1..=in_shape[1].min(3))];
+    let pad = std::array::from_fn(|side| rng.random_range(0..=1).min(kernel[side % 2] - 1));
+    let geometry = Pool2d { in_shape, kernel, stride: std::array::from_fn(|_| rng.random_range(1..=2)), pad };
+    let inputs = vec![before.name.clone()];
+    if rng.random_bool(0.4) {
+        return (IntegerLayer::max_pool2d(name, inputs, geometry.clone(), before.output_format.clone()), geometry);
+    }
+    let output = formats(rng, in_shape[2], |rng| {
+        let frac = rng.random_range(-2..=4);
+        format(&mut &mut *rng, 12, frac)
+    });
+    let weight = (!geometry.size().is_power_of_two() || rng.random_bool(0.3)).then(|| {
+        let frac = rng.random_range(0..=6);
+        let weight_format = format(rng, 6, frac);
+        (number(rng, weight_format), weight_format)
+    });
+    let (rounding, overflow) = (ROUNDINGS[modes % 3], OVERFLOWS[modes / 3 % 3]);
+    (IntegerLayer::avg_pool2d(name, inputs, geometry.clone(), weight, output, rounding, overflow), geometry)
+}
+
+/// Network `n`: one to four layers of weights, dense, or convolutions first; some read the input beside the layer before.
+/// Between them some tables, and pooling of images.
 fn network(n: usize) -> IntegerNetwork {
     let mut rng = ChaCha8Rng::seed_from_u64(n as u64);
     let rng = &mut rng;
@@ -109,8 +166,12 @@ fn network(n: usize) -> IntegerNetwork {
     let mut layers: Vec<IntegerLayer> = Vec::new();
     let mut shape = image;
     let mut length = n_in;
+    let from: Vec<QFormat> = (0..n_in).map(|i| input.channel(i)).collect();
+    if from.iter().all(|f| f.width <= LOOKED_UP) && rng.random_bool(0.5) {
+        layers.push(lookup(rng, "t".to_owned(), "x".to_owned(), &from, n_in));
+    }
     for k in 0..rng.random_range(1..=4) {
-        let before = layers.last().map_or("x".to_owned(), |l| l.name.clone());
+        let before = layers.last().map_or_else(|| "x".to_owned(), |l| l.name.clone());
         let (op, inputs, columns) = match shape {
             Some(in_shape) if k < 2 => {
                 let pad = std::array::from_fn(|_| rng.random_range(0..=1));
@@ -135,8 +196,20 @@ fn network(n: usize) -> IntegerNetwork {
         };
         // Every combination of modes occurs, whatever the seeds give.
         let made = layer(rng, format!("l{k}"), inputs, op, columns, n * 7 + k * 5);
-        length = made.n_out();
         layers.push(made);
+        if let Some(in_shape) = shape.filter(|_| rng.random_bool(0.8)) {
+            let (made, pool) = pooling(rng, format!("p{k}"), &layers[layers.len() - 1], in_shape, n + k);
+            let [h, w] = pool.out_size();
+            shape = Some([h, w, pool.channels()]);
+            layers.push(made);
+        }
+        let before = &layers[layers.len() - 1];
+        let from: Vec<QFormat> = (0..before.n_out()).map(|i| before.output_at(i)).collect();
+        if from.iter().all(|f| f.width <= LOOKED_UP) && rng.random_bool(0.5) {
+            let made = lookup(rng, format!("t{k}"), before.name.clone(), &from, before.channels());
+            layers.push(made);
+        }
+        length = layers[layers.len() - 1].n_out();
     }
     IntegerNetwork { n_in, input, layers }
 }
@@ -161,7 +234,7 @@ fn two_hundred_random_networks_agree_between_reference_graph_and_both_simulators
         return;
     }
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("simulations");
-    let mut modes = BTreeSet::new();
+    let (mut modes, mut kinds) = (BTreeSet::new(), BTreeMap::new());
     let (mut widths, mut moving) = (BTreeSet::new(), 0);
     for batch in 0..BATCHES {
         // Ranks of a batch: they share a simulation, so they share a latency.
@@ -180,8 +253,15 @@ fn two_hundred_random_networks_agree_between_reference_graph_and_both_simulators
             }
             moving += usize::from(y.rows().into_iter().any(|row| row != y.row(0)));
             for l in &model.encoder.layers {
-                let conv = l.op != IntegerOp::Dense;
-                modes.insert(format!("{conv} {:?} {:?} {:?}", l.rounding, l.overflow, l.activation));
+                let kind = match &l.op {
+                    IntegerOp::Dense => "dense",
+                    IntegerOp::Conv2d { .. } => "conv",
+                    IntegerOp::Lookup { .. } => "lookup",
+                    IntegerOp::MaxPool2d { .. } => "max",
+                    IntegerOp::AvgPool2d { .. } => "average",
+                };
+                modes.insert(format!("{kind} {:?} {:?} {:?}", l.rounding, l.overflow, l.activation));
+                *kinds.entry(kind).or_insert(0) += 1;
                 widths.extend(l.output_format.values().into_iter().map(|f| f.width));
             }
             widths.extend(formats.iter().map(|f| f.width));
@@ -206,8 +286,9 @@ fn two_hundred_random_networks_agree_between_reference_graph_and_both_simulators
         assert!(report.passed(), "networks {} to {}: {report}", batch * BATCH, (batch + 1) * BATCH - 1);
         assert_eq!(report.icarus.unwrap().samples, VECTORS);
     }
-    // What was drawn is what is claimed: both kinds of layer in all modes, every width, and few that stand still.
-    assert_eq!(modes.len(), 36, "{modes:?}");
+    // What was drawn is what is claimed: every kind of layer in all its modes, every width, and few that stand still.
+    assert_eq!(modes.len(), 2 * 18 + 9 + 1 + 1, "{modes:?}");
+    assert!(kinds.len() == 5 && kinds.values().all(|n| *n > 20), "{kinds:?}");
     assert_eq!(widths, (1..=16).collect());
     assert!(moving * 10 >= BATCH * BATCHES * 8, "only {moving} networks have an output that moves");
 }

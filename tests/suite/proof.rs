@@ -4,10 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use sluice::Code;
+use sluice::hw;
 use sluice::proof::{self, Certificate};
-use sluice::verilog::Interface;
+use sluice::verilog::{self, Interface};
 
-use super::golden::design;
+use super::golden::{design, options, tables};
 use super::{has, sluice, stderr};
 
 /// A copy of the golden design.
@@ -87,6 +88,30 @@ fn a_changed_design_is_refused_with_layer_and_output() {
         let e = proof::prove(folder.path(), LIMIT).expect_err(from);
         assert!(e.code() == Code::Design && e.to_string().contains(says), "{from}: {e}");
     }
+}
+
+#[test]
+fn tables_and_maxima_are_proved_and_one_wrong_entry_is_refused() {
+    if !has("yosys") {
+        return;
+    }
+    let (model, folder) = (tables(), tempfile::tempdir().unwrap());
+    let graph = hw::compile(&model.encoder, &options()).unwrap();
+    verilog::emit(&model, &graph, Interface::Kernel, &options()).unwrap().write(folder.path()).unwrap();
+    let certificate = proof::prove(folder.path(), LIMIT).unwrap();
+    assert!(certificate.verilog.proved && certificate.graph.printed_the_same, "{certificate}");
+    // Four elements and two of lookups, the averages and the dense layer.
+    assert_eq!((certificate.requantizers.compared, certificate.requantizers.not_compared.len()), (10, 0));
+    let text = std::fs::read_to_string(folder.path().join("tables.v")).unwrap();
+    let entry = text.lines().find(|l| l.contains(": table0 = ")).unwrap();
+    let wrong = entry.replace(": table0 = 5'h", ": table0 = 5'h1 ^ 5'h");
+    change(folder.path(), "tables.v", entry, &wrong);
+    let e = proof::prove(folder.path(), LIMIT).unwrap_err();
+    assert!(e.code() == Code::Design && e.to_string().contains("layer `code`, output 0"), "{e}");
+    change(folder.path(), "tables.v", &wrong, entry);
+    change(folder.path(), "tables.v", " > ", " < ");
+    let e = proof::prove(folder.path(), LIMIT).unwrap_err();
+    assert!(e.code() == Code::Design && e.to_string().contains("layer `peak`, output "), "{e}");
 }
 
 #[test]

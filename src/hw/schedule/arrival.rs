@@ -68,6 +68,19 @@ impl<'a> Timing<'a> {
                     };
                 }
             }
+            Op::Table { a, .. } => {
+                let late = (0..self.graph.nodes[a].width()).map(|i| routed(a, i)).fold(NEVER, i32::max);
+                let levels = self.delays.table_levels(self.graph.nodes[a].width());
+                out[..width as usize].fill(late + levels * self.delays.lut + (levels - 1) * self.delays.route);
+            }
+            Op::Max { a, b } => {
+                let bits = self.graph.nodes[a].width().max(self.graph.nodes[b].width());
+                let late = |carry: i32, i| (carry + self.delays.carry).max(routed(a, i)).max(routed(b, i));
+                let chosen = (0..bits).fold(NEVER, late) + self.delays.adder + self.delays.route_to(width as usize);
+                for i in 0..width {
+                    out[i as usize] = chosen.max(routed(a, i)).max(routed(b, i)) + self.delays.lut;
+                }
+            }
             Op::Requantize { a, .. } => self.requantized(id, |i| at(a, i), self.route[a] - self.delays.route, &mut out),
         }
         out

@@ -83,6 +83,8 @@ fn reads(graph: &StageGraph, id: NodeId) -> Vec<(NodeId, u32)> {
             };
             vec![own(a, from.max(0).unsigned_abs().min(graph.nodes[a].width() - 1))]
         }
+        Op::Table { a, .. } => vec![own(a, 0)],
+        Op::Max { a, b } => vec![own(a, 0), own(b, 0)],
         Op::Input(_) | Op::Const(_) | Op::Sum { .. } => vec![],
     }
 }

@@ -108,7 +108,8 @@ pub(super) fn points(graph: &StageGraph, target: Target) -> Result<Vec<ScheduleP
 }
 
 impl StageGraph {
-    /// Lookup tables that the graph needs on a family: one a full adder, those of rounding, ReLU and overflow.
+    /// Lookup tables that the graph needs on a family: one a full adder, those of rounding, ReLU and overflow, of tables and
+    /// maxima.
     pub fn lut_estimate(&self, target: Target) -> u64 {
         let inputs = u64::from(target.delays().inputs);
         let of = |node: &crate::hw::Node| match node.op {
@@ -127,6 +128,7 @@ impl StageGraph {
             }
             _ => 0,
         };
-        self.adder_bits() + self.nodes.iter().map(of).sum::<u64>()
+        let choices = (0..self.nodes.len()).map(|id| self.choice_luts(id, target)).sum::<u64>();
+        self.adder_bits() + choices + self.nodes.iter().map(of).sum::<u64>()
     }
 }

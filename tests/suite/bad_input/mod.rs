@@ -198,6 +198,54 @@ const CASES: &[Case] = &[
     case("half a model", |at| put(at, "m.json", b"["),
         "import m.json",
         "error[M001]: this is not a model in the neutral encoder form"),
+    case("a table that is too short", |at| put(at, "t.json", TABLES.replacen("[-13, ", "[", 1).as_bytes()),
+        "emit t.json --out x",
+        "error[M002]: layer `code`: table 0 has 15 entries, fixed<4,2> has 16\nhint:  one for each raw input, -8 to 7"),
+    case("a table with a number beyond its format", |at| put(at, "t.json", TABLES.replacen("[-13, ", "[-17, ", 1).as_bytes()),
+        "emit t.json --out x",
+        "error[Q002]: layer `code`, table 0, entry 0: -17 does not fit fixed<5,2>"),
+    case("a lookup with too many tables", |at| put(at, "t.json", TABLES.replacen("[-13, ", "[], [], [-13, ", 1).as_bytes()),
+        "emit t.json --out x",
+        "error[M002]: layer `code`: 3 tables for 4 elements\nhint:  give one table for all elements, or one a channel"),
+    case("a lookup of wide words", |at| put(at, "t.json", TABLES.replacen("\"width\": 4", "\"width\": 17", 1).as_bytes()),
+        "emit t.json --out x",
+        "error[U003]: layer `code` looks up inputs of 17 bits\nhint:  16 is the most"),
+    case("a lookup with weights of its own", |at| put(at, "t.json", TABLES.replacen("\"n\": 4", "\"n\": \"four\"", 1).as_bytes()),
+        "emit t.json --out x",
+        "error[M001]: `t.json` is not what it should be\ninvalid type: string \"four\""),
+    case("a lookup of more elements than there are", |at| put(at, "t.json", TABLES.replacen("\"n\": 4", "\"n\": 5", 1).as_bytes()),
+        "emit t.json --out x",
+        "error[M002]: layer `code` takes 5 values, its inputs [\"x\"] give 4"),
+    case("a lookup of more elements than fit anywhere", |at| {
+            let many = TABLES.replacen("\"n\": 4", "\"n\": 4000000000", 1).replacen("\"n_in\": 4", "\"n_in\": 4000000000", 1);
+            put(at, "t.json", many.as_bytes());
+        },
+        "emit t.json --out x",
+        "error[U003]: layer `code` has 4000000000 elements"),
+    case("a maximum in another format", |at| put(at, "t.json", TABLES.replacen("\"width\": 4, \"frac\": 2}", "\"width\": 4, \"frac\": 1}", 1).as_bytes()),
+        "emit t.json --out x",
+        "error[M002]: layer `peak`: input 0 is fixed<4,3>, its channel fixed<4,2>"),
+    case("a window that is not there", |at| put(at, "t.json", TABLES.replacen("\"kernel\": [2, 2]", "\"kernel\": [0, 2]", 1).as_bytes()),
+        "emit t.json --out x",
+        "error[M002]: layer `peak`: a size of the pooling is 0"),
+    case("a window that may lie outside", |at| put(at, "t.json", TABLES.replacen("\"pad\": [0, 0, 0, 1]", "\"pad\": [0, 0, 0, 2]", 1).as_bytes()),
+        "emit t.json --out x",
+        "error[M002]: layer `peak`: padding [0, 0, 0, 2] is not less than the window [2, 2]"),
+    case("a window larger than the image", |at| put(at, "t.json", TABLES.replacen("\"kernel\": [2, 2]", "\"kernel\": [5, 2]", 1).as_bytes()),
+        "emit t.json --out x",
+        "error[M002]: layer `peak`: kernel [5, 2] is larger than the padded image"),
+    case("an average that says nothing of its weight", |at| {
+            let three = TABLES.replacen("\"weight\": 1,", "", 1).replacen("\"kernel\": [1, 2]", "\"kernel\": [1, 3]", 1);
+            put(at, "t.json", three.replacen("\"pad\": [0, 0, 0, 0]", "\"pad\": [0, 1, 0, 1]", 1).as_bytes());
+        },
+        "emit t.json --out x",
+        "error[M001]: layer `mean` averages 3 values and has no `weight` with a `weight_format`\nhint:  21845 in ufixed<16,0> is near 1/3"),
+    case("a function that is not a table yet", |at| put(at, "t.json", TABLES.replacen("\"tables\": [", "\"function\": [", 1).as_bytes()),
+        "emit t.json --out x",
+        "error[M001]: `t.json` is not what it should be\nmissing field `tables`"),
+    case("a function that nobody knows", |at| put(at, "t.json", TABLES.replacen("\"tables\": [", "\"function\": {\"name\": \"sine\"}, \"t\": [", 1).as_bytes()),
+        "import t.json --out x",
+        "error[M001]: the function or what belongs to it is not known\nunknown variant `sine`"),
     case("a model with a weight that is a word", |at| edit(at, "m.quant.json", "\"bias\": [", "\"bias\": [\"one\","),
         "emit m.quant.json --out x",
         "error[M001]: `m.quant.json` is not what it should be\ninvalid type: string \"one\""),
@@ -321,6 +369,9 @@ const CASES: &[Case] = &[
     case("an option that does not exist", |_| {}, "inspect a.npy --colour", "error: unexpected argument '--colour' found"),
     case("a verb that does not exist", |_| {}, "polish a.npy", "error: unrecognized subcommand 'polish'"),
 ];
+
+/// A model of lookups and pooling.
+const TABLES: &str = include_str!("../../golden/tables.quant.json");
 
 /// Data, a container, models and a design, made once: `a.csv`, `a.npy`, `a.slc`, `m.trained.json`, `m.quant.json`, `d/`.
 fn good() -> &'static Path {
