@@ -77,6 +77,8 @@ pub struct HardwareSection {
     pub target: Target,
     /// How long to search for adders to share: `fast`, `default` or `max`.
     pub effort: Effort,
+    /// Cycles from one vector to the next: 1 is fully pipelined, more of them share the adders.
+    pub reuse: u32,
 }
 
 impl Default for HardwareSection {
@@ -86,6 +88,7 @@ impl Default for HardwareSection {
             clock_mhz: 100.0,
             target: Target::Ecp5,
             effort: Effort::Default,
+            reuse: 1,
         }
     }
 }
@@ -145,6 +148,9 @@ impl Recipe {
         let clock = recipe.hardware.clock_mhz;
         if !(clock.is_finite() && clock > 0.0) {
             return Err(Error::new(Code::Recipe, format!("a clock of {clock} MHz makes no sense")));
+        }
+        if recipe.hardware.reuse == 0 {
+            return Err(Error::new(Code::Recipe, "a reuse of 0 makes no sense").hint("1 is fully pipelined"));
         }
         if recipe.verify.stall > 95 {
             return Err(

@@ -143,6 +143,9 @@ enum Verb {
         /// Seed of that search
         #[arg(long, default_value_t = 0)]
         seed: u64,
+        /// Cycles from one vector to the next: 1 is fully pipelined, more of them share the adders bit by bit
+        #[arg(long, default_value_t = 1, conflicts_with_all = ["latency", "pareto"])]
+        reuse: u32,
         /// Write no design, but every latency worth having: a table, pareto.json and pareto.svg
         #[arg(long, conflicts_with_all = ["latency", "clock_mhz"])]
         pareto: bool,
@@ -336,11 +339,11 @@ impl Cli {
                 let points = stages::pareto(&QuantizedModel::load(&model)?, &options, &out)?;
                 print(json, &points, || stages::describe_points(&points))
             }
-            Verb::Emit { model, out, interface, clock_mhz, latency, target, effort, seed, pareto: false } => {
+            Verb::Emit { model, out, interface, clock_mhz, latency, target, effort, seed, reuse, pareto: false } => {
                 let model = QuantizedModel::load(&model)?;
                 let clock_mhz = if latency.is_none() { clock_mhz.or(Some(100.0)) } else { None };
                 let options = CompileOptions { target, clock_mhz, latency, effort, seed };
-                let manifest = stages::emit(&model, interface, &options, &out)?;
+                let manifest = stages::emit(&model, interface, &options, reuse, &out)?;
                 done(json, &manifest)
             }
             Verb::Verify { design, random, vectors, replay, wave, stall, seed, icarus } => {

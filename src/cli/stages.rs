@@ -141,20 +141,30 @@ pub fn quantize(model: &TrainedModel) -> Result<QuantizedModel> {
     Ok(quantized)
 }
 
-/// Lowers, proves, schedules and prints a model's encoder; writes the design folder.
+/// Lowers, proves, schedules and prints a model's encoder; writes the design folder. A `reuse` of 1 is fully pipelined.
 pub fn emit(
     model: &QuantizedModel,
     interface: Interface,
     options: &CompileOptions,
+    reuse: u32,
     folder: &Path,
 ) -> Result<DesignManifest> {
     let wait = Progress::spinner("emit", "adder graph, proof, Verilog");
-    let graph = hw::compile(&model.encoder, options)?;
-    let design = verilog::emit(model, &graph, interface, options)?;
+    let (design, lines) = if reuse == 1 {
+        let graph = hw::compile(&model.encoder, options)?;
+        let lines: Vec<String> = hw::layer_costs(&graph).iter().map(ToString::to_string).collect();
+        (verilog::emit(model, &graph, interface, options)?, lines)
+    } else {
+        let folded = hw::fold(&model.encoder, options, reuse)?;
+        let mut lines: Vec<String> = folded.stages.iter().map(ToString::to_string).collect();
+        let lut = folded.cost(options.target).lut;
+        lines.push(format!("about {lut} LUT on {} by the rule of docs/HARDWARE.md", options.target.name()));
+        (verilog::emit_folded(model, &folded, interface, options)?, lines)
+    };
     design.write(folder)?;
     drop(wait);
     say(format_args!("emit: {} -> {}", describe_design(&design.manifest), folder.display()));
-    hw::layer_costs(&graph).iter().for_each(|layer| say(format_args!("  {layer}")));
+    lines.iter().for_each(|line| say(format_args!("  {line}")));
     Ok(design.manifest)
 }
 

@@ -74,7 +74,7 @@ pub fn verify_design(folder: &Path, options: &DesignOptions) -> Result<VerifyRep
         });
         // Counted as in the whole run, so that the command finds it.
         mismatch.sample += window.start;
-        mismatch.cycle = mismatch.cycle.map(|c| c + window.start as u64);
+        mismatch.cycle = mismatch.cycle.map(|c| c + window.start as u64 * u64::from(dut.ii));
         mismatch.replay = Some(replay_command(folder, options, mismatch.sample));
     }
     if let Some(wave) = &options.wave {

@@ -69,6 +69,8 @@ pub fn together(parts: &[Part], input_formats: Vec<QFormat>, folder: &Path, cach
         input_formats,
         output_formats,
         latency: latency.0,
+        ii: 1,
+        valid: None,
         cache: Some(cache.to_owned()),
     }
 }

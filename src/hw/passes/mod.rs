@@ -52,6 +52,9 @@ pub struct Pipeline {
     pub passes: Vec<Box<dyn Pass>>,
 }
 
+/// Name of the pipeline that places registers.
+const SCHEDULE: &str = "schedule";
+
 /// All pipelines, in order.
 ///
 /// Constants go before adders are made, so that nothing is shared with a row that turns out to be constant;
@@ -60,7 +63,7 @@ pub fn pipelines() -> Vec<Pipeline> {
     vec![
         Pipeline { name: "lower", passes: vec![Box::new(constants::Constants), Box::new(share::Share)] },
         Pipeline { name: "optimize", passes: vec![Box::new(dead::Dead), Box::new(dead_bits::DeadBits)] },
-        Pipeline { name: "schedule", passes: vec![Box::new(rank::Rank)] },
+        Pipeline { name: SCHEDULE, passes: vec![Box::new(rank::Rank)] },
     ]
 }
 
@@ -81,13 +84,32 @@ pub fn compile_watched(
     options: &CompileOptions,
     mut watch: impl FnMut(&'static str, &StageGraph),
 ) -> Result<StageGraph> {
+    let graph = passed(network, options, |_| true, &mut watch)?;
+    super::prove(&graph, network)?;
+    Ok(graph)
+}
+
+/// The graph of a network without a schedule: what folding starts from.
+///
+/// # Errors
+/// Those of [`compile`], but for the schedule's.
+pub(super) fn lowered(network: &IntegerNetwork, options: &CompileOptions) -> Result<StageGraph> {
+    passed(network, options, |pipeline| pipeline != SCHEDULE, &mut |_, _| {})
+}
+
+/// The graph after the passes of the pipelines that are `wanted`.
+fn passed(
+    network: &IntegerNetwork,
+    options: &CompileOptions,
+    wanted: impl Fn(&str) -> bool,
+    watch: &mut impl FnMut(&'static str, &StageGraph),
+) -> Result<StageGraph> {
     let mut graph = super::build(network)?;
     watch("build", &graph);
-    for pass in pipelines().into_iter().flat_map(|p| p.passes) {
+    for pass in pipelines().into_iter().filter(|p| wanted(p.name)).flat_map(|p| p.passes) {
         pass.run(&mut graph, options)?;
         graph.well_formed().map_err(|e| e.at(format!("after pass `{}`", pass.name())))?;
         watch(pass.name(), &graph);
     }
-    super::prove(&graph, network)?;
     Ok(graph)
 }

@@ -1,0 +1,87 @@
+use super::*;
+use crate::hw::tests::{MODES, network};
+use crate::hw::{Effort, eval};
+use crate::reference::Engine;
+
+fn options() -> CompileOptions {
+    CompileOptions { effort: Effort::Fast, ..Default::default() }
+}
+
+/// The vectors `x`, `gap(i)` cycles more than the reuse after the one before; idle cycles at the end.
+fn spaced(folded: &Folded, x: &[Vec<i64>], gap: impl Fn(usize) -> u32) -> Vec<Option<Vec<i64>>> {
+    let mut drive = Vec::new();
+    for (i, x) in x.iter().enumerate() {
+        drive.push(Some(x.clone()));
+        drive.extend((1..folded.reuse + gap(i)).map(|_| None));
+    }
+    drive.extend((0..=folded.latency.0).map(|_| None));
+    drive
+}
+
+#[test]
+fn digits_give_the_numbers_of_the_reference_at_the_promised_cycle_for_every_reuse_and_mode() {
+    let x: Vec<Vec<i64>> = (-32..32).step_by(3).flat_map(|a| (-32..32).step_by(5).map(move |b| vec![a, b])).collect();
+    for (rounding, overflow) in MODES {
+        let network = network(rounding, overflow);
+        let engine = Engine::new(&network).unwrap();
+        let mut folded = 0;
+        for reuse in 2..=20 {
+            let Ok(made) = fold(&network, &options(), reuse) else { break };
+            folded += 1;
+            for stretch in [0, 7] {
+                let drive = spaced(&made, &x, |i| (i as u32 * stretch) % 5);
+                let wanted: Vec<Option<Vec<i64>>> = (0..drive.len())
+                    .map(|c| c.checked_sub(made.latency.0 as usize).and_then(|c| drive[c].as_deref()))
+                    .map(|x| x.map(|x| engine.infer(x)))
+                    .collect();
+                assert!(eval_folded(&made, &drive) == wanted, "{rounding:?} {overflow:?} reuse {reuse} {stretch}");
+            }
+        }
+        assert!(folded >= 8, "reuse 2 to {} only", folded + 1);
+    }
+}
+
+#[test]
+fn a_faster_clock_takes_more_cycles_and_gives_the_same_numbers() {
+    let (rounding, overflow) = MODES[7];
+    let network = network(rounding, overflow);
+    let at = |clock| fold(&network, &CompileOptions { clock_mhz: Some(clock), ..options() }, 4);
+    let (slow, fast) = (at(20.0).unwrap(), at(170.0).unwrap());
+    assert!(slow.latency < fast.latency, "{} {}", slow.latency, fast.latency);
+    let x = vec![vec![-32, 31], vec![7, -3]];
+    let drive = spaced(&fast, &x, |_| 0);
+    let outputs: Vec<Vec<i64>> = eval_folded(&fast, &drive).into_iter().flatten().collect();
+    assert_eq!(outputs, x.iter().map(|x| eval(&fast.graph, x)).collect::<Vec<_>>());
+    assert_eq!(at(2000.0).unwrap_err().code(), Code::Schedule);
+}
+
+#[test]
+fn a_reuse_that_cannot_help_is_refused() {
+    let (rounding, overflow) = MODES[0];
+    let network = network(rounding, overflow);
+    let refused = |reuse| fold(&network, &options(), reuse).unwrap_err();
+    assert_eq!((refused(0).code(), refused(1).code()), (Code::Usage, Code::Usage));
+    let text = refused(1000).to_string();
+    assert!(text.contains("a reuse of 1000 saves nothing over one of ") && text.contains("use 2 to "), "{text}");
+}
+
+#[test]
+fn a_folded_graph_that_takes_a_number_too_early_is_refused() {
+    let (rounding, overflow) = MODES[4];
+    let good = fold(&network(rounding, overflow), &CompileOptions { clock_mhz: Some(170.0), ..options() }, 3).unwrap();
+    good.check().unwrap();
+    let wrong: [(&str, fn(&mut Folded)); 7] = [
+        ("an accumulator without its last digit", |f| f.stages[0].digits -= 1),
+        ("a narrower digit", |f| f.stages[1].digit -= 1),
+        ("a stage that starts early", |f| f.stages[1].start -= 1),
+        ("results before their accumulators", |f| f.stages[0].depth = 0),
+        ("an adder before its operands", |f| f.stages[1].adders.last_mut().unwrap().1 = 0),
+        ("a leaf that is not read", |f| drop(f.stages[1].leaves.pop())),
+        ("a shorter latency", |f| f.latency.0 -= 1),
+    ];
+    for (what, change) in wrong {
+        let mut folded = good.clone();
+        change(&mut folded);
+        assert_eq!(folded.check().expect_err(what).code(), Code::Graph, "{what}");
+    }
+}
