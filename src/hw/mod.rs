@@ -30,9 +30,9 @@ pub use build::build;
 pub use cost::{LayerCost, layer_costs};
 pub use delay::Target;
 pub use eval::{eval, trace};
+pub use fold::{Compiled, Folded, FoldedCost, Reuse, compile_reuse, eval_folded, fold};
 #[cfg(feature = "verilog")]
 pub(crate) use fold::{FoldStage, WITHOUT_CHAIN};
-pub use fold::{Folded, FoldedCost, eval_folded, fold};
 pub use graph::{Node, NodeId, Op, StageGraph, Tensor};
 #[cfg(feature = "verilog")]
 pub(crate) use interval::width_of;

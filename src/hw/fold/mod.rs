@@ -17,6 +17,7 @@
 //! A stage holds the adders between two requantizations; what it reads (its leaves) and what it gives are whole numbers in
 //! registers, so the requantizers are those of the pipelined design.
 
+mod choose;
 mod cost;
 mod eval;
 mod offsets;
@@ -33,6 +34,7 @@ use crate::model::IntegerNetwork;
 use crate::units::Cycles;
 use stages::low_bit;
 
+pub use choose::{Compiled, Reuse, compile_reuse};
 pub use cost::FoldedCost;
 pub use eval::eval_folded;
 #[cfg(feature = "verilog")]

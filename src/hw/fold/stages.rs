@@ -16,7 +16,7 @@ use crate::units::Cycles;
 /// Those of [`fold`](super::fold).
 pub(super) fn stages(graph: StageGraph, options: &CompileOptions, reuse: u32) -> Result<Folded> {
     let mut members = members(&graph);
-    let most = members.iter().map(|s| widest(&graph, s)).max().unwrap_or(1).max(2);
+    let most = most_of(&graph, &members);
     if reuse > most {
         return Err(Error::new(Code::Usage, format!("a reuse of {reuse} saves nothing over one of {most}"))
             .cause("a reuse of that many cycles already takes the widest accumulator bit by bit")
@@ -32,6 +32,15 @@ pub(super) fn stages(graph: StageGraph, options: &CompileOptions, reuse: u32) ->
         start = stage.end() + 1;
     }
     Ok(Folded { graph, reuse, stages: members, latency: Cycles(start) })
+}
+
+/// The largest reuse that saves anything.
+pub(super) fn most_reuse(graph: &StageGraph) -> u32 {
+    most_of(graph, &members(graph))
+}
+
+fn most_of(graph: &StageGraph, stages: &[FoldStage]) -> u32 {
+    stages.iter().map(|s| widest(graph, s)).max().unwrap_or(1).max(2)
 }
 
 /// The bits of the widest accumulator of a stage.

@@ -43,10 +43,10 @@ fn digits_give_the_numbers_of_the_reference_at_the_promised_cycle_for_every_reus
 
 #[test]
 fn a_faster_clock_takes_more_cycles_and_gives_the_same_numbers() {
-    let (rounding, overflow) = MODES[7];
+    let (rounding, overflow) = MODES[0];
     let network = network(rounding, overflow);
     let at = |clock| fold(&network, &CompileOptions { clock_mhz: Some(clock), ..options() }, 4);
-    let (slow, fast) = (at(20.0).unwrap(), at(170.0).unwrap());
+    let (slow, fast) = (at(20.0).unwrap(), at(200.0).unwrap());
     assert!(slow.latency < fast.latency, "{} {}", slow.latency, fast.latency);
     let x = vec![vec![-32, 31], vec![7, -3]];
     let drive = spaced(&fast, &x, |_| 0);
@@ -68,7 +68,7 @@ fn a_reuse_that_cannot_help_is_refused() {
 #[test]
 fn a_folded_graph_that_takes_a_number_too_early_is_refused() {
     let (rounding, overflow) = MODES[4];
-    let good = fold(&network(rounding, overflow), &CompileOptions { clock_mhz: Some(170.0), ..options() }, 3).unwrap();
+    let good = fold(&network(rounding, overflow), &CompileOptions { clock_mhz: Some(110.0), ..options() }, 3).unwrap();
     good.check().unwrap();
     let wrong: [(&str, fn(&mut Folded)); 7] = [
         ("an accumulator without its last digit", |f| f.stages[0].digits -= 1),
@@ -84,4 +84,22 @@ fn a_folded_graph_that_takes_a_number_too_early_is_refused() {
         change(&mut folded);
         assert_eq!(folded.check().expect_err(what).code(), Code::Graph, "{what}");
     }
+}
+
+#[test]
+fn a_budget_takes_the_least_reuse_that_fits_it() {
+    let (rounding, overflow) = MODES[0];
+    let network = network(rounding, overflow);
+    let lut = |reuse| fold(&network, &options(), reuse).unwrap().cost(options().target).lut;
+    let chosen = |most| match compile_reuse(&network, &options(), Reuse::MaxLut(most)).unwrap() {
+        Compiled::Pipelined(_) => 1,
+        Compiled::Folded(folded) => folded.reuse,
+    };
+    assert_eq!(chosen(100_000), 1);
+    let wanted = (2..).find(|r| lut(*r) <= lut(6)).unwrap();
+    assert_eq!(chosen(lut(6)), wanted);
+    assert!(wanted > 2, "a reuse of 2 is as small as one of 6");
+    let none = compile_reuse(&network, &options(), Reuse::MaxLut(10)).unwrap_err();
+    assert_eq!(none.code(), Code::Schedule);
+    assert!(none.to_string().contains("needs the fewest, about "), "{none}");
 }

@@ -97,6 +97,22 @@ pub(super) fn lowered(network: &IntegerNetwork, options: &CompileOptions) -> Res
     passed(network, options, |pipeline| pipeline != SCHEDULE, &mut |_, _| {})
 }
 
+/// A graph of [`lowered`] with its schedule, proved.
+///
+/// # Errors
+/// Those of [`compile`].
+pub(super) fn scheduled(
+    mut graph: StageGraph,
+    network: &IntegerNetwork,
+    options: &CompileOptions,
+) -> Result<StageGraph> {
+    for pass in pipelines().into_iter().filter(|p| p.name == SCHEDULE).flat_map(|p| p.passes) {
+        pass.run(&mut graph, options)?;
+    }
+    super::prove(&graph, network)?;
+    Ok(graph)
+}
+
 /// The graph after the passes of the pipelines that are `wanted`.
 fn passed(
     network: &IntegerNetwork,
