@@ -257,16 +257,7 @@ impl<'a> Core<'a> {
             }
         }
         // Constants are read digit by digit with a counter for each offset.
-        let constant = |id: &NodeId| self.folded.graph.nodes[*id].is_constant();
-        let mut offsets: Vec<u32> = stage
-            .adders
-            .iter()
-            .filter(|(id, _)| self.folded.graph.nodes[*id].op.operands().iter().any(constant))
-            .map(|(_, offset)| *offset)
-            .collect();
-        offsets.sort_unstable();
-        offsets.dedup();
-        for offset in offsets {
+        for offset in stage.constants(&self.folded.graph) {
             if let Some((name, bits)) = counter(k, stage, offset) {
                 let first = self.token(stage.start + offset - 1);
                 let text = format!("{first} ? {bits}'b0 : {name} + {}", number(1, bits));
@@ -427,6 +418,6 @@ impl<'a> Core<'a> {
 
 /// The counter of digits at an offset and its bits; none for a single digit.
 fn counter(k: usize, stage: &FoldStage, offset: u32) -> Option<(String, u32)> {
-    let bits = stage.digits.next_power_of_two().trailing_zeros();
+    let bits = stage.counter_bits();
     (bits > 0).then(|| (format!("t{k}_{offset}"), bits))
 }

@@ -37,7 +37,8 @@ impl Folded {
                 _ => digit + 2,
             };
             cost.lut += stage.adders.len() as u64 * each;
-            cost.register_bits += stage.adders.len() as u64;
+            let counters = stage.constants(&self.graph).len() as u64 * u64::from(stage.counter_bits());
+            cost.register_bits += stage.adders.len() as u64 + counters;
             // Loading takes a lookup table a bit, and limiting a number about another one and a few for the limits.
             for id in &stage.leaves {
                 cost.register_bits += width(*id);

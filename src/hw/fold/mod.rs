@@ -25,7 +25,7 @@ mod stages;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::{NodeId, Op, StageGraph};
 use super::passes::{CompileOptions, lowered};
@@ -115,6 +115,17 @@ impl FoldStage {
             *bits += reach;
         }
         registers
+    }
+
+    /// The offsets at which adders read constants, in ascending order.
+    pub(crate) fn constants(&self, graph: &StageGraph) -> BTreeSet<u32> {
+        let reads = |id: NodeId| graph.nodes[id].op.operands().into_iter().any(|a| graph.nodes[a].is_constant());
+        self.adders.iter().filter(|(id, _)| reads(*id)).map(|(_, offset)| *offset).collect()
+    }
+
+    /// Bits of a counter of digits.
+    pub(crate) fn counter_bits(&self) -> u32 {
+        self.digits.next_power_of_two().trailing_zeros()
     }
 
     /// For each accumulator: its lowest bit that a result needs.
