@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <vector>
 
 #include "Vsluice_simtop.h"
 #include "sluice_params.h"
@@ -86,6 +87,42 @@ void sluice_run(void* handle, const uint32_t* in, uint64_t n, uint32_t* out, uin
         sim->sample(out + c * SLUICE_OUT_WORDS);
         sim->rise();
     }
+}
+
+// Vectors `ii` cycles apart, or after random gaps of up to `gap` cycles more, into a kernel with x_valid; idle to the end,
+// which comes `tail` cycles after the last vector. Without x_valid the bus carries the next vector inverted. `info` gets, in
+// order: outputs seen, cycle of the first input, cycle of the first output, outputs that did not come `latency` cycles after
+// their input (the bus is not sampled then), cycles run.
+void sluice_paced(void* handle, const uint32_t* in, uint64_t n, uint32_t* out, uint32_t ii, uint32_t gap, uint64_t seed,
+                  uint64_t latency, uint64_t tail, uint64_t* info) {
+    Sim* sim = static_cast<Sim*>(handle);
+    Random random{seed};
+    std::vector<uint64_t> due;
+    uint64_t sent = 0, seen = 0, wrong = 0, first_out = ~0ull, last = 0, c = 0;
+    sim->top->out_ready = 1;
+    for (uint64_t next = 0; sent < n || c <= last + tail; c++) {
+        const bool valid = sent < n && c == next;
+        sim->drive(in + (sent < n ? sent : n - 1) * SLUICE_IN_WORDS, valid ? 0u : ~0u);
+        sim->top->in_valid = valid;
+        if (valid) {
+            due.push_back(c + latency);
+            last = c;
+            next = c + ii + (gap ? (random.percent() * (gap + 1)) / 100 : 0);
+            sent++;
+        }
+        sim->settle();
+        if (sim->top->out_valid) {
+            if (first_out == ~0ull) first_out = c;
+            if (seen < due.size() && due[seen] == c)
+                sim->sample(out + seen * SLUICE_OUT_WORDS);
+            else
+                wrong++;
+            seen++;
+        }
+        sim->rise();
+    }
+    const uint64_t result[5] = {seen, 0, first_out, wrong, c};
+    std::memcpy(info, result, sizeof result);
 }
 
 // A ready/valid stream with random stalls on both sides. `info` gets, in order: cycle of the first and of the last

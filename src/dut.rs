@@ -40,6 +40,9 @@ pub struct Dut {
     pub input_port: String,
     /// Flat output bus of a kernel; for a stream the prefix, as above.
     pub output_port: String,
+    /// Ports of a kernel that say in which cycle a vector is on the input and new on the output bus; `None` if one is in
+    /// every cycle, and for a stream.
+    pub valid: Option<(String, String)>,
     /// Whether the ports are AXI4-Stream, one whole vector a beat.
     pub axis: bool,
     /// Other input ports with the Verilog constant they get, for example `("s_axis_tlast", "1'b1")`.
@@ -54,6 +57,8 @@ pub struct Dut {
     pub output_formats: Vec<QFormat>,
     /// Promised latency in clock cycles.
     pub latency: u32,
+    /// Promised cycles from one vector to the next.
+    pub ii: u32,
     /// Where compiled simulations are kept; without it each run compiles anew.
     pub cache: Option<PathBuf>,
 }
@@ -69,6 +74,7 @@ impl Dut {
             reset: manifest.reset.clone().map(|port| Reset { port, active_low: true }),
             input_port: manifest.input_port.clone(),
             output_port: manifest.output_port.clone(),
+            valid: manifest.input_valid.clone().zip(manifest.output_valid.clone()),
             axis: manifest.interface == Interface::Axis,
             ties: Vec::new(),
             in_width: manifest.in_width,
@@ -76,6 +82,7 @@ impl Dut {
             input_formats: manifest.input_formats.clone(),
             output_formats: manifest.output_formats.clone(),
             latency: manifest.latency_cycles.0,
+            ii: manifest.ii,
             cache,
         }
     }
@@ -122,9 +129,17 @@ impl Dut {
                 return bad(&format!("bus elements of {width} bits do not hold its formats"));
             }
         }
+        if self.ii == 0 || (self.ii > 1 && !self.axis && self.valid.is_none()) {
+            return bad(&format!("a kernel with an II of {} needs ports that say when a vector is there", self.ii));
+        }
         // A name is pasted into Verilog: keep it to what emission makes.
         let names = [&self.top, &self.clock, &self.input_port, &self.output_port];
-        if names.iter().any(|n| n.is_empty() || !n.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')) {
+        let valid = self.valid.iter().flat_map(|(input, output)| [input, output]);
+        if names
+            .into_iter()
+            .chain(valid)
+            .any(|n| n.is_empty() || !n.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+        {
             return bad("a module or port name is not a plain Verilog identifier");
         }
         Ok(())
@@ -158,7 +173,8 @@ impl Dut {
     pub(crate) fn data_ports(&self, din: &str, dout: &str, handshake: [&str; 4]) -> String {
         let (input, output) = (&self.input_port, &self.output_port);
         if !self.axis {
-            return format!(".{input}({din}), .{output}({dout})");
+            let valid = self.valid.as_ref().map(|(i, o)| format!(", .{i}({}), .{o}({})", handshake[0], handshake[2]));
+            return format!(".{input}({din}), .{output}({dout}){}", valid.unwrap_or_default());
         }
         // The manifest may name the data port itself.
         let (i, o) = (input.strip_suffix("_tdata").unwrap_or(input), output.strip_suffix("_tdata").unwrap_or(output));
@@ -169,12 +185,21 @@ impl Dut {
         )
     }
 
+    /// Drives those handshake outputs that the design does not have: a kernel takes and gives a vector in every cycle.
+    pub(crate) fn constant_handshake(&self) -> &'static str {
+        match (self.axis, &self.valid) {
+            (true, _) => "",
+            (false, Some(_)) => "  assign in_ready = 1'b1;\n",
+            (false, None) => "  assign in_ready = 1'b1;\n  assign out_valid = 1'b1;\n",
+        }
+    }
+
     /// Verilog of `sluice_simtop`, the design behind the ports in the picture above.
     pub(crate) fn wrapper(&self) -> String {
         let (p, q) = (32 * self.in_words(), 32 * self.out_words());
         let (wi, wo) = (self.in_bits(), self.out_bits());
         let pad = if q > wo { format!("{{{}{{1'b0}}}}, ", q - wo) } else { String::new() };
-        let constant = if self.axis { "" } else { "  assign in_ready = 1'b1;\n  assign out_valid = 1'b1;\n" };
+        let constant = self.constant_handshake();
         format!(
             "module sluice_simtop(input clk, input rst, input [{}:0] din, input in_valid, output in_ready,\n\
              \x20 output [{}:0] dout, output out_valid, input out_ready);\n  wire [{}:0] y;\n{constant}\

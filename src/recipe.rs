@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::data::{Selection, SplitOptions, TransformSpec};
 use crate::error::{Code, Error, Result};
-use crate::hw::{Effort, Target};
+use crate::hw::{Effort, Reuse, Target};
 use crate::quantize::QuantizeOptions;
 use crate::train::TrainOptions;
 use crate::verilog::Interface;
@@ -77,6 +77,18 @@ pub struct HardwareSection {
     pub target: Target,
     /// How long to search for adders to share: `fast`, `default` or `max`.
     pub effort: Effort,
+    /// Cycles from one vector to the next: 1 is fully pipelined, more of them share the adders.
+    pub reuse: u32,
+    /// Lookup tables that the design may use, by the compiler's estimate: the reuse is the least that fits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_lut: Option<u64>,
+}
+
+impl HardwareSection {
+    /// The reuse as asked for, or the budget that it follows from.
+    pub fn reuse(&self) -> Reuse {
+        self.max_lut.map_or(Reuse::Cycles(self.reuse), Reuse::MaxLut)
+    }
 }
 
 impl Default for HardwareSection {
@@ -86,6 +98,8 @@ impl Default for HardwareSection {
             clock_mhz: 100.0,
             target: Target::Ecp5,
             effort: Effort::Default,
+            reuse: 1,
+            max_lut: None,
         }
     }
 }
@@ -146,6 +160,13 @@ impl Recipe {
         if !(clock.is_finite() && clock > 0.0) {
             return Err(Error::new(Code::Recipe, format!("a clock of {clock} MHz makes no sense")));
         }
+        if recipe.hardware.reuse == 0 {
+            return Err(Error::new(Code::Recipe, "a reuse of 0 makes no sense").hint("1 is fully pipelined"));
+        }
+        if recipe.hardware.reuse > 1 && recipe.hardware.max_lut.is_some() {
+            return Err(Error::new(Code::Recipe, "`hardware` has a reuse and a budget to choose one by")
+                .hint("keep `reuse` or `max_lut`"));
+        }
         if recipe.verify.stall > 95 {
             return Err(
                 Error::new(Code::Recipe, "a stall of more than 95 % leaves no time to send").hint("use 0 to 95")
@@ -191,6 +212,18 @@ mod tests {
     fn a_recipe_with_two_sources_is_rejected() {
         let e = Recipe::parse("name = \"a\"\n[data]\ntoy = \"jets\"\npath = \"x.npz\"\n").unwrap_err();
         assert_eq!(e.what(), "`data` names both a file and a toy detector");
+    }
+
+    #[test]
+    fn a_recipe_with_an_impossible_reuse_is_rejected() {
+        let parse =
+            |hardware: &str| Recipe::parse(&format!("name = \"a\"\n[data]\ntoy = \"jets\"\n[hardware]\n{hardware}\n"));
+        assert_eq!(parse("reuse = 0").unwrap_err().what(), "a reuse of 0 makes no sense");
+        let both = parse("reuse = 4\nmax_lut = 900").unwrap_err();
+        assert_eq!(both.what(), "`hardware` has a reuse and a budget to choose one by");
+        assert_eq!(parse("reuse = 4").unwrap().hardware.reuse(), Reuse::Cycles(4));
+        assert_eq!(parse("max_lut = 900").unwrap().hardware.reuse(), Reuse::MaxLut(900));
+        assert_eq!(parse("").unwrap().hardware.reuse(), Reuse::Cycles(1));
     }
 
     #[test]

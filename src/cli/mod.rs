@@ -143,6 +143,13 @@ enum Verb {
         /// Seed of that search
         #[arg(long, default_value_t = 0)]
         seed: u64,
+        /// Cycles from one vector to the next: 1 is fully pipelined, with more of them adders are fewer bits wide; `auto`
+        /// takes the fewest that fit --max-lut
+        #[arg(long, default_value = "1", value_name = "CYCLES", conflicts_with_all = ["latency", "pareto"])]
+        reuse: String,
+        /// Lookup tables that `--reuse auto` may use, by its estimate
+        #[arg(long)]
+        max_lut: Option<u64>,
         /// Write no design, but every latency worth having: a table, pareto.json and pareto.svg
         #[arg(long, conflicts_with_all = ["latency", "clock_mhz"])]
         pareto: bool,
@@ -336,11 +343,24 @@ impl Cli {
                 let points = stages::pareto(&QuantizedModel::load(&model)?, &options, &out)?;
                 print(json, &points, || stages::describe_points(&points))
             }
-            Verb::Emit { model, out, interface, clock_mhz, latency, target, effort, seed, pareto: false } => {
+            Verb::Emit {
+                model,
+                out,
+                interface,
+                clock_mhz,
+                latency,
+                target,
+                effort,
+                seed,
+                reuse,
+                max_lut,
+                pareto: false,
+            } => {
+                let reuse = stages::reuse(&reuse, max_lut)?;
                 let model = QuantizedModel::load(&model)?;
                 let clock_mhz = if latency.is_none() { clock_mhz.or(Some(100.0)) } else { None };
                 let options = CompileOptions { target, clock_mhz, latency, effort, seed, slack: None };
-                let manifest = stages::emit(&model, interface, &options, &out)?;
+                let manifest = stages::emit(&model, interface, &options, reuse, &out)?;
                 done(json, &manifest)
             }
             Verb::Verify { design, random, vectors, replay, wave, stall, seed, icarus } => {

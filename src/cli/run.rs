@@ -84,7 +84,7 @@ impl Run {
         let design = self.ledger.path("design");
         let clock_mhz = Some(h.clock_mhz);
         let options = CompileOptions { target: h.target, clock_mhz, effort: h.effort, ..Default::default() };
-        let make = || stages::emit(model, h.interface, &options, &design);
+        let make = || stages::emit(model, h.interface, &options, h.reuse(), &design);
         // The manifest's own place is inside the design folder; the copy here says that the stage is done.
         let untouched = |m: &DesignManifest| DesignManifest::load(&design).is_ok_and(|found| found == *m);
         self.ledger.stage("emit", &(model, h), "emit.json", untouched, make)

@@ -11,7 +11,7 @@ use crate::codec::PeerSize;
 use crate::data::{self, Dataset, NanPolicy, SplitRows};
 use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
-use crate::hw::{self, CompileOptions};
+use crate::hw::{self, CompileOptions, Compiled, Reuse};
 use crate::model::file::{write_json, write_whole};
 use crate::model::quantized::QUANTIZED_SCHEMA;
 use crate::model::trained::{Provenance, TRAINED_SCHEMA};
@@ -141,20 +141,49 @@ pub fn quantize(model: &TrainedModel) -> Result<QuantizedModel> {
     Ok(quantized)
 }
 
-/// Lowers, proves, schedules and prints a model's encoder; writes the design folder.
+/// The reuse that `--reuse` and `--max-lut` ask for.
+///
+/// # Errors
+/// `U001` if they contradict each other or make no sense.
+pub fn reuse(text: &str, max_lut: Option<u64>) -> Result<Reuse> {
+    let wrong = |what: String, hint: &str| Err(Error::new(Code::Usage, what).hint(hint));
+    match (text, max_lut, text.parse()) {
+        ("auto", Some(most), _) => Ok(Reuse::MaxLut(most)),
+        ("auto", None, _) => wrong("`--reuse auto` has no budget".into(), "pass --max-lut"),
+        (_, Some(_), _) => wrong("`--max-lut` is a budget of `--reuse auto` only".into(), "pass --reuse auto"),
+        (_, None, Ok(cycles @ 1..)) => Ok(Reuse::Cycles(cycles)),
+        _ => wrong(format!("a reuse of `{text}` makes no sense"), "use 1 (fully pipelined), more cycles, or auto"),
+    }
+}
+
+/// Lowers, proves, schedules or folds, and prints a model's encoder; writes the design folder.
 pub fn emit(
     model: &QuantizedModel,
     interface: Interface,
     options: &CompileOptions,
+    reuse: Reuse,
     folder: &Path,
 ) -> Result<DesignManifest> {
     let wait = Progress::spinner("emit", "adder graph, proof, Verilog");
-    let graph = hw::compile(&model.encoder, options)?;
-    let design = verilog::emit(model, &graph, interface, options)?;
+    let (design, lines) = match hw::compile_reuse(&model.encoder, options, reuse)? {
+        Compiled::Pipelined(graph) => {
+            let lines: Vec<String> = hw::layer_costs(&graph).iter().map(ToString::to_string).collect();
+            (verilog::emit(model, &graph, interface, options)?, lines)
+        }
+        Compiled::Folded(folded) => {
+            let mut lines: Vec<String> = folded.stages.iter().map(ToString::to_string).collect();
+            let (lut, pipelined) = (folded.cost(options.target).lut, folded.graph.lut_estimate(options.target));
+            lines.push(format!("about {lut} LUT on {}, fully pipelined {pipelined}", options.target.name()));
+            if lut >= pipelined {
+                lines.push(format!("a reuse of {} saves no lookup tables: use more, or 1", folded.reuse));
+            }
+            (verilog::emit_folded(model, &folded, interface, options)?, lines)
+        }
+    };
     design.write(folder)?;
     drop(wait);
     say(format_args!("emit: {} -> {}", describe_design(&design.manifest), folder.display()));
-    hw::layer_costs(&graph).iter().for_each(|layer| say(format_args!("  {layer}")));
+    lines.iter().for_each(|line| say(format_args!("  {line}")));
     Ok(design.manifest)
 }
 

@@ -116,6 +116,11 @@ impl Node {
         width_of(self.range.0.into(), self.range.1.into())
     }
 
+    /// Whether it can take one value only.
+    pub fn is_constant(&self) -> bool {
+        self.range.0 == self.range.1
+    }
+
     /// Whether a value can be negative.
     pub fn is_signed(&self) -> bool {
         self.range.0 < 0

@@ -14,6 +14,7 @@ mod cost;
 mod delay;
 mod demand;
 mod eval;
+pub mod fold;
 mod graph;
 mod interval;
 pub mod passes;
@@ -30,6 +31,9 @@ pub use build::build;
 pub use cost::{LayerCost, layer_costs};
 pub use delay::Target;
 pub use eval::{eval, trace};
+pub use fold::{Compiled, Folded, FoldedCost, Reuse, compile_reuse, eval_folded, fold};
+#[cfg(feature = "verilog")]
+pub(crate) use fold::{FoldStage, WITHOUT_CHAIN};
 pub use graph::{Node, NodeId, Op, StageGraph, Tensor};
 #[cfg(feature = "verilog")]
 pub(crate) use interval::width_of;

@@ -9,7 +9,7 @@ use crate::reference::Engine;
 use crate::units::Cycles;
 
 /// A network of two layers, the second of which also reads the input.
-fn network(rounding: Rounding, overflow: Overflow) -> IntegerNetwork {
+pub(super) fn network(rounding: Rounding, overflow: Overflow) -> IntegerNetwork {
     let layer = |name: &str, weights: Vec<Vec<i64>>, activation, output| IntegerLayer {
         name: name.into(),
         inputs: vec!["x".into()],
@@ -39,7 +39,7 @@ fn network(rounding: Rounding, overflow: Overflow) -> IntegerNetwork {
     network
 }
 
-const MODES: [(Rounding, Overflow); 9] = {
+pub(super) const MODES: [(Rounding, Overflow); 9] = {
     use Overflow::{Saturate, SaturateSymmetric, Wrap};
     use Rounding::{HalfEven, HalfUp, Truncate};
     [

@@ -63,11 +63,11 @@ pub struct RequantizerProof {
 pub struct VerilogProof {
     /// Module compared: the data path. The AXI4-Stream shell around it is not part of the proof.
     pub module: String,
-    /// Ranks of every path from input to output, counted in the netlist.
+    /// Ranks of every path from input to output, counted in the netlist; of a folded design the promised cycles.
     pub latency: u32,
     /// Elements of layers at which the two were compared, besides the output.
     pub points: usize,
-    /// Multiplications in the specification.
+    /// Multiplications in the specification; 0 if the two were not compared.
     pub products: usize,
     /// Whether every output was shown equal to the specification for all inputs.
     pub proved: bool,
@@ -102,6 +102,9 @@ impl fmt::Display for Certificate {
         match r.not_compared.len() {
             0 => writeln!(f, " ({:.1} s)", r.seconds)?,
             n => writeln!(f, "; {n} have too many values to compare ({:.1} s)", r.seconds)?,
+        }
+        if v.products == 0 && !v.proved {
+            return write!(f, "verilog: `{}` NOT compared: {}", v.module, v.not_proved.as_deref().unwrap_or("?"));
         }
         write!(f, "verilog: `{}`, every path has {} ranks; ", v.module, v.latency)?;
         match &v.not_proved {

@@ -37,7 +37,7 @@ pub(super) fn text(dut: &Dut) -> String {
         top = dut.top,
         common = dut.common_ports("clk", "rst"),
         data = dut.data_ports("si", "y", ["in_valid", "in_ready", "out_valid", "out_ready"]),
-        constant = if dut.axis { "" } else { "  assign in_ready = 1'b1;\n  assign out_valid = 1'b1;\n" },
+        constant = dut.constant_handshake(),
     )
 }
 

@@ -29,6 +29,8 @@ endmodule
         input_formats: vec![QFormat::unsigned(4, 0); 2],
         output_formats: vec![QFormat::unsigned(4, 0)],
         latency: 1,
+        ii: 1,
+        valid: None,
         cache: None,
     }
 }

@@ -66,6 +66,7 @@ pub fn verify_design(folder: &Path, options: &DesignOptions) -> Result<VerifyRep
         let input = inputs.row(mismatch.sample).to_vec();
         mismatch.stage = Some(match first_difference(&dut, &manifest.stages, &engine, &input) {
             Ok(Some(difference)) => difference.to_string(),
+            _ if dut.ii > 1 => "unknown, a folded design holds the output of a layer for one cycle only".to_owned(),
             Ok(None) if engine.infer(&input) != expected.row(mismatch.sample).to_vec() => {
                 "none, every layer is that of the reference: the expected outputs are not the model's".to_owned()
             }
@@ -74,7 +75,7 @@ pub fn verify_design(folder: &Path, options: &DesignOptions) -> Result<VerifyRep
         });
         // Counted as in the whole run, so that the command finds it.
         mismatch.sample += window.start;
-        mismatch.cycle = mismatch.cycle.map(|c| c + window.start as u64);
+        mismatch.cycle = mismatch.cycle.map(|c| c + window.start as u64 * u64::from(dut.ii));
         mismatch.replay = Some(replay_command(folder, options, mismatch.sample));
     }
     if let Some(wave) = &options.wave {

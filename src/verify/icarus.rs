@@ -118,8 +118,8 @@ fn parse(dut: &Dut, text: &str, n: usize) -> Result<Vec<u32>> {
 
 fn testbench(dut: &Dut, n: usize, options: &IcarusOptions) -> String {
     let (p, q) = (32 * dut.in_words(), 32 * dut.out_words());
-    let (last, latency, stall) = (n - 1, dut.latency as usize, options.stall_percent);
-    let limit = (n * 64 + 2 * latency + 1000) * 200 / (100 - stall.min(99)) as usize;
+    let (last, latency, stall, ii) = (n - 1, dut.latency as usize, options.stall_percent, dut.ii as usize);
+    let limit = (n * ii.max(64) + 2 * latency + 1000) * 200 / (100 - stall.min(99)) as usize;
     let body = if dut.axis {
         // As `sluice_stream` in sim/harness.cpp, call for call, so that a seed gives the same stalls.
         format!(
@@ -146,6 +146,21 @@ fn testbench(dut: &Dut, n: usize, options: &IcarusOptions) -> String {
       end
     end
 "
+        )
+    } else if dut.valid.is_some() {
+        // Between two vectors the bus is X. An output counts in its cycle only, and one in another cycle is one too many.
+        format!(
+            "    for (c = 0; c < {total}; c = c + 1) begin
+      in_valid = c % {ii} == 0 && c / {ii} < {n};
+      din = in_valid ? memory[c / {ii}] : {{{p}{{1'bx}}}};
+      #1;
+      if (c == {latency}) look;
+      if (c >= {latency} && (c - {latency}) % {ii} == 0) $fdisplay(file, \"%h\", out_valid === 1'b1 ? dout : {{{q}{{1'bx}}}});
+      else if (out_valid !== 1'b0) $fdisplay(file, \"too many\");
+      clk = 1; #1; clk = 0;
+    end
+",
+            total = (n - 1) * ii + latency + 1,
         )
     } else {
         format!(

@@ -75,10 +75,11 @@ pub fn verify(dut: &Dut, inputs: &Array2<i64>, expected: &Array2<i64>, options: 
     Ok(VerifyReport {
         samples: inputs.nrows(),
         mismatches,
-        first_mismatch: compare(expected, &run.outputs, &dut.output_formats, (!dut.axis).then_some(latency)),
+        first_mismatch: compare(expected, &run.outputs, &dut.output_formats, (!dut.axis).then_some((latency, dut.ii))),
         latency_predicted: latency,
         latency_measured: run.latency_measured,
         ii: run.ii_measured,
+        ii_predicted: dut.ii,
         stall_percent: options.stall_percent,
         simulator: run.tool_version,
         icarus,

@@ -53,6 +53,8 @@ fn tiny(folder: &Path, text: &str, latency: u32) -> Dut {
         input_formats: vec![QFormat::signed(4, 2); 2],
         output_formats: vec![QFormat::signed(5, 2); 2],
         latency,
+        ii: 1,
+        valid: None,
         cache: Some(folder.join("cache")),
     }
 }

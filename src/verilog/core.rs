@@ -9,13 +9,13 @@ use std::fmt::Write as _;
 use super::bus::{Bus, Piece, Reads, Source, number};
 use super::lone::{handed_on, lone};
 use super::print::{Kind, Module};
-use super::requantize::{Modes, Rounded};
+use super::requantize::requantizer;
 use super::tables::Tables;
 use super::{Lanes, StageSignals};
 use crate::hw::{NodeId, Op, Origin, Registers, StageGraph, Target, split, width_of};
 
 /// Name of the wire of each node: the element of a tensor that it is, or its number. Constants have none.
-fn names(graph: &StageGraph) -> Vec<Option<String>> {
+pub(super) fn names(graph: &StageGraph) -> Vec<Option<String>> {
     let mut names: Vec<Option<String>> = vec![None; graph.nodes.len()];
     for t in &graph.tensors {
         for (j, id) in t.elements.iter().enumerate() {
@@ -160,27 +160,9 @@ impl<'a> Core<'a> {
                 format!("{{{} {sign} {}, {rest}}}", low.high(up).slice(0, top), high.slice(0, top))
             }
             Op::Requantize { .. } if node.range.0 == node.range.1 => number(node.range.0.into(), width),
-            Op::Requantize { a, invert, shift, relu, rounding, overflow, format } => {
-                let modes = Modes { shift, relu, rounding, overflow, format };
-                let (mut acc, mut range) = (self.at(a, node.rank), self.graph.nodes[a].range);
-                if invert {
-                    range = (!range.1, !range.0);
-                    let (name, bits) =
-                        (format!("{}_i", self.name(id, node.rank)), width_of(range.0.into(), range.1.into()));
-                    self.declare(m, &name, Kind::Wire, bits);
-                    let _ = writeln!(m.body, "assign {name} = ~{};", acc.slice(0, bits));
-                    acc = Bus::new(name, bits, range.0 < 0, self.reads);
-                }
-                let q = match modes.rounded(&acc, range) {
-                    Rounded::View(bus) => bus,
-                    Rounded::Sum(text, width, signed) => {
-                        let name = format!("{}_q", self.name(id, node.rank));
-                        self.declare(m, &name, Kind::Wire, width);
-                        let _ = writeln!(m.body, "assign {name} = {text};");
-                        Bus::new(name, width, signed, self.reads)
-                    }
-                };
-                modes.limited(&q, modes.rounded_range(range), width)
+            ref op @ Op::Requantize { a, .. } => {
+                let accumulator = (self.at(a, node.rank), self.graph.nodes[a].range);
+                requantizer(m, self.reads, &self.name(id, node.rank), op, accumulator, width)
             }
             Op::Table { .. } | Op::Max { .. } if node.range.0 == node.range.1 => number(node.range.0.into(), width),
             Op::Table { a, .. } => {
@@ -259,12 +241,16 @@ pub(super) fn module(
     let lane = |id: &NodeId| core.at(*id, graph.latency.0).shifted(0, lanes.output);
     let list: Vec<String> = outputs.iter().rev().map(lane).collect();
     let _ = writeln!(m.body, "\nassign y = {{\n  {}\n}};", list.join(",\n  "));
+    gather_unread(&mut m, &reads);
+    m.text(name, header)
+}
+
+/// Gathers what nothing reads, named one by one, so that lint reports any other bit that is lost.
+pub(super) fn gather_unread(m: &mut Module, reads: &Reads) {
     let unread = reads.unread();
     if !unread.is_empty() {
-        // Named one by one, so that lint reports any other bit that is lost.
         let _ = writeln!(m.body, "\n// Bits that rounding drops, and inputs that no weight reads");
         m.declare("unused_bits", Kind::Wire, 1);
         let _ = writeln!(m.body, "assign unused_bits = &{{\n  1'b0,\n  {}\n}};", unread.join(",\n  "));
     }
-    m.text(name, header)
 }

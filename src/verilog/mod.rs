@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! kernel: <name>.v           data path: clk, x, y
+//!                            folded: the same with resetn, x_valid, y_valid
 //! axis:   <name>.v           AXI4-Stream shell ─┬─► <name>_core.v   data path with a clock enable
 //!                                               └─► skid_buffer.v   hand-written, hdl/
 //! ```
@@ -12,6 +13,7 @@
 mod axis;
 mod bus;
 mod core;
+mod folded;
 mod lone;
 mod print;
 mod requantize;
@@ -26,7 +28,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
-use crate::hw::{CompileOptions, StageGraph};
+use crate::hw::{CompileOptions, Folded, StageGraph};
 use crate::model::QuantizedModel;
 use crate::model::file::{read_json, write_json, write_whole};
 use crate::units::Cycles;
@@ -60,6 +62,12 @@ pub struct DesignManifest {
     pub input_port: String,
     /// Output bus; for `axis` the data port.
     pub output_port: String,
+    /// Input that says in which cycle a vector is on the input bus; absent where one comes in every cycle, and for `axis`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_valid: Option<String>,
+    /// Output that says in which cycle a vector is new on the output bus; absent likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_valid: Option<String>,
     /// Reset port, active low; absent if nothing needs a reset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset: Option<String>,
@@ -67,7 +75,7 @@ pub struct DesignManifest {
     pub interface: Interface,
     /// Predicted register ranks between input and output.
     pub latency_cycles: Cycles,
-    /// Cycles between accepted inputs.
+    /// Cycles from one vector to the next, at least: 1, or the reuse of a folded design.
     pub ii: u32,
     /// Clock that was scheduled for; absent if a latency was asked for.
     pub clock_mhz: Option<f64>,
@@ -81,11 +89,11 @@ pub struct DesignManifest {
     pub in_width: u32,
     /// Output j occupies bits `[j*out_width +: out_width]`.
     pub out_width: u32,
-    /// Adders in the graph.
+    /// Adders.
     pub adders: usize,
     /// Sum of their widths.
     pub adder_bits: u64,
-    /// Flip-flops of the pipeline.
+    /// Flip-flops of the data path.
     pub register_bits: u64,
     /// Where the output of each layer can be seen inside the design.
     pub stages: Vec<StageSignals>,
@@ -145,80 +153,168 @@ pub fn emit(
     options: &CompileOptions,
 ) -> Result<VerilogDesign> {
     graph.well_formed()?;
-    let top = &model.name;
     if graph.latency.0 == 0 {
         return Err(Error::new(Code::Graph, "the graph has no schedule").hint("use `hw::compile`"));
     }
-    if top == axis::SKID || RESERVED.split_whitespace().any(|word| word == top) {
-        return Err(Error::new(Code::ModelForm, format!("`{top}` cannot name a Verilog module"))
-            .hint("set another `name` in the model"));
-    }
-    let width = |formats: &[QFormat]| formats.iter().map(|f| f.width).max().unwrap_or(1);
-    let lanes = Lanes { input: width(&graph.input_formats), output: width(&graph.output_formats) };
-    let json = serde_json::to_string_pretty(model)
-        .map_err(|e| Error::new(Code::ModelForm, "cannot write the model").cause(e.to_string()))?
-        + "\n";
-    let header = header(model, graph, lanes, &sha256(json.as_bytes()));
-    let (n_in, n_out) = (graph.input_formats.len() as u32, graph.output_formats.len() as u32);
-    let is_axis = interface == Interface::Axis;
-    let mut files = match interface {
-        Interface::Kernel => {
-            vec![(format!("{top}.v"), core::module(graph, top, &header, lanes, false, options.target))]
-        }
-        Interface::Axis => {
-            let (x_bits, y_bits, latency) = (lanes.input * n_in, lanes.output * n_out, graph.latency.0);
-            let inner = format!("{top}_core");
-            vec![
-                (format!("{top}.v"), axis::module(top, &inner, &header, x_bits, y_bits, latency)),
-                (format!("{inner}.v"), core::module(graph, &inner, &header, lanes, true, options.target)),
-                (format!("{}.v", axis::SKID), axis::SKID_TEXT.to_owned()),
-            ]
-        }
-    };
-    let verilog = files.iter().map(|(name, _)| name.clone()).collect();
-    files.push(("model.quant.json".to_owned(), json));
-    let port = |kernel: &str, axis: &str| if is_axis { axis } else { kernel }.to_owned();
+    let print = Printer::new(model, graph, interface)?;
+    let lines = ["fully pipelined shift-add encoder", "a new vector every cycle"];
+    let header = print.header(lines, graph.latency);
+    let ((x_bits, y_bits), lanes) = (print.bus_bits(), print.lanes);
+    let axis = interface == Interface::Axis;
+    let core = |name: &str| core::module(graph, name, &header, lanes, axis, options.target);
+    let shell = |name: &str, core: &str| axis::module(name, core, &header, x_bits, y_bits, graph.latency.0);
+    let path = if axis { "core." } else { "" };
     let manifest = DesignManifest {
-        schema: DESIGN_SCHEMA.to_owned(),
-        top: top.clone(),
-        files: verilog,
-        clock: port("clk", "aclk"),
-        reset: is_axis.then(|| "aresetn".to_owned()),
-        input_port: port("x", "s_axis_tdata"),
-        output_port: port("y", "m_axis_tdata"),
-        interface,
-        latency_cycles: graph.latency,
-        ii: 1,
         clock_mhz: if options.latency.is_some() { None } else { options.clock_mhz },
         target: options.target.name().to_owned(),
-        input_formats: graph.input_formats.clone(),
-        output_formats: graph.output_formats.clone(),
-        in_width: lanes.input,
-        out_width: lanes.output,
         adders: graph.adders(),
         adder_bits: graph.adder_bits(),
         register_bits: graph.register_bits(),
-        stages: core::signals(graph, if is_axis { "core." } else { "" }),
-        model: "model.quant.json".to_owned(),
-        file_sha256: files.iter().map(|(name, text)| (name.clone(), sha256(text.as_bytes()))).collect(),
+        stages: core::signals(graph, path),
+        ..print.manifest(graph.latency, 1)
     };
-    Ok(VerilogDesign { manifest, files })
+    Ok(print.design(manifest, core, shell))
 }
 
-/// The comment at the top of each generated file.
-fn header(model: &QuantizedModel, graph: &StageGraph, lanes: Lanes, hash: &str) -> Vec<String> {
-    let bus = |name: &str, formats: &[QFormat], width: u32| {
-        let same = formats.windows(2).all(|f| f[0] == f[1]);
-        let kind = formats.first().filter(|_| same).map_or("formats in design.json".to_owned(), QFormat::to_string);
-        format!("{name}: {} lanes of {width} bits, lane i at [{width}*i +: {width}], {kind}", formats.len())
+/// Prints a folded graph. Same input, same bytes.
+///
+/// # Errors
+/// Those of [`emit`].
+pub fn emit_folded(
+    model: &QuantizedModel,
+    folded: &Folded,
+    interface: Interface,
+    options: &CompileOptions,
+) -> Result<VerilogDesign> {
+    folded.check()?;
+    let print = Printer::new(model, &folded.graph, interface)?;
+    let every = format!("a new vector every {} cycles at most", folded.reuse);
+    let header = print.header(["folded shift-add encoder", &every], folded.latency);
+    let ((x_bits, y_bits), lanes) = (print.bus_bits(), print.lanes);
+    let axis = interface == Interface::Axis;
+    let core = |name: &str| folded::module(folded, name, &header, lanes, axis);
+    let shell = |name: &str, core: &str| axis::folded_module(name, core, &header, x_bits, y_bits, folded.reuse);
+    let cost = folded.cost(options.target);
+    let valid = |port: &str| (!axis).then(|| port.to_owned());
+    let manifest = DesignManifest {
+        input_valid: valid("x_valid"),
+        output_valid: valid("y_valid"),
+        reset: Some(if axis { "aresetn" } else { "resetn" }.to_owned()),
+        clock_mhz: Some(options.clock_mhz.unwrap_or(100.0)),
+        target: options.target.name().to_owned(),
+        adders: cost.adders,
+        adder_bits: cost.adder_bits,
+        register_bits: cost.register_bits,
+        stages: folded::signals(folded),
+        ..print.manifest(folded.latency, folded.reuse)
     };
-    vec![
-        format!("{}: fully pipelined shift-add encoder. Written by sluice: do not edit, emit it again.", model.name),
-        format!("model:  {}, sha256 {hash}", model.name),
-        bus("input:  x", &graph.input_formats, lanes.input),
-        bus("output: y", &graph.output_formats, lanes.output),
-        format!("timing: latency {}, a new vector every cycle", graph.latency),
-    ]
+    Ok(print.design(manifest, core, shell))
+}
+
+/// What designs of both kinds have in common.
+struct Printer<'a> {
+    model: &'a QuantizedModel,
+    graph: &'a StageGraph,
+    interface: Interface,
+    lanes: Lanes,
+    /// The model's text.
+    json: String,
+}
+
+impl<'a> Printer<'a> {
+    fn new(model: &'a QuantizedModel, graph: &'a StageGraph, interface: Interface) -> Result<Self> {
+        let top = &model.name;
+        if top == axis::SKID || RESERVED.split_whitespace().any(|word| word == top) {
+            return Err(Error::new(Code::ModelForm, format!("`{top}` cannot name a Verilog module"))
+                .hint("set another `name` in the model"));
+        }
+        let width = |formats: &[QFormat]| formats.iter().map(|f| f.width).max().unwrap_or(1);
+        let lanes = Lanes { input: width(&graph.input_formats), output: width(&graph.output_formats) };
+        let json = serde_json::to_string_pretty(model)
+            .map_err(|e| Error::new(Code::ModelForm, "cannot write the model").cause(e.to_string()))?
+            + "\n";
+        Ok(Printer { model, graph, interface, lanes, json })
+    }
+
+    /// Bits of the input and of the output bus.
+    fn bus_bits(&self) -> (u32, u32) {
+        let (n_in, n_out) = (self.graph.input_formats.len() as u32, self.graph.output_formats.len() as u32);
+        (self.lanes.input * n_in, self.lanes.output * n_out)
+    }
+
+    /// The comment at the top of each generated file.
+    fn header(&self, [kind, every]: [&str; 2], latency: Cycles) -> Vec<String> {
+        let bus = |name: &str, formats: &[QFormat], width: u32| {
+            let same = formats.windows(2).all(|f| f[0] == f[1]);
+            let kind = formats.first().filter(|_| same).map_or("formats in design.json".to_owned(), QFormat::to_string);
+            format!("{name}: {} lanes of {width} bits, lane i at [{width}*i +: {width}], {kind}", formats.len())
+        };
+        let name = &self.model.name;
+        vec![
+            format!("{name}: {kind}. Written by sluice: do not edit, emit it again."),
+            format!("model:  {name}, sha256 {}", sha256(self.json.as_bytes())),
+            bus("input:  x", &self.graph.input_formats, self.lanes.input),
+            bus("output: y", &self.graph.output_formats, self.lanes.output),
+            format!("timing: latency {latency}, {every}"),
+        ]
+    }
+
+    /// What follows from formats, interface and time; the rest is for the caller to fill in.
+    fn manifest(&self, latency: Cycles, ii: u32) -> DesignManifest {
+        let is_axis = self.interface == Interface::Axis;
+        let port = |kernel: &str, axis: &str| if is_axis { axis } else { kernel }.to_owned();
+        DesignManifest {
+            schema: DESIGN_SCHEMA.to_owned(),
+            top: self.model.name.clone(),
+            files: Vec::new(),
+            clock: port("clk", "aclk"),
+            input_valid: None,
+            output_valid: None,
+            reset: is_axis.then(|| "aresetn".to_owned()),
+            input_port: port("x", "s_axis_tdata"),
+            output_port: port("y", "m_axis_tdata"),
+            interface: self.interface,
+            latency_cycles: latency,
+            ii,
+            clock_mhz: None,
+            target: String::new(),
+            input_formats: self.graph.input_formats.clone(),
+            output_formats: self.graph.output_formats.clone(),
+            in_width: self.lanes.input,
+            out_width: self.lanes.output,
+            adders: 0,
+            adder_bits: 0,
+            register_bits: 0,
+            stages: Vec::new(),
+            model: "model.quant.json".to_owned(),
+            file_sha256: BTreeMap::new(),
+        }
+    }
+
+    /// The design of a data path, by module name, and the shell around one, by its own and the data path's name.
+    fn design(
+        self,
+        mut manifest: DesignManifest,
+        core: impl Fn(&str) -> String,
+        shell: impl Fn(&str, &str) -> String,
+    ) -> VerilogDesign {
+        let top = &self.model.name;
+        let mut files = match self.interface {
+            Interface::Kernel => vec![(format!("{top}.v"), core(top))],
+            Interface::Axis => {
+                let inner = format!("{top}_core");
+                vec![
+                    (format!("{top}.v"), shell(top, &inner)),
+                    (format!("{inner}.v"), core(&inner)),
+                    (format!("{}.v", axis::SKID), axis::SKID_TEXT.to_owned()),
+                ]
+            }
+        };
+        manifest.files = files.iter().map(|(name, _)| name.clone()).collect();
+        files.push(("model.quant.json".to_owned(), self.json));
+        manifest.file_sha256 = files.iter().map(|(name, text)| (name.clone(), sha256(text.as_bytes()))).collect();
+        VerilogDesign { manifest, files }
+    }
 }
 
 impl VerilogDesign {

@@ -1,21 +1,56 @@
 //! ReLU, rounding and overflow as text. No comparators: the bits above the range say whether it is left.
 
-use super::bus::{Bus, number};
+use std::fmt::Write as _;
+
+use super::bus::{Bus, Reads, number};
+use super::print::{Kind, Module};
 use crate::fixed::{Overflow, QFormat, Rounding, shift_round};
-use crate::hw::width_of;
+use crate::hw::{Op, width_of};
+
+/// Text of the value, in `width` bits, of a requantizer called `name`; declares the wires that it needs.
+///
+/// * `acc`, `range`: the accumulator and its smallest and largest value
+pub(super) fn requantizer<'a>(
+    m: &mut Module,
+    reads: &'a Reads,
+    name: &str,
+    op: &Op,
+    (mut acc, mut range): (Bus<'a>, (i64, i64)),
+    width: u32,
+) -> String {
+    let Op::Requantize { invert, shift, relu, rounding, overflow, format, .. } = *op else { return number(0, width) };
+    let modes = Modes { shift, relu, rounding, overflow, format };
+    let mut wire = |suffix: &str, bits: u32, signed: bool, text: &str| {
+        let name = format!("{name}{suffix}");
+        m.declare(&name, Kind::Wire, bits);
+        reads.declare(&name, bits);
+        let _ = writeln!(m.body, "assign {name} = {text};");
+        Bus::new(name, bits, signed, reads)
+    };
+    if invert {
+        range = (!range.1, !range.0);
+        let bits = width_of(range.0.into(), range.1.into());
+        acc = wire("_i", bits, range.0 < 0, &format!("~{}", acc.slice(0, bits)));
+    }
+    let q = match modes.rounded(&acc, range) {
+        Rounded::View(bus) => bus,
+        Rounded::Sum(text, width, signed) => wire("_q", width, signed, &text),
+    };
+    modes.limited(&q, modes.rounded_range(range), width)
+}
 
 /// The modes of one requantization.
 #[derive(Clone, Copy)]
-pub(super) struct Modes {
-    pub shift: i32,
-    pub relu: bool,
-    pub rounding: Rounding,
-    pub overflow: Overflow,
-    pub format: QFormat,
+struct Modes {
+    shift: i32,
+    relu: bool,
+    rounding: Rounding,
+    overflow: Overflow,
+    format: QFormat,
 }
 
 /// The rounded accumulator: a view of its bits, or a sum that needs a wire of its own.
-pub(super) enum Rounded<'a> {
+enum Rounded<'a> {
     View(Bus<'a>),
     /// Text, width, signed.
     Sum(String, u32, bool),
@@ -23,13 +58,13 @@ pub(super) enum Rounded<'a> {
 
 impl Modes {
     /// Smallest and largest rounded value.
-    pub fn rounded_range(&self, range: (i64, i64)) -> (i128, i128) {
+    fn rounded_range(&self, range: (i64, i64)) -> (i128, i128) {
         let round = |v: i64| shift_round(v.into(), self.shift, self.rounding);
         (round(range.0), round(range.1))
     }
 
     /// The accumulator `a`, shifted and rounded exactly, before ReLU.
-    pub fn rounded<'a>(&self, a: &Bus<'a>, range: (i64, i64)) -> Rounded<'a> {
+    fn rounded<'a>(&self, a: &Bus<'a>, range: (i64, i64)) -> Rounded<'a> {
         let (low, high) = self.rounded_range(range);
         let width = width_of(low, high);
         if self.shift <= 0 {
@@ -53,7 +88,7 @@ impl Modes {
     }
 
     /// ReLU and overflow of the rounded value `q`, which lies in `range`, in `width` bits.
-    pub fn limited(&self, q: &Bus, range: (i128, i128), width: u32) -> String {
+    fn limited(&self, q: &Bus, range: (i128, i128), width: u32) -> String {
         let (min, max) = (i128::from(self.format.min()), i128::from(self.format.max()));
         let negative = range.0 < 0;
         let zero = number(0, width);

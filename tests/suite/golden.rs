@@ -76,6 +76,27 @@ fn golden_designs_are_what_is_emitted() {
     }
 }
 
+/// The folder of the golden folded design, of 5 cycles a vector.
+pub fn folded_design() -> PathBuf {
+    root().join("hdl/golden/tiny_folded")
+}
+
+#[test]
+fn the_golden_folded_design_is_what_is_emitted_and_follows_the_schema() {
+    let folded = hw::fold(&tiny().encoder, &options(), 5).unwrap();
+    let made = verilog::emit_folded(&tiny(), &folded, Interface::Kernel, &options()).unwrap();
+    for (name, text) in &made.files {
+        is_kept(&folded_design().join(name), text);
+    }
+    let manifest = serde_json::to_string_pretty(&made.manifest).unwrap() + "\n";
+    is_kept(&folded_design().join("design.json"), &manifest);
+    let schema = std::fs::read_to_string(root().join("docs/design.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    validator.validate(&manifest).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((&manifest["ii"], &manifest["input_valid"]), (&5.into(), &"x_valid".into()));
+}
+
 #[test]
 fn a_design_manifest_has_the_keys_that_other_tools_need_and_follows_its_schema() {
     let schema = std::fs::read_to_string(root().join("docs/design.schema.json")).unwrap();

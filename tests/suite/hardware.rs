@@ -231,6 +231,54 @@ fn a_stream_keeps_every_beat_in_order_under_random_backpressure() {
     assert!(caught(&dut, &inputs, &wanted, 30));
 }
 
+/// Emits a folded design into `folder`.
+fn emitted_folded(model: &QuantizedModel, folder: &Path, interface: Interface, reuse: u32) -> Dut {
+    let options = CompileOptions::default();
+    let folded = hw::fold(&model.encoder, &options, reuse).unwrap();
+    let design = verilog::emit_folded(model, &folded, interface, &options).unwrap();
+    design.write(folder).unwrap();
+    Dut::emitted(folder, &design.manifest, Some(cache()))
+}
+
+#[test]
+fn a_folded_stream_takes_a_vector_every_reuse_cycles_and_keeps_every_beat_under_backpressure() {
+    if !has("verilator") || !has("iverilog") {
+        return;
+    }
+    let (model, folder) = (wide(), tempfile::tempdir().unwrap());
+    let dut = emitted_folded(&model, folder.path(), Interface::Axis, 6);
+    let inputs = stimuli(&dut.input_formats, 2000, 3);
+    let wanted = expected(&model, &inputs);
+    for stall_percent in [0, 30, 70] {
+        let report = verify(&dut, &inputs, &wanted, VerifyOptions { stall_percent, seed: 9, icarus: 200 }).unwrap();
+        assert!(report.passed(), "{stall_percent} %: {report}");
+        assert_eq!((report.ii, report.samples), (6, 2000));
+    }
+    // A shell that takes vectors too early, and one that does not wait for its output.
+    let path = folder.path().join("wide.v");
+    let good = std::fs::read_to_string(&path).unwrap();
+    for (from, to) in
+        [("assign idle = ~(|left);", "assign idle = ~left[0];"), ("m_axis_tready | ~m_axis_tvalid", "1'b1")]
+    {
+        assert!(good.contains(from));
+        std::fs::write(&path, good.replace(from, to)).unwrap();
+        assert!(caught(&dut, &inputs, &wanted, 30), "{to}");
+    }
+}
+
+#[test]
+fn every_mode_gives_the_integers_of_the_reference_when_it_is_folded() {
+    if !has("verilator") || !has("iverilog") {
+        return;
+    }
+    let (model, folder) = (every_mode(), tempfile::tempdir().unwrap());
+    let dut = emitted_folded(&model, folder.path(), Interface::Kernel, 4);
+    let inputs = all_inputs(&dut.input_formats);
+    let run = VerifyOptions { icarus: 1000, ..Default::default() };
+    let report = verify(&dut, &inputs, &expected(&model, &inputs), run).unwrap();
+    assert!(report.passed() && report.ii == 4, "{report}");
+}
+
 /// Whether verification refuses a design, by an error or in its report.
 fn caught(dut: &Dut, inputs: &Array2<i64>, wanted: &Array2<i64>, stall_percent: u32) -> bool {
     verify(dut, inputs, wanted, VerifyOptions { stall_percent, seed: 1, icarus: 0 }).map_or(true, |r| !r.passed())
@@ -306,24 +354,33 @@ fn designs_are_lint_clean_and_read_by_yosys_and_icarus() {
             let folder = tempfile::tempdir().unwrap();
             // Half even with symmetric saturation is one operation of 8 ns.
             let clock = CompileOptions { clock_mhz: Some(100.0), ..Default::default() };
-            let dut = emitted(&model, folder.path(), interface, &clock);
-            let args = |first: &[&str]| -> Vec<String> {
-                first.iter().map(|s| (*s).to_owned()).chain(dut.files.iter().cloned()).collect()
-            };
-            for file in &dut.files {
-                let text = std::fs::read_to_string(folder.path().join(file)).unwrap();
-                assert!(!text.contains("lint_off"), "{file} hides warnings");
+            let pipelined = emitted(&model, folder.path(), interface, &clock);
+            clean(&pipelined);
+            for reuse in [2, 5] {
+                let folder = tempfile::tempdir().unwrap();
+                clean(&emitted_folded(&model, folder.path(), interface, reuse));
             }
-            let lint = ["--lint-only", "-Wall", "--top-module", &dut.top];
-            let (clean, text) = said(folder.path(), "verilator", &args(&lint));
-            assert!(clean && !text.contains('%'), "{} {interface:?}: {text}", dut.top);
-            let (clean, text) = said(folder.path(), "iverilog", &args(&["-g2005", "-Wall", "-t", "null"]));
-            // That a file sets no time scale is its right.
-            assert!(clean && !text.contains("error"), "{} {interface:?}: {text}", dut.top);
-            let script =
-                format!("read_verilog {}; hierarchy -check -top {}; proc; check -assert", dut.files.join(" "), dut.top);
-            let (clean, text) = said(folder.path(), "yosys", &["-q".into(), "-p".into(), script]);
-            assert!(clean && !text.contains("Warning"), "{} {interface:?}: {text}", dut.top);
         }
     }
+}
+
+/// Asserts that no tool says anything about a design.
+fn clean(dut: &Dut) {
+    let (folder, top) = (dut.folder.as_path(), &dut.top);
+    let args = |first: &[&str]| -> Vec<String> {
+        first.iter().map(|s| (*s).to_owned()).chain(dut.files.iter().cloned()).collect()
+    };
+    for file in &dut.files {
+        let text = std::fs::read_to_string(folder.join(file)).unwrap();
+        assert!(!text.contains("lint_off"), "{file} hides warnings");
+    }
+    let lint = ["--lint-only", "-Wall", "--top-module", top];
+    let (clean, text) = said(folder, "verilator", &args(&lint));
+    assert!(clean && !text.contains('%'), "{top}, axis {}: {text}", dut.axis);
+    let (clean, text) = said(folder, "iverilog", &args(&["-g2005", "-Wall", "-t", "null"]));
+    // That a file sets no time scale is its right.
+    assert!(clean && !text.contains("error"), "{top}, axis {}: {text}", dut.axis);
+    let script = format!("read_verilog {}; hierarchy -check -top {top}; proc; check -assert", dut.files.join(" "));
+    let (clean, text) = said(folder, "yosys", &["-q".into(), "-p".into(), script]);
+    assert!(clean && !text.contains("Warning"), "{top}, axis {}: {text}", dut.axis);
 }

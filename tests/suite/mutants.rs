@@ -23,6 +23,8 @@ use super::has;
 use super::several::{Part, together};
 
 const ROUNDINGS: [Rounding; 3] = [Rounding::Truncate, Rounding::HalfUp, Rounding::HalfEven];
+/// Of several hundred: a simulation of so many compiles in seconds.
+const FOLDED_MUTANTS: usize = 150;
 const OVERFLOWS: [Overflow; 3] = [Overflow::Wrap, Overflow::Saturate, Overflow::SaturateSymmetric];
 
 /// What became of the mutants of one kind.
@@ -281,6 +283,81 @@ fn changed(text: &str, line: &str) -> Vec<String> {
         }
     }
     made
+}
+
+/// A folded module with one place changed: a line of logic, or what a register takes and when.
+fn folded_texts(good: &str) -> Vec<(String, String)> {
+    let lines: Vec<&str> = good.lines().collect();
+    let mut made = Vec::new();
+    for (i, line) in lines.iter().enumerate() {
+        let trimmed = line.trim();
+        if !trimmed.ends_with(';') || !(trimmed.starts_with("assign ") || trimmed.contains(" <= ")) {
+            continue;
+        }
+        for new in changed(good, line) {
+            let mut all = lines.clone();
+            all[i] = &new;
+            made.push((format!("{trimmed} becomes {}", new.trim()), all.join("\n") + "\n"));
+        }
+    }
+    made
+}
+
+#[test]
+fn mutants_of_folded_verilog_are_seen_in_simulation() {
+    if !has("verilator") {
+        return;
+    }
+    let (model, options) = (tiny(), options());
+    let folded = hw::fold(&model.encoder, &options, 5).unwrap();
+    let design = verilog::emit_folded(&model, &folded, Interface::Kernel, &options).unwrap();
+    let good = &design.files[0].1;
+    let mut all = folded_texts(good);
+    all.shuffle(&mut ChaCha8Rng::seed_from_u64(5));
+    all.truncate(FOLDED_MUTANTS);
+    let mut mutants = vec![("nothing".to_owned(), good.clone())];
+    mutants.extend(all);
+    let part = |(k, (_, text)): (usize, &(String, String))| {
+        let module = format!("mutant_{k}");
+        let text = text.replacen("module tiny(", &format!("module {module}("), 1);
+        Part { module, text, manifest: &design.manifest, first_input: 0 }
+    };
+    let parts: Vec<Part> = mutants.iter().enumerate().map(part).collect();
+    let formats = model.encoder.formats_of("x");
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("simulations");
+    let dut = together(&parts, formats.clone(), folder.path(), &cache);
+    // Outputs are looked at when the design itself has some, whatever a mutant says.
+    let path = folder.path().join("several.v");
+    let top = std::fs::read_to_string(&path).unwrap();
+    let from = "&valid ? 1'b1 : (|valid) ? 1'bx : 1'b0";
+    assert!(top.contains(from));
+    std::fs::write(&path, top.replace(from, "valid[0]")).unwrap();
+    let engine = Engine::new(&model.encoder).unwrap();
+    let wrong = |inputs: &Array2<i64>| -> Vec<bool> {
+        let wanted = engine.infer_batch(inputs);
+        let outputs = simulate(&dut, inputs, 0, 0).unwrap().outputs;
+        let n = wanted.ncols();
+        (0..mutants.len()).map(|k| outputs.slice(ndarray::s![.., k * n..(k + 1) * n]) != wanted).collect()
+    };
+    let caught = wrong(&stimuli(&formats, 20_000, 1));
+    let all = all_inputs(&formats);
+    let mut order: Vec<usize> = (0..all.nrows()).collect();
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let orders: Vec<Array2<i64>> = (0..4)
+        .map(|_| {
+            order.shuffle(&mut rng);
+            all.select(Axis(0), &order)
+        })
+        .collect();
+    let views: Vec<_> = orders.iter().map(|o| o.view()).collect();
+    let differs = wrong(&concatenate(Axis(0), &views).unwrap());
+    assert!(!caught[0] && !differs[0], "the design itself is right");
+    let mut score = Score::default();
+    for (k, (what, _)) in mutants.iter().enumerate().skip(1) {
+        score.enter(what.clone(), differs[k] || caught[k], caught[k]);
+    }
+    score.finish("folded Verilog mutants", 100);
 }
 
 /// The module with one place changed.

@@ -26,6 +26,10 @@ const LOOKED_UP: u32 = 7;
 const ROUNDINGS: [Rounding; 3] = [Rounding::Truncate, Rounding::HalfUp, Rounding::HalfEven];
 const OVERFLOWS: [Overflow; 3] = [Overflow::Wrap, Overflow::Saturate, Overflow::SaturateSymmetric];
 
+/// The reuse of each simulation of folded networks, and networks in one.
+const REUSES: [u32; 4] = [2, 3, 5, 8];
+const FOLDED: usize = 12;
+
 /// A format of 1 to `widest` bits.
 fn format(rng: &mut impl Rng, widest: u32, frac: i32) -> QFormat {
     let width = rng.random_range(1..=widest);
@@ -291,4 +295,77 @@ fn two_hundred_random_networks_agree_between_reference_graph_and_both_simulators
     assert!(kinds.len() == 5 && kinds.values().all(|n| *n > 20), "{kinds:?}");
     assert_eq!(widths, (1..=16).collect());
     assert!(moving * 10 >= BATCH * BATCHES * 8, "only {moving} networks have an output that moves");
+}
+
+/// What comes out of a folded graph, back to back and then with gaps: one output a vector, each in its cycle.
+fn folded_outputs(folded: &hw::Folded, x: &Array2<i64>) -> Vec<Vec<i64>> {
+    let mut drive = Vec::new();
+    for (i, row) in x.rows().into_iter().enumerate() {
+        drive.push(Some(row.to_vec()));
+        let gap = if i < 20 { 0 } else { i as u32 % 4 };
+        drive.extend((1..folded.reuse + gap).map(|_| None));
+    }
+    drive.extend((0..=folded.latency.0).map(|_| None));
+    let outputs = hw::eval_folded(folded, &drive);
+    let due = |c: usize| c.checked_sub(folded.latency.0 as usize).is_some_and(|c| drive[c].is_some());
+    assert!(outputs.iter().enumerate().all(|(c, y)| y.is_some() == due(c)), "an output in a wrong cycle");
+    outputs.into_iter().flatten().collect()
+}
+
+#[test]
+fn random_networks_agree_when_they_are_folded() {
+    if !has("verilator") || !has("iverilog") {
+        return;
+    }
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("simulations");
+    let options = CompileOptions { effort: Effort::Fast, ..Default::default() };
+    let (mut next, mut digits, mut copies) = (200, BTreeSet::new(), 0);
+    for reuse in REUSES {
+        let mut made = Vec::new();
+        let (mut inputs, mut wanted, mut input_formats) = (Vec::new(), Vec::new(), Vec::new());
+        while made.len() < FOLDED {
+            let (n, model) = (next, model(next));
+            next += 1;
+            let engine = Engine::new(&model.encoder).unwrap();
+            let formats = model.encoder.formats_of("x");
+            let x = stimuli(&formats, VECTORS, n as u64);
+            let y = engine.infer_batch(&x);
+            let few = x.slice(ndarray::s![..60, ..]).to_owned();
+            for every in 2..=8 {
+                // Networks of few bits have no use for a large one.
+                let Ok(folded) = hw::fold(&model.encoder, &options, every) else { break };
+                digits.extend(folded.stages.iter().map(|s| s.digit));
+                copies += usize::from(folded.copies().values().any(|n| *n > 1));
+                let got = folded_outputs(&folded, &few);
+                assert!(
+                    got.iter().eq(few.rows().into_iter().map(|x| engine.infer(&x.to_vec())).collect::<Vec<_>>().iter()),
+                    "network {n}, reuse {every}"
+                );
+            }
+            let Ok(folded) = hw::fold(&model.encoder, &options, reuse) else { continue };
+            let design = verilog::emit_folded(&model, &folded, Interface::Kernel, &options).unwrap();
+            made.push((input_formats.len(), design));
+            (input_formats.extend(formats), inputs.push(x), wanted.push(y));
+        }
+        let parts: Vec<Part> = made
+            .iter()
+            .map(|(first_input, design)| Part {
+                module: design.manifest.top.clone(),
+                text: design.files[0].1.clone(),
+                manifest: &design.manifest,
+                first_input: *first_input,
+            })
+            .collect();
+        let join = |a: &[Array2<i64>]| concatenate(Axis(1), &a.iter().map(|a| a.view()).collect::<Vec<_>>()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let dut = together(&parts, input_formats, folder.path(), &cache);
+        let run = VerifyOptions { icarus: 60, ..Default::default() };
+        let report = verify(&dut, &join(&inputs), &join(&wanted), run).unwrap();
+        assert!(report.passed() && report.ii == reuse, "reuse {reuse}: {report}");
+    }
+    // Digits with and without a carry chain, and values that wait for more than one vector.
+    assert!(
+        digits.contains(&1) && digits.contains(&3) && *digits.last().unwrap() > 6 && copies > 10,
+        "{digits:?} {copies}"
+    );
 }

@@ -59,6 +59,9 @@ pub struct Pipeline {
     pub passes: Vec<Box<dyn Pass>>,
 }
 
+/// Name of the pipeline that places registers.
+const SCHEDULE: &str = "schedule";
+
 /// All pipelines, in order.
 ///
 /// Constants go before adders are made, so that nothing is shared with a row that turns out to be constant;
@@ -67,7 +70,7 @@ pub fn pipelines() -> Vec<Pipeline> {
     vec![
         Pipeline { name: "lower", passes: vec![Box::new(constants::Constants), Box::new(share::Share)] },
         Pipeline { name: "optimize", passes: vec![Box::new(dead::Dead), Box::new(dead_bits::DeadBits)] },
-        Pipeline { name: "schedule", passes: vec![Box::new(rank::Rank)] },
+        Pipeline { name: SCHEDULE, passes: vec![Box::new(rank::Rank)] },
     ]
 }
 
@@ -89,19 +92,40 @@ pub fn compile_watched(
     mut watch: impl FnMut(&'static str, &StageGraph),
 ) -> Result<StageGraph> {
     let steps = variants(options, |options| {
-        let mut graph = super::build(network)?;
-        let mut steps = vec![("build", graph.clone())];
-        for pass in pipelines().into_iter().flat_map(|p| p.passes) {
-            pass.run(&mut graph, options)?;
-            graph.well_formed().map_err(|e| e.at(format!("after pass `{}`", pass.name())))?;
-            steps.push((pass.name(), graph.clone()));
-        }
+        let mut steps: Vec<(&'static str, StageGraph)> = Vec::new();
+        passed(network, options, |_| true, &mut |name, graph| steps.push((name, graph.clone())))?;
         Ok(steps)
     })?;
     let cost = |steps: &Vec<(_, StageGraph)>| steps.last().map_or(0, |s| cost(&s.1, options));
     let mut steps = steps.into_iter().min_by_key(cost).unwrap_or_default();
     steps.iter().for_each(|(name, graph)| watch(name, graph));
     let graph = steps.pop().map(|s| s.1).ok_or_else(|| Error::new(Code::Graph, "there are no passes"))?;
+    super::prove(&graph, network)?;
+    Ok(graph)
+}
+
+/// The graph of a network without a schedule: what folding starts from. As many levels as save adders, since a folded design
+/// is made for its size.
+///
+/// # Errors
+/// Those of [`compile`], but for the schedule's.
+pub(super) fn lowered(network: &IntegerNetwork, options: &CompileOptions) -> Result<StageGraph> {
+    let slack = options.slack.or(SLACKS.last().copied());
+    passed(network, &CompileOptions { slack, ..*options }, |pipeline| pipeline != SCHEDULE, &mut |_, _| {})
+}
+
+/// A graph of [`lowered`] with its schedule, proved.
+///
+/// # Errors
+/// Those of [`compile`].
+pub(super) fn scheduled(
+    mut graph: StageGraph,
+    network: &IntegerNetwork,
+    options: &CompileOptions,
+) -> Result<StageGraph> {
+    for pass in pipelines().into_iter().filter(|p| p.name == SCHEDULE).flat_map(|p| p.passes) {
+        pass.run(&mut graph, options)?;
+    }
     super::prove(&graph, network)?;
     Ok(graph)
 }
@@ -130,4 +154,21 @@ fn cost(graph: &StageGraph, options: &CompileOptions) -> u64 {
         None => 1,
     };
     (graph.lut_estimate(options.target) + graph.register_bits()) * u64::from(graph.latency.0) * u64::from(period)
+}
+
+/// The graph after the passes of the pipelines that are `wanted`.
+fn passed(
+    network: &IntegerNetwork,
+    options: &CompileOptions,
+    wanted: impl Fn(&str) -> bool,
+    watch: &mut impl FnMut(&'static str, &StageGraph),
+) -> Result<StageGraph> {
+    let mut graph = super::build(network)?;
+    watch("build", &graph);
+    for pass in pipelines().into_iter().filter(|p| wanted(p.name)).flat_map(|p| p.passes) {
+        pass.run(&mut graph, options)?;
+        graph.well_formed().map_err(|e| e.at(format!("after pass `{}`", pass.name())))?;
+        watch(pass.name(), &graph);
+    }
+    Ok(graph)
 }

@@ -158,6 +158,35 @@ const DESIGN_CASES: &[DesignCase] = &[
         NO,
         NO,
         NO,
+        &["emit", "d/model.quant.json", "--out", "o", "--reuse", "0"],
+        "error[U001]: a reuse of `0` makes no sense\n  hint:  use 1 (fully pipelined), more cycles, or auto\n",
+    ),
+    (
+        NO,
+        NO,
+        NO,
+        &["emit", "d/model.quant.json", "--out", "o", "--reuse", "100"],
+        "error[U001]: a reuse of 100 saves nothing over one of 9\n  \
+         cause: a reuse of that many cycles already takes the widest accumulator bit by bit\n  hint:  use 2 to 9\n",
+    ),
+    (
+        NO,
+        NO,
+        NO,
+        &["emit", "d/model.quant.json", "--out", "o", "--reuse", "auto"],
+        "error[U001]: `--reuse auto` has no budget\n  hint:  pass --max-lut\n",
+    ),
+    (
+        NO,
+        NO,
+        NO,
+        &["emit", "d/model.quant.json", "--out", "o", "--reuse", "4", "--max-lut", "90"],
+        "error[U001]: `--max-lut` is a budget of `--reuse auto` only\n  hint:  pass --reuse auto\n",
+    ),
+    (
+        NO,
+        NO,
+        NO,
         &["passes", "d/model.quant.json", "--after", "luck"],
         "error[U001]: there is no pass `luck`\n  \
          hint:  one of build, constants, share, dead, dead_bits, rank\n",

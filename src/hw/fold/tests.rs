@@ -1,0 +1,122 @@
+use super::*;
+use crate::hw::tests::{MODES, network};
+use crate::hw::{Effort, eval};
+use crate::reference::Engine;
+
+fn options() -> CompileOptions {
+    CompileOptions { effort: Effort::Fast, ..Default::default() }
+}
+
+/// The vectors `x`, `gap(i)` cycles more than the reuse after the one before; idle cycles at the end.
+fn spaced(folded: &Folded, x: &[Vec<i64>], gap: impl Fn(usize) -> u32) -> Vec<Option<Vec<i64>>> {
+    let mut drive = Vec::new();
+    for (i, x) in x.iter().enumerate() {
+        drive.push(Some(x.clone()));
+        drive.extend((1..folded.reuse + gap(i)).map(|_| None));
+    }
+    drive.extend((0..=folded.latency.0).map(|_| None));
+    drive
+}
+
+#[test]
+fn digits_give_the_numbers_of_the_reference_at_the_promised_cycle_for_every_reuse_and_mode() {
+    let x: Vec<Vec<i64>> = (-32..32).step_by(3).flat_map(|a| (-32..32).step_by(5).map(move |b| vec![a, b])).collect();
+    for (rounding, overflow) in MODES {
+        let network = network(rounding, overflow);
+        let engine = Engine::new(&network).unwrap();
+        let mut folded = 0;
+        for reuse in 2..=20 {
+            let Ok(made) = fold(&network, &options(), reuse) else { break };
+            folded += 1;
+            for stretch in [0, 7] {
+                let drive = spaced(&made, &x, |i| (i as u32 * stretch) % 5);
+                let wanted: Vec<Option<Vec<i64>>> = (0..drive.len())
+                    .map(|c| c.checked_sub(made.latency.0 as usize).and_then(|c| drive[c].as_deref()))
+                    .map(|x| x.map(|x| engine.infer(x)))
+                    .collect();
+                assert!(eval_folded(&made, &drive) == wanted, "{rounding:?} {overflow:?} reuse {reuse} {stretch}");
+            }
+        }
+        assert!(folded >= 8, "reuse 2 to {} only", folded + 1);
+    }
+}
+
+#[test]
+fn a_faster_clock_takes_more_cycles_and_gives_the_same_numbers() {
+    let (rounding, overflow) = MODES[0];
+    let network = network(rounding, overflow);
+    let at = |clock| fold(&network, &CompileOptions { clock_mhz: Some(clock), ..options() }, 4);
+    let (slow, fast) = (at(20.0).unwrap(), at(200.0).unwrap());
+    assert!(slow.latency < fast.latency, "{} {}", slow.latency, fast.latency);
+    let x = vec![vec![-32, 31], vec![7, -3]];
+    let drive = spaced(&fast, &x, |_| 0);
+    let outputs: Vec<Vec<i64>> = eval_folded(&fast, &drive).into_iter().flatten().collect();
+    assert_eq!(outputs, x.iter().map(|x| eval(&fast.graph, x)).collect::<Vec<_>>());
+    assert_eq!(at(2000.0).unwrap_err().code(), Code::Schedule);
+}
+
+#[test]
+fn a_reuse_that_cannot_help_is_refused() {
+    let (rounding, overflow) = MODES[0];
+    let network = network(rounding, overflow);
+    let refused = |reuse| fold(&network, &options(), reuse).unwrap_err();
+    assert_eq!((refused(0).code(), refused(1).code()), (Code::Usage, Code::Usage));
+    let text = refused(1000).to_string();
+    assert!(text.contains("a reuse of 1000 saves nothing over one of ") && text.contains("use 2 to "), "{text}");
+}
+
+#[test]
+fn a_folded_graph_that_takes_a_number_too_early_is_refused() {
+    let (rounding, overflow) = MODES[0];
+    let good = fold(&network(rounding, overflow), &CompileOptions { clock_mhz: Some(200.0), ..options() }, 3).unwrap();
+    good.check().unwrap();
+    let wrong: [(&str, fn(&mut Folded)); 7] = [
+        ("an accumulator without its last digit", |f| f.stages[0].digits -= 1),
+        ("digits that do not reach the sign", |f| f.stages[1].digit = 1),
+        ("a stage that starts early", |f| f.stages[1].start -= 1),
+        ("results before their accumulators", |f| f.stages[0].depth = 0),
+        ("an adder before its operands", |f| f.stages[1].adders.iter_mut().max_by_key(|a| a.1).unwrap().1 = 0),
+        ("a leaf that is not read", |f| f.stages[1].leaves.truncate(4)),
+        ("a shorter latency", |f| f.latency.0 -= 1),
+    ];
+    for (what, change) in wrong {
+        let mut folded = good.clone();
+        change(&mut folded);
+        let refused = folded.check().err().map(|e| e.code());
+        assert_eq!(refused, Some(Code::Graph), "{what}: {:?}", good.stages);
+    }
+}
+
+/// Twelve outputs of twelve inputs: more adders than requantizers.
+fn square() -> IntegerNetwork {
+    let (rounding, overflow) = MODES[1];
+    let mut network = network(rounding, overflow);
+    let mut state = 1u64;
+    let mut weight = |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as i64 % 64
+    };
+    network.n_in = 12;
+    network.layers.truncate(1);
+    network.layers[0].weights = (0..12).map(|_| (0..12).map(&mut weight).collect()).collect();
+    network.layers[0].bias = vec![1; 12];
+    network
+}
+
+#[test]
+fn a_budget_takes_the_least_reuse_that_fits_it() {
+    let network = square();
+    let lut = |reuse| fold(&network, &options(), reuse).unwrap().cost(options().target).lut;
+    let chosen = |most| match compile_reuse(&network, &options(), Reuse::MaxLut(most)).unwrap() {
+        Compiled::Pipelined(_) => 1,
+        Compiled::Folded(folded) => folded.reuse,
+    };
+    assert_eq!(chosen(100_000), 1);
+    for most in [lut(6), lut(8)] {
+        let reuse = chosen(most);
+        assert!(reuse > 2 && lut(reuse) <= most && lut(reuse - 1) > most, "{reuse} for {most}");
+    }
+    let none = compile_reuse(&network, &options(), Reuse::MaxLut(10)).unwrap_err();
+    assert_eq!(none.code(), Code::Schedule);
+    assert!(none.to_string().contains("needs the fewest, about "), "{none}");
+}
