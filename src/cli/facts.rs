@@ -133,6 +133,8 @@ impl Results<'_> {
             adders: m.adders,
             adder_bits: m.adder_bits,
             register_bits: m.register_bits,
+            lut_estimate: m.lut_estimate,
+            layers: m.layers.clone(),
         })
     }
 

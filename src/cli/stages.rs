@@ -167,7 +167,7 @@ pub fn emit(
     let wait = Progress::spinner("emit", "adder graph, proof, Verilog");
     let (design, lines) = match hw::compile_reuse(&model.encoder, options, reuse)? {
         Compiled::Pipelined(graph) => {
-            let lines: Vec<String> = hw::layer_costs(&graph).iter().map(ToString::to_string).collect();
+            let lines: Vec<String> = hw::layer_costs(&graph, options.target).iter().map(ToString::to_string).collect();
             (verilog::emit(model, &graph, interface, options)?, lines)
         }
         Compiled::Folded(folded) => {
@@ -321,9 +321,12 @@ pub fn synth_options(targets: &[SynthTarget], seeds: u32, route_seconds: u64) ->
 
 /// Cell counts for each target; place and route for ECP5.
 pub fn synth(folder: &Path, options: &SynthOptions) -> Result<Vec<SynthReport>> {
-    let dut = Dut::emitted(folder, &DesignManifest::load(folder)?, None);
+    let manifest = DesignManifest::load(folder)?;
+    let dut = Dut::emitted(folder, &manifest, None);
     let progress = Progress::new("synth", synth::steps(options), "steps");
-    synth::synthesize(&dut, options, &|message| progress.step(message))
+    let mut reports = synth::synthesize(&dut, options, &|message| progress.step(message))?;
+    reports.iter_mut().for_each(|r| r.expected(&manifest));
+    Ok(reports)
 }
 
 /// gzip, xz, zstd and sluice's lossless mode on the same data.

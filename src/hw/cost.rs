@@ -2,10 +2,14 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::delay::Target;
 use super::graph::{Op, StageGraph};
 
 /// The hardware of one layer, or of the input.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LayerCost {
     /// The layer's name; `x` for the input.
     pub name: String,
@@ -23,10 +27,12 @@ pub struct LayerCost {
     pub table_bits: u64,
     /// Two-operand maxima.
     pub maxima: usize,
+    /// Lookup tables, estimated for the family; `sluice synth` measures them.
+    pub lut: u64,
 }
 
 /// One entry a tensor of the graph, in order; the sums over them are those of the whole graph.
-pub fn layer_costs(graph: &StageGraph) -> Vec<LayerCost> {
+pub fn layer_costs(graph: &StageGraph, target: Target) -> Vec<LayerCost> {
     let mut costs: Vec<LayerCost> =
         graph.tensors.iter().map(|t| LayerCost { name: t.name.clone(), ..Default::default() }).collect();
     let mut depth = vec![0u32; graph.nodes.len()];
@@ -37,6 +43,7 @@ pub fn layer_costs(graph: &StageGraph) -> Vec<LayerCost> {
         depth[id] = inside.map(|a| depth[a]).max().unwrap_or(0) + u32::from(add);
         if let Some(cost) = costs.get_mut(node.layer) {
             cost.adders += usize::from(add);
+            cost.lut += graph.luts(id, target);
             cost.adder_bits += graph.adder_bits_of(id);
             cost.register_bits += registers[id];
             cost.depth = cost.depth.max(depth[id]);
@@ -53,8 +60,8 @@ impl fmt::Display for LayerCost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{}: {} adders, {} adder bits, {} register bits, depth {}",
-            self.name, self.adders, self.adder_bits, self.register_bits, self.depth
+            "{}: {} adders, {} adder bits, about {} LUT, {} register bits, depth {}",
+            self.name, self.adders, self.adder_bits, self.lut, self.register_bits, self.depth
         )?;
         if self.tables > 0 {
             write!(f, ", {} tables of {} bits", self.tables, self.table_bits)?;
@@ -90,20 +97,22 @@ output fixed<6,6>
 ",
         )
         .unwrap();
-        let costs = layer_costs(&graph);
-        let row = |name: &str, adders, adder_bits, register_bits, depth| LayerCost {
+        let costs = layer_costs(&graph, Target::Ecp5);
+        let row = |name: &str, adders, adder_bits, lut, register_bits, depth| LayerCost {
             name: name.into(),
             adders,
             adder_bits,
+            lut,
             register_bits,
             depth,
             ..Default::default()
         };
         // n2: [-24, 21], 6 bits, the lowest passes through; n3: [-56, 49], 7 bits, two pass; n5: [-23, 23], 6 bits.
         // Across the cut go n1 (4 bits) and n4 (5 bits), to the port n6 (6 bits).
-        assert_eq!(costs, [row("x", 0, 0, 4, 0), row("h", 2, 10, 5, 2), row("y", 1, 6, 6, 1)]);
+        // Carry cells of two bits: n2, n3 and n5 six bits each; n4 a table that sees the overflow, and five.
+        assert_eq!(costs, [row("x", 0, 0, 0, 4, 0), row("h", 2, 10, 18, 5, 2), row("y", 1, 6, 6, 6, 1)]);
         assert_eq!(costs.iter().map(|c| c.adder_bits).sum::<u64>(), graph.adder_bits());
         assert_eq!(costs.iter().map(|c| c.register_bits).sum::<u64>(), graph.register_bits());
-        assert_eq!(costs[1].to_string(), "h: 2 adders, 10 adder bits, 5 register bits, depth 2");
+        assert_eq!(costs[1].to_string(), "h: 2 adders, 10 adder bits, about 18 LUT, 5 register bits, depth 2");
     }
 }

@@ -17,6 +17,7 @@ mod eval;
 pub mod fold;
 mod graph;
 mod interval;
+mod luts;
 pub mod passes;
 mod prove;
 mod requantizers;

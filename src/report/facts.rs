@@ -143,6 +143,12 @@ pub struct HardwareSection {
     pub adder_bits: u64,
     /// Flip-flops of the pipeline.
     pub register_bits: u64,
+    /// Lookup tables, estimated for `target`; `synth` has what was measured.
+    #[serde(default)]
+    pub lut_estimate: u64,
+    /// What each layer is built of; empty for folded designs.
+    #[serde(default)]
+    pub layers: Vec<crate::hw::LayerCost>,
 }
 
 /// What the design costs: the target of the recipe first, then every target that was tried.

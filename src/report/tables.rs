@@ -2,8 +2,9 @@
 
 use super::plot::escape;
 use super::plot::look::{short, whole};
-use super::{Report, SizeSection};
+use super::{HardwareSection, Report, SizeSection};
 use crate::evaluate::ColumnFigures;
+use crate::hw::LayerCost;
 
 /// Rows of text under a head; text is escaped. `class` is that of the table.
 pub fn table(class: &str, head: &[&str], rows: &[Vec<String>]) -> String {
@@ -183,7 +184,21 @@ pub fn hardware(r: &Report) -> String {
         pair("adders", format!("{}, {} bit in sum", whole(h.adders as u64), whole(h.adder_bits))),
         pair("pipeline registers", format!("{} bit", whole(h.register_bits))),
     ];
-    table("words", &["design", ""], &rows) + &synthesis(r)
+    table("words", &["design", ""], &rows) + &layers(h) + &synthesis(r)
+}
+
+/// What each layer is built of.
+fn layers(h: &HardwareSection) -> String {
+    if h.layers.is_empty() {
+        return String::new();
+    }
+    let row = |l: &LayerCost| {
+        let name = if l.name == "x" { "input" } else { &l.name };
+        let counts = [l.adders as u64, l.adder_bits, u64::from(l.depth), l.lut, l.register_bits];
+        std::iter::once(name.to_owned()).chain(counts.map(whole)).collect()
+    };
+    let rows: Vec<Vec<String>> = h.layers.iter().map(row).collect();
+    table("", &["layer", "adders", "adder bits", "adders in a row", "LUT, estimated", "FF"], &rows)
 }
 
 #[cfg(feature = "verilog")]
@@ -198,6 +213,7 @@ fn synthesis(r: &Report) -> String {
             vec![
                 t.target.to_string(),
                 whole(t.lut),
+                t.estimate.map_or_else(|| "–".to_owned(), |e| whole(e.lut)),
                 whole(t.ff),
                 whole(t.carry),
                 whole(t.dsp),
@@ -208,7 +224,18 @@ fn synthesis(r: &Report) -> String {
             ]
         })
         .collect();
-    let head = ["target", "LUT", "FF", "carry cells", "DSP", "BRAM", "Fmax [MHz]", "latency at Fmax [ns]", "tool"];
+    let head = [
+        "target",
+        "LUT",
+        "LUT, estimated",
+        "FF",
+        "carry cells",
+        "DSP",
+        "BRAM",
+        "Fmax [MHz]",
+        "latency at Fmax [ns]",
+        "tool",
+    ];
     table("", &head, &rows)
 }
 

@@ -29,6 +29,7 @@ use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
 use crate::hw::Target;
 use crate::units::Cycles;
+use crate::verilog::DesignManifest;
 
 /// The technology to map to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -84,6 +85,16 @@ pub struct SynthOptions {
     pub route_limit: Duration,
 }
 
+/// Resources that a design was expected to need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Estimate {
+    /// Lookup tables, in the count of `lut`.
+    pub lut: u64,
+    /// Flip-flops.
+    pub ff: u64,
+}
+
 /// Resources and, after place and route, speed of a design. The harness is not in the counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -94,6 +105,9 @@ pub struct SynthReport {
     pub lut: u64,
     /// Flip-flops.
     pub ff: u64,
+    /// What `sluice emit` expected for this target; absent for other targets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Estimate>,
     /// Multiplier blocks.
     pub dsp: u64,
     /// Block memories.
@@ -128,6 +142,12 @@ pub struct SynthReport {
 }
 
 impl SynthReport {
+    /// Notes what was expected, if the design was made for this target.
+    pub fn expected(&mut self, design: &DesignManifest) {
+        let estimate = Estimate { lut: design.lut_estimate, ff: design.register_bits };
+        self.estimate = (design.lut_estimate > 0 && design.target == self.target.to_string()).then_some(estimate);
+    }
+
     /// Time from an input to its output at the highest clock, in ns.
     pub fn latency_ns(&self, latency: Cycles) -> Option<f64> {
         self.fmax_mhz.map(|mhz| latency.ns(mhz))
@@ -140,7 +160,11 @@ impl fmt::Display for SynthReport {
             write!(f, "rtl: {} adders, {} adder bits, {} register bits", w.adders, w.adder_bits, w.register_bits)?;
             return write!(f, ", mapped to {} $alu, {} $macc [{}]", w.alu, w.macc, self.tool_version);
         }
-        write!(f, "{}: {} LUT, {} FF, {} carry", self.target, self.lut, self.ff, self.carry)?;
+        write!(f, "{}: {} LUT, {} FF", self.target, self.lut, self.ff)?;
+        if let Some(e) = self.estimate {
+            write!(f, " (expected {} and {})", e.lut, e.ff)?;
+        }
+        write!(f, ", {} carry", self.carry)?;
         write!(f, ", {} DSP, {} BRAM", self.dsp, self.bram)?;
         match (self.fmax_mhz, &self.no_fmax) {
             (Some(mhz), _) => {

@@ -127,6 +127,7 @@ fn count(target: SynthTarget, cells: BTreeMap<String, u64>) -> SynthReport {
         target,
         lut,
         ff,
+        estimate: None,
         dsp,
         bram,
         carry,

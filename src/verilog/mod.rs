@@ -28,7 +28,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
-use crate::hw::{CompileOptions, Folded, StageGraph};
+use crate::hw::{CompileOptions, Folded, LayerCost, StageGraph, layer_costs};
 use crate::model::QuantizedModel;
 use crate::model::file::{read_json, write_json, write_whole};
 use crate::units::Cycles;
@@ -95,6 +95,12 @@ pub struct DesignManifest {
     pub adder_bits: u64,
     /// Flip-flops of the data path.
     pub register_bits: u64,
+    /// Lookup tables, estimated for the family.
+    #[serde(default)]
+    pub lut_estimate: u64,
+    /// What each layer is built of; absent from folded designs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<LayerCost>,
     /// Where the output of each layer can be seen inside the design.
     pub stages: Vec<StageSignals>,
     /// The model that it computes, relative to the folder.
@@ -170,6 +176,8 @@ pub fn emit(
         adders: graph.adders(),
         adder_bits: graph.adder_bits(),
         register_bits: graph.register_bits(),
+        lut_estimate: graph.lut_estimate(options.target),
+        layers: layer_costs(graph, options.target),
         stages: core::signals(graph, path),
         ..print.manifest(graph.latency, 1)
     };
@@ -205,6 +213,7 @@ pub fn emit_folded(
         adders: cost.adders,
         adder_bits: cost.adder_bits,
         register_bits: cost.register_bits,
+        lut_estimate: cost.lut,
         stages: folded::signals(folded),
         ..print.manifest(folded.latency, folded.reuse)
     };
@@ -285,6 +294,8 @@ impl<'a> Printer<'a> {
             adders: 0,
             adder_bits: 0,
             register_bits: 0,
+            lut_estimate: 0,
+            layers: Vec::new(),
             stages: Vec::new(),
             model: "model.quant.json".to_owned(),
             file_sha256: BTreeMap::new(),

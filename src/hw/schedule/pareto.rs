@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::arrival::Timing;
 use super::{Goal, ranks, schedule};
 use crate::error::Result;
-use crate::fixed::{Overflow, Rounding};
-use crate::hw::graph::{Op, StageGraph};
+use crate::hw::graph::StageGraph;
 use crate::hw::passes::{CompileOptions, pipelines, variants};
 use crate::hw::{Target, build, prove};
 use crate::model::IntegerNetwork;
@@ -105,30 +104,4 @@ pub(super) fn points(graph: &StageGraph, target: Target) -> Result<Vec<ScheduleP
         }
     }
     Ok(points)
-}
-
-impl StageGraph {
-    /// Lookup tables that the graph needs on a family: one a full adder, those of rounding, ReLU and overflow, of tables and
-    /// maxima.
-    pub fn lut_estimate(&self, target: Target) -> u64 {
-        let inputs = u64::from(target.delays().inputs);
-        let of = |node: &crate::hw::Node| match node.op {
-            Op::Requantize { a, shift, relu, rounding, overflow, format, .. } if node.range.0 != node.range.1 => {
-                let from = &self.nodes[a];
-                let width = u64::from(node.width());
-                let drop = shift.max(0).unsigned_abs();
-                let top = from.width().saturating_sub(drop);
-                let increment = if drop > 0 && rounding != Rounding::Truncate { u64::from(top) } else { 0 };
-                let above = u64::from(top.saturating_sub(format.width - u32::from(format.signed)));
-                let crossed = (from.range.0 >> drop) < format.min() || (from.range.1 >> drop) > format.max();
-                let limited = overflow != Overflow::Wrap && crossed;
-                let gather = if limited { above.saturating_sub(1).div_ceil(inputs - 1) } else { 0 };
-                let choice = if limited || relu && from.is_signed() { width } else { 0 };
-                increment + gather + choice
-            }
-            _ => 0,
-        };
-        let choices = (0..self.nodes.len()).map(|id| self.choice_luts(id, target)).sum::<u64>();
-        self.adder_bits() + choices + self.nodes.iter().map(of).sum::<u64>()
-    }
 }
