@@ -191,7 +191,7 @@ pub fn emit(
 pub fn pareto(model: &QuantizedModel, options: &CompileOptions, folder: &Path) -> Result<Vec<hw::SchedulePoint>> {
     let wait = Progress::spinner("emit", "schedules");
     let points = hw::pareto(&model.encoder, options)?;
-    let figure = plot::svg(&plot::pareto(&model.name, &points));
+    let figure = plot::svg_file(&plot::pareto(&model.name, &points));
     write_whole(&folder.join("pareto.svg"), figure.as_bytes())?;
     write_json(&folder.join("pareto.json"), &points)?;
     drop(wait);

@@ -67,7 +67,7 @@ impl Engine {
         let mut all = vec![[L::default(); BLOCK]; self.len];
         for (row, words) in x.rows().into_iter().enumerate() {
             for (i, word) in words.iter().enumerate() {
-                debug_assert!(self.input[i].contains(*word), "input word {i}: {word} does not fit {}", self.input[i]);
+                assert!(self.input[i].contains(*word), "input word {i}: {word} does not fit {}", self.input[i]);
                 all[i][row] = L::from_raw(*word);
             }
         }

@@ -210,7 +210,7 @@ impl Engine {
     /// All tensors, one after the other; `see` gets each layer's number and accumulators in order.
     fn evaluate(&self, x: &[i64], mut see: impl FnMut(usize, i64)) -> Vec<i64> {
         assert_eq!(x.len(), self.n_in(), "input length");
-        debug_assert!(self.check_input(x).is_ok(), "{:?}", self.check_input(x));
+        assert!(self.check_input(x).is_ok(), "{:?}", self.check_input(x));
         let mut all = Vec::with_capacity(self.len);
         all.extend_from_slice(x);
         for (number, layer) in self.layers.iter().enumerate() {

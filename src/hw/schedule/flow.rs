@@ -145,8 +145,8 @@ impl Network<'_> {
 ///
 /// Weights must add up to 0 and the cost be bounded from below; both hold where every cost is a width times a length.
 pub(super) fn minimise(weights: &[i64], arcs: &[Arc], start: Vec<i64>) -> Vec<i64> {
-    debug_assert_eq!(weights.iter().sum::<i64>(), 0);
-    debug_assert!(arcs.iter().all(|a| start[a.to] - start[a.from] >= a.least));
+    assert_eq!(weights.iter().sum::<i64>(), 0);
+    assert!(arcs.iter().all(|a| start[a.to] - start[a.from] >= a.least));
     let mut leaving = vec![Vec::new(); weights.len()];
     for (k, a) in arcs.iter().enumerate() {
         leaving[a.from].push(2 * k);

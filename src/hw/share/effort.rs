@@ -27,7 +27,16 @@ impl Effort {
         // Large problems fall for longer, but nobody waits for that without being asked.
         let (restarts, chains, short, long) = match self {
             Effort::Fast => (0, 0, 0, 0),
-            Effort::Default => (3, 4, (12 * digits).min(15_000), (60 * digits).min(60_000)),
+            Effort::Default => {
+                // A trial takes longer the larger the problem.
+                let large = 40_000_000 / digits.max(1);
+                (
+                    3.min(large / 2_000),
+                    4,
+                    (12 * digits).min(15_000).min(large),
+                    (60 * digits).min(60_000).min(4 * large),
+                )
+            }
             Effort::Max => (15, 8, 30 * digits, 600 * digits),
         };
         Budget { restarts, chains, short, long, seed }

@@ -27,4 +27,4 @@ pub use histograms::{Size, distribution, latent, residual, response};
 pub use pareto::pareto;
 pub use png::write_png;
 pub use rows::example;
-pub use svg::{escape, svg};
+pub use svg::{escape, svg, svg_file};

@@ -1,4 +1,4 @@
-//! Size against latency of every schedule of one network.
+//! Size and latency of every schedule of one network, over its clock.
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Sketch, Words};
@@ -6,41 +6,40 @@ use super::frame::{Frame, Sample};
 use super::look::{INK, LABEL, ORIGINAL, OURS, SOFT};
 use crate::hw::SchedulePoint;
 
-/// LUT + FF against latency; beside each point its ranks and clock.
+/// Cells above, latency below, both over the clock and from 0; the ranks are written at the fastest schedule that has them.
 pub fn pareto(name: &str, points: &[SchedulePoint]) -> Sketch {
-    let mut s = Sketch::new(format!("Schedules of {name}"), 620.0, 400.0);
-    let area = |p: &SchedulePoint| (p.lut + p.ff) as f64;
-    let ends = |of: &dyn Fn(&SchedulePoint) -> f64| {
-        let all = || points.iter().map(of);
-        (all().fold(f64::INFINITY, f64::min), all().fold(0.0, f64::max))
+    let mut s = Sketch::new(format!("Schedules of {name}"), 620.0, 470.0);
+    let most = |of: fn(&SchedulePoint) -> f64| points.iter().map(of).fold(0.0, f64::max);
+    let cells: fn(&SchedulePoint) -> f64 = |p| (p.lut + p.ff) as f64;
+    let latency: fn(&SchedulePoint) -> f64 = |p| p.latency_ns;
+    let clock = || Axis::linear(0.0, 1.06 * most(|p| p.clock_mhz));
+    let above = Frame {
+        inside: [74.0, 14.0, 530.0, 235.0],
+        x: clock().bare(),
+        y: Axis::linear(0.0, 1.3 * most(cells)).titled("LUT (estimated) + FF", ""),
     };
-    let ((fast, slow), (small, large)) = (ends(&|p| p.latency_ns), ends(&area));
-    let (wide, high) = ((slow - fast).max(0.1 * slow), (large - small).max(0.1 * large));
-    let frame = Frame {
-        inside: [74.0, 14.0, 530.0, 340.0],
-        x: Axis::linear(fast - 0.12 * wide, slow + 0.25 * wide).titled("latency by the delay model", "ns"),
-        y: Axis::linear(small - 0.1 * high, large + 0.25 * high).titled("LUT (estimated) + FF", ""),
+    let below = Frame {
+        inside: [74.0, 265.0, 530.0, 160.0],
+        x: clock().titled("clock by the delay model", "MHz"),
+        y: Axis::linear(0.0, 1.25 * most(latency)).titled("latency", "ns"),
     };
-    let at = |p: &SchedulePoint| frame.at(p.latency_ns, area(p));
-    s.line(points.iter().map(at).collect(), SOFT.mix(0.5), 1.0);
-    for (i, p) in points.iter().enumerate() {
-        let (x, y) = at(p);
-        s.dot((x, y), if p.best { 5.0 } else { 3.2 }, if p.best { OURS } else { ORIGINAL });
-        // One label a number of ranks: that of the fastest clock.
-        if points.get(i + 1).is_some_and(|next| next.ranks == p.ranks) && !p.best {
-            continue;
+    for (frame, of) in [(&above, cells), (&below, latency)] {
+        let mut last = f64::NEG_INFINITY;
+        for (i, p) in points.iter().enumerate() {
+            let (x, y) = frame.at(p.clock_mhz, of(p));
+            s.dot((x, y), if p.best { 5.0 } else { 2.8 }, if p.best { OURS } else { ORIGINAL });
+            let words = Words::new(p.ranks.to_string(), (x, y - 12.0), LABEL).anchor(Anchor::Middle);
+            // A label that would touch the one before is left out.
+            let fastest = points.get(i + 1).is_none_or(|next| next.ranks != p.ranks);
+            if fastest && x - words.width() / 2.0 > last + 2.0 {
+                last = x + words.width() / 2.0;
+                s.text(words.color(if p.best { INK } else { SOFT }));
+            }
         }
-        let text = format!("{} ranks, {:.0} MHz", p.ranks, p.clock_mhz);
-        s.text(Words::new(text, (x + 8.0, y - 1.0), LABEL).anchor(Anchor::Start).color(if p.best {
-            INK
-        } else {
-            SOFT
-        }));
+        frame.draw(&mut s);
     }
-    frame.draw(&mut s);
-    frame.legend(
-        &mut s,
-        &[(Sample::Dot(OURS), "least (LUT + FF) × latency"), (Sample::Dot(ORIGINAL), "the other schedules")],
-    );
+    let samples =
+        [(Sample::Dot(OURS), "least (LUT + FF) × latency"), (Sample::Dot(ORIGINAL), "other schedules, with ranks")];
+    above.legend(&mut s, &samples);
     s
 }

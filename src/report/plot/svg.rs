@@ -97,6 +97,17 @@ fn disc((x, y): Point, r: f64) -> String {
     format!("M{} {}a{r} {r} 0 1 0 {d} 0a{r} {r} 0 1 0 -{d} 0", number(x - r.parse().unwrap_or(0.0)), number(y))
 }
 
+/// The same as a file of its own: on white, in its own colours, which viewers without style sheets show too.
+pub fn svg_file(sketch: &Sketch) -> String {
+    let text = svg(sketch).replacen("</title>\n", "</title>\n<path d=\"M0 0H9999V9999H0Z\" fill=\"#ffffff\"/>\n", 1);
+    let mut parts = text.split("var(");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |out, part| {
+        let (variable, rest) = part.split_once(')').unwrap_or((part, ""));
+        out + variable.rsplit(',').next().unwrap_or_default() + rest
+    })
+}
+
 /// Hundredths of a pixel are enough.
 fn number(v: f64) -> String {
     let text = format!("{v:.2}");
@@ -132,6 +143,8 @@ mod tests {
         let text = svg(&s);
         assert_eq!(text.matches("<path").count(), 2, "{text}");
         assert!(text.contains("M0 0H1.5V2M3 0L4 1") && text.contains("fill=\"#010203\""), "{text}");
-        assert!(text.contains("a&lt;b&amp;&quot;c&quot;") && text.contains("var(--ink,#181c21)"), "{text}");
+        assert!(text.contains("a&lt;b&amp;&quot;c&quot;") && text.contains("\"var(--ink,#181c21)\""), "{text}");
+        let file = svg_file(&s);
+        assert!(file.contains("\"#181c21\"") && !file.contains("var(") && file.ends_with("</svg>"), "{file}");
     }
 }
