@@ -110,13 +110,14 @@ fn lookup(rng: &mut ChaCha8Rng, name: String, input: String, from: &[QFormat], c
     let output = match rng.random_bool(0.2) {
         true => Granular::PerChannel(from[..count].to_vec()),
         false => formats(rng, count, |rng| {
-            let frac = rng.random_range(-2..=3);
+            // Below 0 most functions are 0.
+            let frac = rng.random_range(0..=5);
             format(&mut &mut *rng, 12, frac)
         }),
     };
     let table = |c: usize| {
         let (from, to) = (from[c], output.channel(c));
-        match rng.random_range(0..4) {
+        match rng.random_range(0..6) {
             // What changes nothing if the formats are the same.
             0 => (from.min()..=from.max()).map(|x| x.clamp(to.min(), to.max())).collect(),
             1 => Function::Tanh.table(from, to).unwrap(),
@@ -149,16 +150,39 @@ fn pooling(
     let weight = (!geometry.size().is_power_of_two() || rng.random_bool(0.3)).then(|| {
         let frac = rng.random_range(0..=6);
         let weight_format = format(rng, 6, frac);
-        (number(rng, weight_format), weight_format)
+        // A weight of 0 gives an image of zeros.
+        let weight = match number(rng, weight_format) {
+            0 if weight_format.signed => weight_format.min(),
+            0 => weight_format.max(),
+            n => n,
+        };
+        (weight, weight_format)
     });
     let (rounding, overflow) = (ROUNDINGS[modes % 3], OVERFLOWS[modes / 3 % 3]);
     (IntegerLayer::avg_pool2d(name, inputs, geometry.clone(), weight, output, rounding, overflow), geometry)
 }
 
-/// Network `n`: one to four layers of weights, dense, or convolutions first; some read the input beside the layer before.
-/// Between them some tables, and pooling of images.
+/// Network `n`: the first of a few draws whose output moves. One that stands still shows little.
 fn network(n: usize) -> IntegerNetwork {
-    let mut rng = ChaCha8Rng::seed_from_u64(n as u64);
+    let moves = |network: &IntegerNetwork| {
+        let engine = Engine::new(network).unwrap_or_else(|e| panic!("network {n}: {e}"));
+        let y = engine.infer_batch(&stimuli(&network.formats_of("x"), VECTORS, n as u64));
+        y.rows().into_iter().any(|row| row != y.row(0))
+    };
+    let mut made = drawn(n, 0);
+    for attempt in 1..4 {
+        if moves(&made) {
+            break;
+        }
+        made = drawn(n, attempt);
+    }
+    made
+}
+
+/// A draw of network `n`: one to four layers of weights, dense, or convolutions first; some read the input beside the layer before.
+/// Between them some tables, and pooling of images.
+fn drawn(n: usize, attempt: usize) -> IntegerNetwork {
+    let mut rng = ChaCha8Rng::seed_from_u64((n + 1000 * attempt) as u64);
     let rng = &mut rng;
     let image =
         rng.random_bool(0.4).then(|| [rng.random_range(1..=3), rng.random_range(1..=3), rng.random_range(1..=2)]);
