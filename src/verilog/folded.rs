@@ -16,12 +16,21 @@ use super::print::{Kind, Module};
 use super::requantize::requantizer;
 use super::{Lanes, StageSignals};
 use crate::fixed::Rounding;
-use crate::hw::{FoldStage, Folded, NodeId, Op, WITHOUT_CHAIN};
+use crate::hw::{FoldStage, Folded, NodeId, Op, Tensor, WITHOUT_CHAIN};
 
-/// The layers. No signal holds the output of one for as long as its vector lasts: none is named.
-pub(super) fn signals(folded: &Folded) -> Vec<StageSignals> {
-    let layers = folded.graph.tensors.iter().skip(1);
-    layers.map(|t| StageSignals { layer: t.name.clone(), signals: vec![None; t.elements.len()] }).collect()
+/// The signal of each element of each layer, and the cycle in which it is that element.
+pub(super) fn signals(folded: &Folded, scope: &str) -> Vec<StageSignals> {
+    let names = names(&folded.graph);
+    let made = |id: NodeId| Some(folded.made_at(id)).filter(|cycle| *cycle > 0);
+    let stage = |t: &Tensor| {
+        let cycle = t.elements.iter().flatten().filter_map(|id| made(*id)).max();
+        let signal = |id: &Option<NodeId>| {
+            let id = id.filter(|id| cycle.is_some() && made(*id) == cycle)?;
+            names[id].as_ref().map(|name| format!("{scope}{name}"))
+        };
+        StageSignals { layer: t.name.clone(), signals: t.elements.iter().map(signal).collect(), cycle }
+    };
+    folded.graph.tensors.iter().skip(1).map(stage).collect()
 }
 
 /// The module's text: ports `clk`, `resetn`, `ce` if asked for, `x`, `x_valid`, `y`, `y_valid`.
