@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ndarray::{Array2, concatenate, s};
 
 use super::stimuli::stimuli;
-use super::{Dut, IcarusOptions, StageDifference, VerifyOptions, VerifyReport, icarus, verify};
+use super::{Dut, IcarusOptions, Probe, StageDifference, VerifyOptions, VerifyReport, icarus, verify};
 use crate::error::{Code, Error, Result};
 use crate::model::network::INPUT;
 use crate::model::{IntegerNetwork, QuantizedModel, Vectors};
@@ -66,7 +66,6 @@ pub fn verify_design(folder: &Path, options: &DesignOptions) -> Result<VerifyRep
         let input = inputs.row(mismatch.sample).to_vec();
         mismatch.stage = Some(match first_difference(&dut, &manifest.stages, &engine, &input) {
             Ok(Some(difference)) => difference.to_string(),
-            _ if dut.ii > 1 => "unknown, a folded design holds the output of a layer for one cycle only".to_owned(),
             Ok(None) if engine.infer(&input) != expected.row(mismatch.sample).to_vec() => {
                 "none, every layer is that of the reference: the expected outputs are not the model's".to_owned()
             }
@@ -169,7 +168,7 @@ pub fn first_difference(
     for ((stage, layer), values) in stages.iter().zip(0..).zip(engine.infer_all(input).iter().skip(1)) {
         for (element, (signal, expected)) in stage.signals.iter().zip(values).enumerate() {
             if let Some(signal) = signal {
-                probes.push(signal.clone());
+                probes.push(Probe { signal: signal.clone(), cycle: stage.cycle });
                 places.push((layer, element, *expected));
             }
         }
@@ -177,12 +176,12 @@ pub fn first_difference(
     // Long enough that a stream is still offered the vector when its first answer comes.
     let held = Array2::from_shape_fn((dut.latency as usize + 4, input.len()), |(_, c)| input[c]);
     let run = icarus(dut, &held, &IcarusOptions { probes: &probes, ..Default::default() })?;
-    for ((bits, signal), (layer, element, expected)) in run.probes.iter().zip(probes).zip(places) {
+    for ((bits, probe), (layer, element, expected)) in run.probes.iter().zip(probes).zip(places) {
         let low: String =
             (0..bits.len()).rev().map(|k| if expected >> k.min(63) & 1 == 1 { '1' } else { '0' }).collect();
         if *bits != low {
             let layer: &StageSignals = &stages[layer];
-            let (layer, got) = (layer.layer.clone(), bits.clone());
+            let (layer, signal, got) = (layer.layer.clone(), probe.signal, bits.clone());
             return Ok(Some(StageDifference { layer, element, signal, expected, got }));
         }
     }

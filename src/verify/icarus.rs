@@ -23,8 +23,17 @@ pub struct IcarusOptions<'a> {
     pub seed: u64,
     /// Where to write every signal of the design: `.fst` in that format, any other name as VCD.
     pub wave: Option<&'a Path>,
-    /// Signals, by path below the top module, whose bits are read when the first output vector is there.
-    pub probes: &'a [String],
+    /// Signals whose bits are read.
+    pub probes: &'a [Probe],
+}
+
+/// A signal inside the design.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// Its path below the top module.
+    pub signal: String,
+    /// The cycle after that of the first vector in which it is read; `None`: when the first output vector is there.
+    pub cycle: Option<u32>,
 }
 
 /// What Icarus saw.
@@ -32,7 +41,7 @@ pub struct IcarusOptions<'a> {
 pub struct IcarusRun {
     /// `[sample, output]`, raw integers, read at the promised latency for a kernel.
     pub outputs: Array2<i64>,
-    /// One a probe: binary digits, highest first, `x` where undefined.
+    /// One a probe: binary digits, highest first, `x` where undefined; none if its cycle never came.
     pub probes: Vec<String>,
 }
 
@@ -80,7 +89,14 @@ pub fn icarus(dut: &Dut, inputs: &Array2<i64>, options: &IcarusOptions) -> Resul
         let path = folder.path().join(name);
         std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))
     };
-    let probes = read("sluice_probes.txt")?.lines().map(|l| l.trim().to_owned()).collect();
+    let mut probes = vec![String::new(); options.probes.len()];
+    for line in read("sluice_probes.txt")?.lines() {
+        let found =
+            line.trim().split_once(' ').and_then(|(k, bits)| Some((probes.get_mut(k.parse::<usize>().ok()?)?, bits)));
+        if let Some((probe, bits)) = found {
+            bits.clone_into(probe);
+        }
+    }
     Ok(IcarusRun { outputs: dut.unpack(&parse(dut, &read("sluice_out.hex")?, n)?), probes })
 }
 
@@ -133,6 +149,7 @@ fn testbench(dut: &Dut, n: usize, options: &IcarusOptions) -> String {
       din = sent < {n} ? memory[sent < {n} ? sent : {last}] : {{{p}{{1'b0}}}};
       if (!in_valid) din = ~din;
       #1;
+      advance;
       if (out_valid === 1'b1 && taken == 0) look;
       if (out_valid === 1'b1 && out_ready) begin
         $fdisplay(file, \"%h\", dout);
@@ -154,6 +171,7 @@ fn testbench(dut: &Dut, n: usize, options: &IcarusOptions) -> String {
       in_valid = c % {ii} == 0 && c / {ii} < {n};
       din = in_valid ? memory[c / {ii}] : {{{p}{{1'bx}}}};
       #1;
+      advance;
       if (c == {latency}) look;
       if (c >= {latency} && (c - {latency}) % {ii} == 0) $fdisplay(file, \"%h\", out_valid === 1'b1 ? dout : {{{q}{{1'bx}}}});
       else if (out_valid !== 1'b0) $fdisplay(file, \"too many\");
@@ -168,6 +186,7 @@ fn testbench(dut: &Dut, n: usize, options: &IcarusOptions) -> String {
     for (c = 0; c < {total}; c = c + 1) begin
       din = memory[c < {n} ? c : {last}];
       #1;
+      advance;
       if (c == {latency}) look;
       if (c >= {latency}) $fdisplay(file, \"%h\", dout);
       clk = 1; #1; clk = 0;
@@ -176,8 +195,14 @@ fn testbench(dut: &Dut, n: usize, options: &IcarusOptions) -> String {
             total = n + latency,
         )
     };
-    let look: String =
-        options.probes.iter().map(|s| format!("    $fdisplay(probes, \"%b\", top.dut.{s});\n")).collect();
+    let read = |k: usize, p: &Probe| format!("$fdisplay(probes, \"{k} %b\", top.dut.{});\n", p.signal);
+    let (mut look, mut timed) = (String::new(), String::new());
+    for (k, probe) in options.probes.iter().enumerate() {
+        match probe.cycle {
+            None => look += &format!("    {}", read(k, probe)),
+            Some(cycle) => timed += &format!("    if (age == {cycle}) {}", read(k, probe)),
+        }
+    }
     let wave = match options.wave {
         Some(_) => {
             format!("    $dumpfile(\"sluice_wave.{}\");\n    $dumpvars(0, top.dut);\n", wave_kind(options))
@@ -195,7 +220,7 @@ module sluice_testbench;
   wire in_ready, out_valid;
   reg [63:0] state, z;
   reg [31:0] percent;
-  integer c, sent, taken, file, probes;
+  integer c, sent, taken, age, file, probes;
   sluice_simtop top(.clk(clk), .rst(rst), .din(din), .in_valid(in_valid), .in_ready(in_ready),
     .dout(dout), .out_valid(out_valid), .out_ready(out_ready));
   task draw;
@@ -207,6 +232,13 @@ module sluice_testbench;
     percent = z[63:32] % 100;
   end
   endtask
+  // Cycles since the first vector was taken.
+  task advance;
+  begin
+    if (age >= 0) age = age + 1;
+    else if (in_valid && in_ready === 1'b1) age = 0;
+{timed}  end
+  endtask
   task look;
   begin
 {look}  end
@@ -215,7 +247,7 @@ module sluice_testbench;
     $readmemh(\"sluice_in.hex\", memory);
     file = $fopen(\"sluice_out.hex\", \"w\");
     probes = $fopen(\"sluice_probes.txt\", \"w\");
-{wave}    clk = 0; rst = 1; in_valid = 0; out_ready = 1; din = {{{p}{{1'bx}}}}; sent = 0; taken = 0;
+{wave}    clk = 0; rst = 1; in_valid = 0; out_ready = 1; din = {{{p}{{1'bx}}}}; sent = 0; taken = 0; age = -1;
     state = 64'd{seed};
     for (c = 0; c < 8; c = c + 1) begin
       #1; clk = 1; #1; clk = 0;

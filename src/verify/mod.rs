@@ -16,7 +16,7 @@ mod verilator;
 
 pub use compare::{Mismatch, SecondOpinion, StageDifference, VerifyReport, compare, count_mismatches};
 pub use design::{DEFAULT_VECTORS, DesignOptions, first_difference, verify_design};
-pub use icarus::{IcarusOptions, IcarusRun, icarus};
+pub use icarus::{IcarusOptions, IcarusRun, Probe, icarus};
 pub use stimuli::stimuli;
 pub use verilator::{SimRun, simulate};
 

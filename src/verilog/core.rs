@@ -12,7 +12,7 @@ use super::print::{Kind, Module};
 use super::requantize::requantizer;
 use super::tables::Tables;
 use super::{Lanes, StageSignals};
-use crate::hw::{NodeId, Op, Origin, Registers, StageGraph, Target, split, width_of};
+use crate::hw::{NodeId, Op, Origin, Registers, StageGraph, Target, Tensor, split, width_of};
 
 /// Name of the wire of each node: the element of a tensor that it is, or its number. Constants have none.
 pub(super) fn names(graph: &StageGraph) -> Vec<Option<String>> {
@@ -38,7 +38,11 @@ pub(super) fn signals(graph: &StageGraph, scope: &str) -> Vec<StageSignals> {
     let names = names(graph);
     let layers = graph.tensors.iter().skip(1);
     let name = |id: &Option<NodeId>| id.and_then(|id| names[id].as_ref()).map(|n| format!("{scope}{n}"));
-    layers.map(|t| StageSignals { layer: t.name.clone(), signals: t.elements.iter().map(name).collect() }).collect()
+    let stage = |t: &Tensor| {
+        let signals = t.elements.iter().map(name).collect();
+        StageSignals { layer: t.name.clone(), signals, cycle: None }
+    };
+    layers.map(stage).collect()
 }
 
 struct Core<'a> {

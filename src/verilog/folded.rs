@@ -16,12 +16,21 @@ use super::print::{Kind, Module};
 use super::requantize::requantizer;
 use super::{Lanes, StageSignals};
 use crate::fixed::Rounding;
-use crate::hw::{FoldStage, Folded, NodeId, Op, WITHOUT_CHAIN};
+use crate::hw::{FoldStage, Folded, NodeId, Op, Tensor, WITHOUT_CHAIN};
 
-/// The layers. No signal holds the output of one for as long as its vector lasts: none is named.
-pub(super) fn signals(folded: &Folded) -> Vec<StageSignals> {
-    let layers = folded.graph.tensors.iter().skip(1);
-    layers.map(|t| StageSignals { layer: t.name.clone(), signals: vec![None; t.elements.len()] }).collect()
+/// The signal of each element of each layer, and the cycle in which it is that element.
+pub(super) fn signals(folded: &Folded, scope: &str) -> Vec<StageSignals> {
+    let names = names(&folded.graph);
+    let made = |id: NodeId| Some(folded.made_at(id)).filter(|cycle| *cycle > 0);
+    let stage = |t: &Tensor| {
+        let cycle = t.elements.iter().flatten().filter_map(|id| made(*id)).max();
+        let signal = |id: &Option<NodeId>| {
+            let id = id.filter(|id| cycle.is_some() && made(*id) == cycle)?;
+            names[id].as_ref().map(|name| format!("{scope}{name}"))
+        };
+        StageSignals { layer: t.name.clone(), signals: t.elements.iter().map(signal).collect(), cycle }
+    };
+    folded.graph.tensors.iter().skip(1).map(stage).collect()
 }
 
 /// The module's text: ports `clk`, `resetn`, `ce` if asked for, `x`, `x_valid`, `y`, `y_valid`.
@@ -329,11 +338,13 @@ impl<'a> Core<'a> {
     fn adder(&mut self, k: usize, id: NodeId, offset: u32) {
         let stage = &self.folded.stages[k];
         let (name, digit) = (self.in_stage(id, k), stage.digit);
-        let [a, b] = FoldStage::operands(&self.folded.graph, id);
-        let subtracts = a.2 || b.2;
+        let [a, mut b] = FoldStage::operands(&self.folded.graph, id);
+        let (subtracts, chain) = (b.2, digit > WITHOUT_CHAIN);
+        // A chain subtracts by itself, which a `~` before it would cost a lookup table a bit; its register holds the borrow.
+        b.2 &= !chain;
         let (a, b) = (self.operand(k, id, a, offset), self.operand(k, id, b, offset));
         let carry = format!("{name}_c");
-        let out = if digit <= WITHOUT_CHAIN {
+        let out = if !chain {
             // Full adders one by one.
             let (mut sum, mut c) = (Vec::new(), carry.clone());
             for j in 0..digit as usize {
@@ -355,8 +366,9 @@ impl<'a> Core<'a> {
         } else {
             let total = format!("{name}_t");
             let list = |bits: &[String]| bits.iter().rev().cloned().collect::<Vec<_>>().join(", ");
-            // The lowest bit carries the carry in.
-            let text = format!("{{1'b0, {}, 1'b1}} + {{1'b0, {}, {carry}}}", list(&a), list(&b));
+            // The lowest bit lets the carry or the borrow in.
+            let (sign, low) = if subtracts { ('-', "1'b0") } else { ('+', "1'b1") };
+            let text = format!("{{1'b0, {}, {low}}} {sign} {{1'b0, {}, {carry}}}", list(&a), list(&b));
             self.assign(&total, digit + 2, &text);
             let total = self.bus(&total, digit + 2, false);
             self.assign(&name, digit, &total.slice(1, digit));
@@ -366,7 +378,7 @@ impl<'a> Core<'a> {
         let first = self.token(stage.start + offset - 1);
         self.declare(&carry, Kind::Reg, 1);
         self.reads.mark(&carry, 0, 1);
-        let _ = writeln!(self.clocked, "  {carry} <= {first} ? 1'b{} : {out};", u8::from(subtracts));
+        let _ = writeln!(self.clocked, "  {carry} <= {first} ? 1'b{} : {out};", u8::from(subtracts && !chain));
     }
 
     /// Accumulators as a whole, and the requantizers.

@@ -116,6 +116,9 @@ pub struct StageSignals {
     pub layer: String,
     /// One an element, by path below the top module; `null` for a constant or an element that no output needs.
     pub signals: Vec<Option<String>>,
+    /// The cycle after the vector's in which they hold it, where they hold something else before and after (`ii` > 1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycle: Option<u32>,
 }
 
 /// Bits of an element on the flat buses.
@@ -214,7 +217,7 @@ pub fn emit_folded(
         adder_bits: cost.adder_bits,
         register_bits: cost.register_bits,
         lut_estimate: cost.lut,
-        stages: folded::signals(folded),
+        stages: folded::signals(folded, if axis { "core." } else { "" }),
         ..print.manifest(folded.latency, folded.reuse)
     };
     Ok(print.design(manifest, core, shell))

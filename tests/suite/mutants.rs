@@ -24,7 +24,7 @@ use super::several::{Part, together};
 
 const ROUNDINGS: [Rounding; 3] = [Rounding::Truncate, Rounding::HalfUp, Rounding::HalfEven];
 /// Of several hundred: a simulation of so many compiles in seconds.
-const FOLDED_MUTANTS: usize = 150;
+const FOLDED_MUTANTS: usize = 120;
 const OVERFLOWS: [Overflow; 3] = [Overflow::Wrap, Overflow::Saturate, Overflow::SaturateSymmetric];
 
 /// What became of the mutants of one kind.
@@ -258,7 +258,8 @@ fn changed(text: &str, line: &str) -> Vec<String> {
         let end = at + line[at..].find(']').unwrap();
         let name = line[..at].rsplit(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
         let (high, low) = line[at + 1..end].split_once(':').unwrap_or((&line[at + 1..end], &line[at + 1..end]));
-        let (high, low): (usize, usize) = (high.parse().unwrap(), low.parse().unwrap());
+        // What is picked by a counter stays as it is.
+        let (Ok(high), Ok(low)) = (high.parse::<usize>(), low.parse::<usize>()) else { continue };
         let moved = if low > 0 { Some((high - 1, low - 1)) } else { Some((high + 1, low + 1)) };
         if let Some((h, l)) = moved.filter(|(h, _)| width(text, name).is_some_and(|w| *h < w)) {
             made.push(put(
@@ -357,7 +358,7 @@ fn mutants_of_folded_verilog_are_seen_in_simulation() {
     for (k, (what, _)) in mutants.iter().enumerate().skip(1) {
         score.enter(what.clone(), differs[k] || caught[k], caught[k]);
     }
-    score.finish("folded Verilog mutants", 100);
+    score.finish("folded Verilog mutants", 80);
 }
 
 /// The module with one place changed.

@@ -31,9 +31,8 @@ impl Folded {
             cost.adders += stage.adders.len();
             cost.adder_bits += stage.adders.len() as u64 * digit;
             let each = match stage.digit {
-                d if d <= WITHOUT_CHAIN && small => 2 * digit,
                 1 => 2,
-                2 => 3,
+                d if d <= WITHOUT_CHAIN => 2 * digit - u64::from(!small),
                 _ => digit + 2,
             };
             cost.lut += stage.adders.len() as u64 * each;

@@ -11,7 +11,7 @@ use crate::hw::passes::CompileOptions;
 
 /// Digits of at most so many bits are added by lookup tables alone: no more of them than a carry chain needs with the
 /// cells that let a carry in and out.
-pub(crate) const WITHOUT_CHAIN: u32 = 3;
+pub(crate) const WITHOUT_CHAIN: u32 = 2;
 
 /// Sets the offsets and the depth of a stage.
 ///
