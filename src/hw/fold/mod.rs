@@ -193,6 +193,12 @@ pub fn fold_graph(graph: StageGraph, network: &IntegerNetwork, options: &Compile
             .hint("a reuse of 1 is the pipelined design; 2 or more folds it"));
     }
     super::prove(&graph, network)?;
+    if let Some(node) = graph.nodes.iter().find(|n| matches!(n.op, Op::Table { .. } | Op::Max { .. })) {
+        let name = &graph.tensors[node.layer].name;
+        return Err(Error::new(Code::Unsupported, format!("layer `{name}` cannot be folded"))
+            .cause("lookup and max_pool2d need whole numbers, folded designs have a few bits a cycle")
+            .hint("use a reuse of 1"));
+    }
     let folded = stages::stages(graph, options, reuse)?;
     folded.check()?;
     Ok(folded)
