@@ -3,7 +3,7 @@
 use super::{Folded, fold_graph, stages};
 use crate::error::{Code, Error, Result};
 use crate::hw::graph::StageGraph;
-use crate::hw::passes::{CompileOptions, lowered, scheduled};
+use crate::hw::passes::{CompileOptions, compile, lowered, scheduled};
 use crate::model::IntegerNetwork;
 
 /// Cycles from one vector to the next.
@@ -29,6 +29,9 @@ pub enum Compiled {
 /// # Errors
 /// Those of [`compile`](crate::hw::compile) and [`fold`](super::fold); [`Code::Schedule`] if no reuse fits the budget.
 pub fn compile_reuse(network: &IntegerNetwork, options: &CompileOptions, reuse: Reuse) -> Result<Compiled> {
+    if reuse == Reuse::Cycles(1) {
+        return compile(network, options).map(Compiled::Pipelined);
+    }
     let graph = lowered(network, options)?;
     let cycles = match reuse {
         Reuse::Cycles(cycles) => cycles,
