@@ -32,7 +32,7 @@ const DESIGN_CASES: &[DesignCase] = &[
         "  \"top\": \"tiny\",\n",
         NO,
         &["verify", "d"],
-        "error[V001]: `d/design.json` is not what it should be\n  cause: missing field `top` at line 71 column 1\n",
+        "error[V001]: `d/design.json` is not what it should be\n  cause: missing field `top` at line 107 column 1\n",
     ),
     (
         "d/design.json",
