@@ -22,6 +22,20 @@ pub fn trace(graph: &StageGraph, x: &[i64]) -> Vec<Vec<Option<i64>>> {
     graph.tensors.iter().map(|t| t.elements.iter().map(|e| e.map(|id| values[id])).collect()).collect()
 }
 
+impl Op {
+    /// What a requantizer makes of an accumulator.
+    ///
+    /// # Panics
+    /// If it is another operation.
+    pub(super) fn requantized(&self, accumulator: i128) -> i64 {
+        let Op::Requantize { invert, shift, relu, rounding, overflow, format, .. } = *self else {
+            panic!("no requantizer: {self:?}")
+        };
+        let a = if invert { !accumulator } else { accumulator };
+        limit(shift_round(if relu { a.max(0) } else { a }, shift, rounding), format, overflow)
+    }
+}
+
 fn values(graph: &StageGraph, x: &[i64]) -> Vec<i64> {
     assert_eq!(x.len(), graph.input_formats.len(), "input length");
     let mut v: Vec<i64> = Vec::with_capacity(graph.nodes.len());
@@ -37,11 +51,7 @@ fn values(graph: &StageGraph, x: &[i64]) -> Vec<i64> {
                 let (a, b) = (i128::from(v[*a]) << shift_a, i128::from(v[*b]) << shift_b);
                 (if *subtract { a - b } else { a + b }) as i64
             }
-            Op::Requantize { a, invert, shift, relu, rounding, overflow, format } => {
-                let a = if *invert { !v[*a] } else { v[*a] };
-                let a = if *relu { a.max(0) } else { a };
-                limit(shift_round(a.into(), *shift, *rounding), *format, *overflow)
-            }
+            Op::Requantize { a, .. } => node.op.requantized(v[*a].into()),
             Op::Table { a, first, values } => values[(v[*a] - first) as usize],
             Op::Max { a, b } => v[*a].max(v[*b]),
         });

@@ -8,7 +8,7 @@ use super::graph::{NodeId, Op, StageGraph};
 use super::interval::{Form, derive, requantized};
 use super::prove::modes;
 use crate::error::{Code, Error, Result};
-use crate::fixed::{limit, requantize, shift_round};
+use crate::fixed::requantize;
 use crate::model::network::INPUT;
 use crate::model::{Activation, AffineRow, IntegerLayer, IntegerNetwork, Outputs, TableRow};
 
@@ -181,12 +181,6 @@ impl<'a> Built<'a> {
             Built::Number(n) => return Some(*n),
             Built::Requantized { op, from, factor, divisor, to } => (op, (v - from) * factor, *divisor, to),
         };
-        let Op::Requantize { invert, shift, relu, rounding, overflow, format, .. } = **op else { return None };
-        if scaled % divisor != 0 {
-            return None;
-        }
-        let a = scaled / divisor + to;
-        let a = if invert { !a } else { a };
-        Some(limit(shift_round(if relu { a.max(0) } else { a }, shift, rounding), format, overflow))
+        (scaled % divisor == 0).then(|| op.requantized(scaled / divisor + to))
     }
 }

@@ -40,7 +40,8 @@ pub fn prove(folder: &Path, limit: Duration) -> Result<Certificate> {
     let target = serde_json::from_value(manifest.target.clone().into())
         .map_err(|e| Error::new(Code::Design, format!("`{}` is no target", manifest.target)).cause(e.to_string()))?;
     let latency = manifest.clock_mhz.is_none().then_some(manifest.latency_cycles.0);
-    let options = CompileOptions { target, clock_mhz: manifest.clock_mhz, latency, ..Default::default() };
+    let DesignManifest { clock_mhz, effort, seed, slack, .. } = manifest;
+    let options = CompileOptions { target, clock_mhz, latency, effort, seed, slack };
     // `compile_reuse` proves what it returns; said once more here, where the claim is made.
     let compiled = hw::compile_reuse(&model.encoder, &options, Reuse::Cycles(manifest.ii))?;
     let (graph, printed) = match &compiled {

@@ -28,7 +28,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
-use crate::hw::{CompileOptions, Folded, LayerCost, StageGraph, layer_costs};
+use crate::hw::{CompileOptions, Effort, Folded, LayerCost, StageGraph, layer_costs};
 use crate::model::QuantizedModel;
 use crate::model::file::{read_json, write_json, write_whole};
 use crate::units::Cycles;
@@ -81,6 +81,15 @@ pub struct DesignManifest {
     pub clock_mhz: Option<f64>,
     /// FPGA family.
     pub target: String,
+    /// How long shared adders were searched for.
+    #[serde(default)]
+    pub effort: Effort,
+    /// Seed of that search. Emitted again with the same effort and seed, the Verilog is the same.
+    #[serde(default)]
+    pub seed: u64,
+    /// Levels that trees were allowed beyond the least; absent if several were tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slack: Option<u32>,
     /// One a network input.
     pub input_formats: Vec<QFormat>,
     /// One a network output.
@@ -175,14 +184,13 @@ pub fn emit(
     let path = if axis { "core." } else { "" };
     let manifest = DesignManifest {
         clock_mhz: if options.latency.is_some() { None } else { options.clock_mhz },
-        target: options.target.name().to_owned(),
         adders: graph.adders(),
         adder_bits: graph.adder_bits(),
         register_bits: graph.register_bits(),
         lut_estimate: graph.lut_estimate(options.target),
         layers: layer_costs(graph, options.target),
         stages: core::signals(graph, path),
-        ..print.manifest(graph.latency, 1)
+        ..print.manifest(options, graph.latency, 1)
     };
     Ok(print.design(manifest, core, shell))
 }
@@ -212,13 +220,12 @@ pub fn emit_folded(
         output_valid: valid("y_valid"),
         reset: Some(if axis { "aresetn" } else { "resetn" }.to_owned()),
         clock_mhz: Some(options.clock_mhz.unwrap_or(100.0)),
-        target: options.target.name().to_owned(),
         adders: cost.adders,
         adder_bits: cost.adder_bits,
         register_bits: cost.register_bits,
         lut_estimate: cost.lut,
         stages: folded::signals(folded, if axis { "core." } else { "" }),
-        ..print.manifest(folded.latency, folded.reuse)
+        ..print.manifest(options, folded.latency, folded.reuse)
     };
     Ok(print.design(manifest, core, shell))
 }
@@ -271,8 +278,8 @@ impl<'a> Printer<'a> {
         ]
     }
 
-    /// What follows from formats, interface and time; the rest is for the caller to fill in.
-    fn manifest(&self, latency: Cycles, ii: u32) -> DesignManifest {
+    /// What follows from formats, options, interface and time; the rest is for the caller to fill in.
+    fn manifest(&self, options: &CompileOptions, latency: Cycles, ii: u32) -> DesignManifest {
         let is_axis = self.interface == Interface::Axis;
         let port = |kernel: &str, axis: &str| if is_axis { axis } else { kernel }.to_owned();
         DesignManifest {
@@ -289,7 +296,10 @@ impl<'a> Printer<'a> {
             latency_cycles: latency,
             ii,
             clock_mhz: None,
-            target: String::new(),
+            target: options.target.name().to_owned(),
+            effort: options.effort,
+            seed: options.seed,
+            slack: options.slack,
             input_formats: self.graph.input_formats.clone(),
             output_formats: self.graph.output_formats.clone(),
             in_width: self.lanes.input,

@@ -53,6 +53,7 @@ fn the_golden_designs_are_proved_and_their_certificates_hold() {
     assert_eq!((verilog.proved, verilog.latency, verilog.products), (true, 5, 21), "{certificate}");
     assert_eq!((requantizers.compared, requantizers.not_compared.len()), (5, 0));
     assert!(requantizers.values > 500, "{certificate}");
+    assert!(certificate.graph.printed_the_same, "{certificate}");
     assert!(sluice(folder.path(), &["prove", "--check", file.to_str().unwrap()]).status.success());
     // A certificate that claims more than can be found again, and one about another file.
     let good = std::fs::read_to_string(&file).unwrap();

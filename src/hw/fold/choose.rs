@@ -3,7 +3,7 @@
 use super::{Folded, fold_graph, stages};
 use crate::error::{Code, Error, Result};
 use crate::hw::graph::StageGraph;
-use crate::hw::passes::{CompileOptions, compile, lowered, scheduled};
+use crate::hw::passes::{CompileOptions, compile, lowered};
 use crate::model::IntegerNetwork;
 
 /// Cycles from one vector to the next.
@@ -29,18 +29,17 @@ pub enum Compiled {
 /// # Errors
 /// Those of [`compile`](crate::hw::compile) and [`fold`](super::fold); [`Code::Schedule`] if no reuse fits the budget.
 pub fn compile_reuse(network: &IntegerNetwork, options: &CompileOptions, reuse: Reuse) -> Result<Compiled> {
-    if reuse == Reuse::Cycles(1) {
-        return compile(network, options).map(Compiled::Pipelined);
-    }
-    let graph = lowered(network, options)?;
-    let cycles = match reuse {
-        Reuse::Cycles(cycles) => cycles,
-        Reuse::MaxLut(most) => choose(&graph, options, most)?,
-    };
-    if cycles == 1 {
-        scheduled(graph, network, options).map(Compiled::Pipelined)
-    } else {
-        fold_graph(graph, network, options, cycles).map(Compiled::Folded)
+    let folded = |graph, cycles| fold_graph(graph, network, options, cycles).map(Compiled::Folded);
+    match reuse {
+        Reuse::Cycles(1) => compile(network, options).map(Compiled::Pipelined),
+        Reuse::Cycles(cycles) => folded(lowered(network, options)?, cycles),
+        Reuse::MaxLut(most) => {
+            let graph = lowered(network, options)?;
+            match choose(&graph, options, most)? {
+                1 => compile(network, options).map(Compiled::Pipelined),
+                cycles => folded(graph, cycles),
+            }
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 //! that they stand for.
 
 use super::{FoldStage, Folded};
-use crate::fixed::{limit, shift_round};
 use crate::hw::graph::{NodeId, Op};
 
 /// What comes out in each cycle: `None` where `y_valid` is low.
@@ -159,10 +158,8 @@ impl<'a> Run<'a> {
 
     /// What the requantizer gives of the digits that the last cycles brought.
     fn result(&self, k: usize, stage: &FoldStage, id: NodeId) -> i64 {
-        let Op::Requantize { a, invert, shift, relu, rounding, overflow, format } = self.folded.graph.nodes[id].op
-        else {
-            return 0;
-        };
+        let op = &self.folded.graph.nodes[id].op;
+        let a = op.operands()[0];
         let now = self.valid.len() - 1;
         let first = (stage.digits + stage.depth - stage.offset(a)) as usize;
         let node = &self.folded.graph.nodes[a];
@@ -174,8 +171,6 @@ impl<'a> Run<'a> {
         // As many bits as the accumulator has; the highest is its sign where it has one.
         let spare = 128 - node.width();
         let acc = if node.is_signed() { sum << spare >> spare } else { ((sum as u128) << spare >> spare) as i128 };
-        let acc = if invert { !acc } else { acc };
-        let acc = if relu { acc.max(0) } else { acc };
-        limit(shift_round(acc, shift, rounding), format, overflow)
+        op.requantized(acc)
     }
 }

@@ -4,9 +4,8 @@
 
 use super::FoldStage;
 use crate::error::{Code, Error, Result};
-use crate::fixed::{Overflow, Rounding};
 use crate::hw::delay::Delays;
-use crate::hw::graph::{NodeId, Op, StageGraph};
+use crate::hw::graph::{NodeId, StageGraph};
 use crate::hw::passes::CompileOptions;
 
 /// Digits of at most so many bits are added by lookup tables alone: no more of them than a carry chain needs with the
@@ -18,19 +17,15 @@ pub(crate) const WITHOUT_CHAIN: u32 = 2;
 /// # Errors
 /// [`Code::Schedule`] if the clock makes no sense or one operation takes longer than its period.
 pub(super) fn offsets(graph: &StageGraph, stage: &mut FoldStage, options: &CompileOptions) -> Result<()> {
-    let clock = options.clock_mhz.unwrap_or(100.0);
-    if !(clock.is_finite() && clock > 0.0) {
-        return Err(Error::new(Code::Schedule, format!("a clock of {clock} MHz makes no sense")));
-    }
-    let delays = options.target.delays();
-    let limit = (1e6 / clock).floor().min(1e9) as i32 - delays.register;
+    let (delays, period) = (options.target.delays(), options.period()?);
+    let limit = period - delays.register;
     let mut readers = vec![0usize; graph.nodes.len()];
     for (id, _) in &stage.adders {
         graph.nodes[*id].op.operands().into_iter().for_each(|a| readers[a] += 1);
     }
     let slow = |id: NodeId, takes: i32| {
-        let (takes, clock) = (f64::from(takes + delays.register) * 1e-3, clock);
-        Error::new(Code::Schedule, format!("node n{id} takes {takes:.2} ns, a period of {clock} MHz is shorter"))
+        let (takes, period) = (f64::from(takes + delays.register) * 1e-3, f64::from(period) * 1e-3);
+        Error::new(Code::Schedule, format!("node n{id} takes {takes:.2} ns, the period of {period:.2} ns is shorter"))
             .hint("lower the clock, or use a larger reuse, which makes digits shorter")
     };
     // Arrival of the last bit of the digit, in picoseconds after the clock edge, where it is made.
@@ -52,7 +47,7 @@ pub(super) fn offsets(graph: &StageGraph, stage: &mut FoldStage, options: &Compi
     }
     let accumulator = |id: &NodeId| graph.nodes[*id].op.operands()[0];
     stage.depth = stage.results.iter().map(|id| made[accumulator(id)].0).max().unwrap_or(0);
-    let late = stage.results.iter().map(|id| (*id, requantize(&delays, graph, *id))).find(|(_, takes)| *takes > limit);
+    let late = stage.results.iter().map(|id| (*id, graph.alone(options.target, *id))).find(|(_, takes)| *takes > limit);
     late.map_or(Ok(()), |(id, takes)| Err(slow(id, takes)))
 }
 
@@ -62,22 +57,4 @@ fn add(d: &Delays, digit: u32) -> i32 {
         n if digit <= WITHOUT_CHAIN => n * d.lut + (n - 1) * d.route,
         n => d.adder + (n + 1) * d.carry,
     }
-}
-
-/// From the register of an accumulator through the requantizer and into the register of its result: rounding, the bits
-/// that tell an overflow, the choice.
-fn requantize(d: &Delays, graph: &StageGraph, id: NodeId) -> i32 {
-    let Op::Requantize { a, shift, rounding, overflow, format, .. } = graph.nodes[id].op else { return 0 };
-    let width = graph.nodes[a].width() as i32;
-    let level = d.lut + d.route;
-    let dropped = shift.max(0);
-    let round = match rounding {
-        _ if dropped == 0 => 0,
-        Rounding::Truncate => 0,
-        Rounding::HalfUp => d.route + d.adder + (width - dropped) * d.carry,
-        Rounding::HalfEven => d.levels(dropped as u32 + 1) * level + d.route + d.adder + (width - dropped) * d.carry,
-    };
-    let above = (width - dropped - format.width as i32).max(0) as u32 + 1;
-    let limit = if overflow == Overflow::Wrap { 0 } else { d.levels(above) * level };
-    round + limit + d.route_to(format.width as usize) + d.lut
 }

@@ -35,6 +35,19 @@ pub struct CompileOptions {
     pub slack: Option<u32>,
 }
 
+impl CompileOptions {
+    /// Picoseconds between clock edges, with 100 MHz if no clock is asked for.
+    ///
+    /// # Errors
+    /// [`Code::Schedule`] if the clock makes no sense.
+    pub(super) fn period(&self) -> Result<i32> {
+        match self.clock_mhz.unwrap_or(100.0) {
+            clock if clock.is_finite() && clock > 0.0 => Ok((1e6 / clock).floor().min(1e9) as i32),
+            clock => Err(Error::new(Code::Schedule, format!("a clock of {clock} MHz makes no sense"))),
+        }
+    }
+}
+
 /// As shallow as can be is quick; one level more leaves room to share.
 pub const SLACKS: [u32; 2] = [0, 1];
 
@@ -112,22 +125,6 @@ pub fn compile_watched(
 pub(super) fn lowered(network: &IntegerNetwork, options: &CompileOptions) -> Result<StageGraph> {
     let slack = options.slack.or(SLACKS.last().copied());
     passed(network, &CompileOptions { slack, ..*options }, |pipeline| pipeline != SCHEDULE, &mut |_, _| {})
-}
-
-/// A graph of [`lowered`] with its schedule, proved.
-///
-/// # Errors
-/// Those of [`compile`].
-pub(super) fn scheduled(
-    mut graph: StageGraph,
-    network: &IntegerNetwork,
-    options: &CompileOptions,
-) -> Result<StageGraph> {
-    for pass in pipelines().into_iter().filter(|p| p.name == SCHEDULE).flat_map(|p| p.passes) {
-        pass.run(&mut graph, options)?;
-    }
-    super::prove(&graph, network)?;
-    Ok(graph)
 }
 
 /// What comes of each slack that the options allow.

@@ -22,14 +22,13 @@ impl Pass for Rank {
             return Err(Error::new(Code::Graph, format!("node n{id} is a sum, which hardware cannot schedule"))
                 .hint("run the passes of `lower` first"));
         }
-        let goal = match (options.latency, options.clock_mhz.unwrap_or(100.0)) {
-            (Some(0), _) => {
+        let goal = match options.latency {
+            Some(0) => {
                 return Err(Error::new(Code::Schedule, "a latency of 0 cycles cannot be reached")
                     .hint("the outputs are registered: ask for 1 or more"));
             }
-            (Some(wanted), _) => Goal::Ranks(wanted),
-            (None, clock) if clock.is_finite() && clock > 0.0 => Goal::Period((1e6 / clock).floor().min(1e9) as i32),
-            (None, clock) => return Err(Error::new(Code::Schedule, format!("a clock of {clock} MHz makes no sense"))),
+            Some(wanted) => Goal::Ranks(wanted),
+            None => Goal::Period(options.period()?),
         };
         schedule(graph, options.target.delays(), goal).map(drop).map_err(|e| e.at(options.target.name()))
     }

@@ -66,6 +66,12 @@ pub(super) fn schedule(graph: &mut StageGraph, delays: Delays, goal: Goal) -> Re
 }
 
 impl StageGraph {
+    /// Picoseconds of logic of one operation between registers.
+    pub(super) fn alone(&self, target: Target, id: NodeId) -> i32 {
+        let timing = Timing::new(self, target.delays());
+        arrival::latest(&timing.arrival(id, |a| ranks::registered(self, a)))
+    }
+
     /// Picoseconds from edge to edge that the schedule needs, by the delay model.
     pub(super) fn period(&self, target: Target) -> u32 {
         let (delays, mut arrivals) = (target.delays(), Vec::with_capacity(self.nodes.len()));

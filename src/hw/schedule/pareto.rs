@@ -7,8 +7,8 @@ use super::arrival::Timing;
 use super::{Goal, ranks, schedule};
 use crate::error::Result;
 use crate::hw::graph::StageGraph;
-use crate::hw::passes::{CompileOptions, pipelines, variants};
-use crate::hw::{Target, build, prove};
+use crate::hw::passes::{CompileOptions, lowered, variants};
+use crate::hw::{Target, prove};
 use crate::model::IntegerNetwork;
 
 /// Periods beyond the shortest of a number of ranks that are tried as well, in percent.
@@ -39,10 +39,7 @@ pub struct SchedulePoint {
 /// Those of [`compile`](crate::hw::compile).
 pub fn pareto(network: &IntegerNetwork, options: &CompileOptions) -> Result<Vec<SchedulePoint>> {
     let all = variants(options, |options| {
-        let mut graph = build(network)?;
-        for pass in pipelines().into_iter().filter(|p| p.name != "schedule").flat_map(|p| p.passes) {
-            pass.run(&mut graph, options)?;
-        }
+        let graph = lowered(network, options)?;
         prove(&graph, network)?;
         points(&graph, options.target)
     })?;

@@ -46,12 +46,17 @@ pub(super) fn mix(x: u64) -> u64 {
 pub(super) fn extract(state: &mut State, taste: Taste, heap: &mut BinaryHeap<(u32, Pair)>) {
     heap.clear();
     loop {
-        while let Some(pair) = state.fresh.pop() {
+        // A pair is fresh again with every count: once is enough.
+        let mut fresh = std::mem::take(&mut state.fresh);
+        fresh.sort_unstable();
+        fresh.dedup();
+        for pair in fresh.drain(..) {
             let count = state.counts.get(pair);
             if count > 1 {
                 heap.push((taste.worth(state, pair, count), pair));
             }
         }
+        state.fresh = fresh;
         let Some((worth, pair)) = heap.pop() else { break };
         let count = state.counts.get(pair);
         if count < 2 {
