@@ -9,7 +9,7 @@ use crate::error::{Code, Error, Result};
 use crate::fixed::Rounding;
 use crate::hw::build::Builder;
 use crate::hw::graph::{NodeId, Op, StageGraph};
-use crate::hw::share::{Goal, Leaf, Operand, Problem, Solution, Wish, grow, load, operands, solve};
+use crate::hw::share::{Goal, Leaf, Operand, Problem, Solution, Wish, grow, load, operands, solve, work};
 
 /// Replaces all sums by two-operand adders.
 pub struct Share;
@@ -49,8 +49,10 @@ impl Pass for Share {
                 .hint(format!("{WIDEST} is the most: use narrower weights or inputs")));
         }
         let mut groups = groups(graph, options.slack.unwrap_or(SLACKS[0]));
+        let all = groups.iter().map(|g| work(&g.problem)).sum();
         groups.par_iter_mut().enumerate().for_each(|(n, g)| {
-            g.solution = solve(&g.problem, options.effort.budget(&g.problem, options.seed.wrapping_add(n as u64)));
+            let budget = options.effort.budget(&g.problem, all, options.seed.wrapping_add(n as u64));
+            g.solution = solve(&g.problem, budget);
         });
         let mut b = Builder::new(&graph.input_formats);
         let first: HashMap<NodeId, &Group> = groups.iter().map(|g| (g.sums[0], g)).collect();

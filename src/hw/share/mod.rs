@@ -20,6 +20,7 @@ mod tree;
 use rayon::prelude::*;
 
 pub use effort::Effort;
+pub(super) use effort::work;
 pub(super) use tree::{Operand, Wish, grow, load};
 
 use greedy::Taste;
