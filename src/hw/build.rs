@@ -105,7 +105,7 @@ impl<'a> Builder<'a> {
         let known = of(&op, &self.known, self.inputs)?;
         let id = self.nodes.len();
         self.ids.insert(op.clone(), id);
-        self.nodes.push(Node { op, range: known.range, layer, rank: 0, unread: 0 });
+        self.nodes.push(Node { op, range: known.range, layer, rank: 0, unread: 0, kept: Node::ALL });
         self.known.push(known);
         Ok(id)
     }

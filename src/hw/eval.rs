@@ -1,7 +1,7 @@
 //! The graph on integers.
 
 use super::graph::{Op, StageGraph};
-use crate::fixed::{limit, shift_round};
+use crate::fixed::{Overflow, QFormat, limit, shift_round};
 
 /// The outputs for one input vector: x `[inputs]`, y `[outputs]`, raw integers.
 ///
@@ -40,7 +40,7 @@ fn values(graph: &StageGraph, x: &[i64]) -> Vec<i64> {
     assert_eq!(x.len(), graph.input_formats.len(), "input length");
     let mut v: Vec<i64> = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
-        v.push(match &node.op {
+        let value = match &node.op {
             Op::Input(i) => x[*i],
             Op::Const(c) => *c,
             // Wider than a node: one term may exceed 64 bits where the sum does not.
@@ -54,7 +54,10 @@ fn values(graph: &StageGraph, x: &[i64]) -> Vec<i64> {
             Op::Requantize { a, .. } => node.op.requantized(v[*a].into()),
             Op::Table { a, first, values } => values[(v[*a] - first) as usize],
             Op::Max { a, b } => v[*a].max(v[*b]),
-        });
+        };
+        // As in hardware: bits that are not built are not there.
+        let built = QFormat { signed: node.is_signed(), width: node.width(), frac: 0 };
+        v.push(limit(value.into(), built, Overflow::Wrap));
     }
     v
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::demand::unread;
+use super::demand::{needed, unread};
 use super::interval::{derive, width_of};
 use crate::error::{Code, Error, Result};
 use crate::fixed::{Overflow, QFormat, Rounding};
@@ -108,11 +108,21 @@ pub struct Node {
     pub rank: u32,
     /// Low bits that no output depends on: registers do not hold them.
     pub unread: u32,
+    /// Low bits that are built: no output depends on those above. [`Node::ALL`] if they all are.
+    pub kept: u32,
 }
 
 impl Node {
-    /// Bits that hold every value: two's complement if one is negative.
+    /// More than any node has.
+    pub const ALL: u32 = 64;
+
+    /// Bits that are built.
     pub fn width(&self) -> u32 {
+        self.full_width().min(self.kept)
+    }
+
+    /// Bits that hold every value: two's complement if one is negative.
+    pub fn full_width(&self) -> u32 {
         width_of(self.range.0.into(), self.range.1.into())
     }
 
@@ -121,9 +131,9 @@ impl Node {
         self.range.0 == self.range.1
     }
 
-    /// Whether a value can be negative.
+    /// Whether the highest bit that is built is a sign.
     pub fn is_signed(&self) -> bool {
-        self.range.0 < 0
+        self.range.0 < 0 && self.kept >= self.full_width()
     }
 }
 
@@ -164,7 +174,7 @@ impl StageGraph {
     pub fn well_formed(&self) -> Result<()> {
         let bad = |id: NodeId, what: &str| Err(Error::new(Code::Graph, format!("node n{id}: {what}")));
         let derived = derive(self)?;
-        let unread = unread(self);
+        let (needed, unread) = (needed(self), unread(self));
         let mut inputs = vec![false; self.input_formats.len()];
         for (id, node) in self.nodes.iter().enumerate() {
             if node.op.operands().iter().any(|a| self.nodes[*a].rank > node.rank) {
@@ -173,7 +183,7 @@ impl StageGraph {
             if derived[id].range != node.range {
                 return bad(id, "its interval is not that of its operation");
             }
-            if node.unread > unread[id] {
+            if node.unread > unread[id] || node.kept < needed[id] {
                 return bad(id, "drops a bit that an output depends on");
             }
             if node.layer >= self.tensors.len() {

@@ -243,11 +243,26 @@ fn a_graph_that_breaks_its_own_rules_is_refused() {
         graph.well_formed().unwrap_err().what().to_owned()
     };
     assert!(broken(|g| g.nodes[4].range.1 += 1).contains("interval"));
+    assert!(broken(|g| g.nodes.iter_mut().for_each(|n| n.kept = n.kept.min(2))).contains("drops a bit"));
     assert!(broken(|g| g.nodes[2].rank = 90).contains("reads a later rank"));
     assert!(broken(|g| g.output_formats[0] = QFormat::unsigned(6, 2)).contains("outside its format"));
     assert!(broken(|g| g.output_formats.clear()).contains("outputs where 0 are promised"));
     assert!(broken(|g| g.latency = Cycles(1)).contains("without a register") || good.latency == Cycles(1));
     assert!(parse("stage latency 1\nn0 = nothing\n").unwrap_err().to_string().contains("line 2"));
+}
+
+#[test]
+fn where_overflow_wraps_no_adder_makes_the_bits_above() {
+    let mut network = network(Rounding::Truncate, Overflow::Wrap);
+    network.layers[1].output_format = Granular::PerTensor(QFormat::signed(3, 4));
+    let wrapping = compile(&network, &CompileOptions::default()).unwrap();
+    let engine = Engine::new(&network).unwrap();
+    let mut whole = wrapping.clone();
+    whole.nodes.iter_mut().for_each(|n| n.kept = Node::ALL);
+    assert!(wrapping.adder_bits() + 10 < whole.adder_bits(), "{wrapping}");
+    for x in (-32..32).flat_map(|a| (-32..32).map(move |b| [a, b])) {
+        assert_eq!(eval(&wrapping, &x), engine.infer(&x));
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@
 //! output ufixed<5,2>
 //! ```
 //!
-//! `-` is an element that was removed; `unread 3` after a rank are low bits that no output depends on. When read, `: [low, high]` may be left out: it is derived from the operation.
+//! `-` is an element that was removed; `unread 3` after a rank are low bits that no output depends on, `kept 9` the low bits that are built because none depends on those above. When read, `: [low, high]` may be left out: it is derived from the operation.
 
 use std::fmt;
 
@@ -70,6 +70,9 @@ impl fmt::Display for StageGraph {
             if n.unread > 0 {
                 write!(f, " unread {}", n.unread)?;
             }
+            if n.width() < n.full_width() {
+                write!(f, " kept {}", n.kept)?;
+            }
             writeln!(f)?;
         }
         for t in &self.tensors {
@@ -121,6 +124,10 @@ pub fn parse(text: &str) -> Result<StageGraph> {
                     graph.tensors.push(Tensor { name: (*name).to_owned(), elements });
                 }
                 [_, "=", rest @ ..] => {
+                    let (rest, kept) = match rest {
+                        [rest @ .., "kept", n] => (rest, n.parse().ok().filter(|n| *n > 0)?),
+                        rest => (rest, Node::ALL),
+                    };
                     let (rest, unread) = match rest {
                         [rest @ .., "unread", n] => (rest, n.parse().ok()?),
                         rest => (rest, 0),
@@ -129,7 +136,7 @@ pub fn parse(text: &str) -> Result<StageGraph> {
                     let op_words = rest.iter().position(|w| *w == ":").map_or(rest, |at| &rest[..at]);
                     let rank = rank.strip_prefix('@')?.parse().ok()?;
                     layers.push((*layer).to_owned());
-                    graph.nodes.push(Node { op: op(op_words)?, range: (0, 0), layer: 0, rank, unread });
+                    graph.nodes.push(Node { op: op(op_words)?, range: (0, 0), layer: 0, rank, unread, kept });
                 }
                 _ => return None,
             }
