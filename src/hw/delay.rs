@@ -92,6 +92,17 @@ impl Delays {
         self.route + self.fan * (doublings as i32 - 1) + between as i32
     }
 
+    /// Levels of lookup tables before the last one, which takes a bit, its sign and what is known of `bits` others: what
+    /// synthesis makes of a saturation. Each table before it also sees the sign.
+    pub fn gather_levels(&self, bits: u32) -> i32 {
+        let (mut reach, mut levels) = (self.inputs - 2, 0);
+        while reach < bits {
+            reach *= self.inputs - 1;
+            levels += 1;
+        }
+        levels
+    }
+
     /// Levels of lookup tables that make one bit of `bits`.
     pub fn levels(&self, bits: u32) -> i32 {
         let (mut reach, mut levels) = (1, 0);
@@ -113,5 +124,6 @@ mod tests {
         let routes: Vec<i32> = [0, 1, 2, 3, 4, 6, 8].iter().map(|n| d.route_to(*n)).collect();
         assert_eq!(routes, [950, 950, 950, 1100, 1250, 1400, 1550]);
         assert_eq!([1, 2, 4, 5, 16, 17].map(|n| d.levels(n)), [0, 1, 1, 2, 2, 3]);
+        assert_eq!([0, 2, 3, 6, 7, 18].map(|n| d.gather_levels(n)), [0, 0, 1, 1, 2, 2]);
     }
 }

@@ -125,7 +125,7 @@ impl<'a> Timing<'a> {
         if saturates {
             let low = if overflow == Overflow::SaturateSymmetric { 0 } else { kept };
             let above = (low..top).map(|i| q[i as usize]).fold(NEVER, i32::max);
-            choice = above + more + d.levels(top.saturating_sub(low).max(1)).max(1) * level;
+            choice = above + more + d.gather_levels(top.saturating_sub(low + 1)) * level;
         }
         if clamp && (overflow != Overflow::Wrap || relu) {
             choice = choice.max(sign + more);
