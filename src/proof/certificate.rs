@@ -51,10 +51,19 @@ pub struct RequantizerProof {
     pub compared: usize,
     /// Values compared, over all of them.
     pub values: u64,
-    /// Those with too many values, as `layer[output]`: only the operations were compared, not the numbers.
+    /// Requantizers with too many values for that, shown equal for all of them by an SMT solver.
+    #[serde(default)]
+    pub by_solver: usize,
+    /// The rest, as `layer[output]`: only the operations were compared, not the numbers.
     pub not_compared: Vec<String>,
+    /// Why not; absent if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// Time it took.
     pub seconds: f64,
+    /// Version line of the solver; empty if it was not needed or is not there.
+    #[serde(default)]
+    pub tool: String,
 }
 
 /// The emitted text, read back by Yosys.
@@ -88,6 +97,8 @@ impl Certificate {
         (c.graph.seconds, c.requantizers.seconds, c.verilog.seconds) = (0.0, 0.0, 0.0);
         c.sluice.clear();
         c.verilog.tool.clear();
+        c.requantizers.tool.clear();
+        c.requantizers.why = None;
         c.verilog.not_proved = None;
         c
     }
@@ -99,10 +110,13 @@ impl fmt::Display for Certificate {
         let same = if g.printed_the_same { "prints this Verilog" } else { "prints other Verilog than this" };
         writeln!(f, "graph: {} nodes, {} adders equal the weights; it {same} ({:.1} s)", g.nodes, g.adders, g.seconds)?;
         write!(f, "requantizers and tables: {} equal their definition, {} values", r.compared, r.values)?;
-        match r.not_compared.len() {
-            0 => writeln!(f, " ({:.1} s)", r.seconds)?,
-            n => writeln!(f, "; {n} have too many values to compare ({:.1} s)", r.seconds)?,
+        if r.by_solver > 0 {
+            write!(f, "; {} more for all values by a solver [{}]", r.by_solver, r.tool)?;
         }
+        if let Some(why) = &r.why {
+            write!(f, "; {} NOT compared: {why}", r.not_compared.len())?;
+        }
+        writeln!(f, " ({:.1} s)", r.seconds)?;
         if v.products == 0 && !v.proved {
             return write!(f, "verilog: `{}` NOT compared: {}", v.module, v.not_proved.as_deref().unwrap_or("?"));
         }

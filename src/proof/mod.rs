@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! model ─► graph ─► linear forms, intervals          equal the weights         (hw::prove)
-//!            └────► requantizers                     equal the definition      (hw::requantizers, value by value)
+//!            └────► requantizers                     equal the definition      (hw::requantizers, value by value; wide.rs, z3)
 //! Verilog ─► netlist ─► ranks                        one latency on every path (netlist.rs)
 //!               └─────► without registers            equal the plain specification (spec.rs; equivalence in Yosys)
 //! ```
@@ -13,7 +13,9 @@
 mod certificate;
 mod equal;
 mod netlist;
+mod smt;
 mod spec;
+mod wide;
 
 pub use certificate::{Certificate, GraphProof, PROOF_SCHEMA, RequantizerProof, VerilogProof};
 
@@ -69,7 +71,7 @@ pub fn prove(folder: &Path, limit: Duration) -> Result<Certificate> {
         top: manifest.top.clone(),
         sha256: manifest.file_sha256.clone(),
         graph: graph_proof,
-        requantizers: requantizers(graph, &model.encoder)?,
+        requantizers: requantizers(graph, &model.encoder, limit)?,
         verilog,
     })
 }
@@ -89,14 +91,19 @@ fn not_compared(manifest: &DesignManifest, limit: Duration) -> VerilogProof {
     }
 }
 
-fn requantizers(graph: &hw::StageGraph, network: &IntegerNetwork) -> Result<RequantizerProof> {
+fn requantizers(graph: &hw::StageGraph, network: &IntegerNetwork, limit: Duration) -> Result<RequantizerProof> {
     let start = Instant::now();
-    let (compared, wide): (Vec<_>, Vec<_>) = hw::requantizers(graph, network)?.into_iter().partition(|r| r.compared);
+    let list = hw::requantizers(graph, network)?;
+    let compared = || list.iter().filter(|r| r.wide.is_none());
+    let wide = wide::wide(&list, limit)?;
     Ok(RequantizerProof {
-        compared: compared.len(),
-        values: compared.iter().map(|r| (r.range.1 - r.range.0 + 1) as u64).sum(),
-        not_compared: wide.iter().map(|r| format!("{}[{}]", r.layer, r.output)).collect(),
+        compared: compared().count(),
+        values: compared().map(|r| (r.range.1 - r.range.0 + 1) as u64).sum(),
+        by_solver: wide.proved,
+        not_compared: wide.open,
+        why: wide.why,
         seconds: start.elapsed().as_secs_f64(),
+        tool: wide.tool,
     })
 }
 
