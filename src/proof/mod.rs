@@ -11,13 +11,16 @@
 //! it was met. Nothing is claimed that was not shown.
 
 mod certificate;
+mod cut;
 mod equal;
+mod log;
 mod netlist;
 mod smt;
 mod spec;
+mod steps;
 mod wide;
 
-pub use certificate::{Certificate, GraphProof, PROOF_SCHEMA, RequantizerProof, VerilogProof};
+pub use certificate::{Certificate, GraphProof, LayerProof, PROOF_SCHEMA, RequantizerProof, VerilogProof};
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -62,7 +65,7 @@ pub fn prove(folder: &Path, limit: Duration) -> Result<Certificate> {
         seconds: start.elapsed().as_secs_f64(),
     };
     let verilog = match compiled {
-        Compiled::Pipelined(_) => equal::equal(folder, &manifest, &model.encoder, limit)?,
+        Compiled::Pipelined(_) => equal::equal(folder, &manifest, (graph, &model.encoder), limit)?,
         Compiled::Folded(_) => not_compared(&manifest, limit),
     };
     Ok(Certificate {
@@ -84,6 +87,7 @@ fn not_compared(manifest: &DesignManifest, limit: Duration) -> VerilogProof {
         points: 0,
         products: 0,
         proved: false,
+        layers: Vec::new(),
         not_proved: Some("a folded design keeps carries from cycle to cycle; `sluice verify` compares it".to_owned()),
         seconds: 0.0,
         limit_seconds: limit.as_secs(),

@@ -83,7 +83,7 @@ pub(super) fn wide(list: &[Requantizer], limit: Duration) -> Result<Wide> {
 }
 
 /// `sat`, `unsat` or `unknown` for each question, in order; fewer if the time is over.
-fn answers(z3: &Tool, questions: &[String], limit: Duration) -> Result<Vec<String>> {
+pub(super) fn answers(z3: &Tool, questions: &[String], limit: Duration) -> Result<Vec<String>> {
     let each = questions.iter().map(|q| format!("(reset)\n{q}")).collect::<String>();
     let log = run(z3, &each, limit)?;
     Ok(log.lines().filter(|l| ["sat", "unsat", "unknown"].contains(l)).map(str::to_owned).collect())

@@ -1,0 +1,54 @@
+//! What Yosys says of the operations that it was asked to compare, layer by layer.
+
+use std::collections::BTreeSet;
+
+use super::certificate::LayerProof;
+use super::steps::Point;
+
+/// Said before a layer, and when it is done.
+pub(super) const BEGIN: &str = "sluice: layer";
+pub(super) const END: &str = "sluice: end of layer";
+
+/// Points, those shown equal and seconds of each layer, without its name; `log` has time stamps, and may end anywhere.
+pub(super) fn layers(log: &str, points: &[Point], layers: usize) -> Vec<LayerProof> {
+    let mut found = vec![LayerProof::default(); layers];
+    points.iter().for_each(|p| found[p.layer].points += 1);
+    let (mut layer, mut since) = (None, 0.0);
+    // Points of the layer that were begun, in order, and those that failed.
+    let (mut begun, mut failed) = (Vec::new(), BTreeSet::new());
+    let lines = log.lines().filter_map(|l| l.strip_prefix('[')?.split_once("] "));
+    let mut close = |layer: Option<usize>, begun: &[String], failed: &BTreeSet<String>, whole: bool, seconds: f64| {
+        let Some(l) = layer.and_then(|l: usize| found.get_mut(l)) else { return };
+        l.seconds = seconds;
+        l.proved = match whole {
+            true => l.points - failed.len().min(l.points),
+            // The last one may not be over.
+            false => begun.iter().rev().skip(1).filter(|b| !failed.contains(*b)).count(),
+        };
+    };
+    let mut now = 0.0;
+    for (time, line) in lines {
+        now = time.trim().parse().unwrap_or(now);
+        let line = line.trim();
+        if let Some(l) = line.strip_prefix(BEGIN) {
+            (layer, since) = (l.trim().parse().ok(), now);
+            begun.clear();
+            failed.clear();
+        } else if line.starts_with(END) {
+            close(layer.take(), &begun, &failed, true, now - since);
+        } else if let Some((_, rest)) = line.split_once("Trying to prove $equiv for \\") {
+            let name = rest.split([' ', ':']).next().unwrap_or("").to_owned();
+            if begun.last() != Some(&name) {
+                begun.push(name);
+            }
+        } else if let Some((_, rest)) = line.split_once("Unproven $equiv ") {
+            // A cell is called after its point: `\e2_same_17_3: ...`.
+            let cell = rest.split([':', ' ']).next().unwrap_or("");
+            if let Some((name, _)) = cell.split_once('_').and_then(|(_, name)| name.rsplit_once('_')) {
+                failed.insert(name.to_owned());
+            }
+        }
+    }
+    close(layer, &begun, &failed, false, now - since);
+    found
+}
