@@ -81,6 +81,9 @@ pub struct VerilogProof {
     pub products: usize,
     /// Whether every output was shown equal to the specification for all inputs.
     pub proved: bool,
+    /// Whether the elements were also shown equal to the products as a whole, without the graph. Only tried for few.
+    #[serde(default)]
+    pub directly: bool,
     /// The operations of each layer; empty where the design is not made of the graph's operations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<LayerProof>,
@@ -119,6 +122,7 @@ impl Certificate {
         c.requantizers.tool.clear();
         c.requantizers.why = None;
         c.verilog.not_proved = None;
+        c.verilog.directly = false;
         c
     }
 }
@@ -140,10 +144,13 @@ impl fmt::Display for Certificate {
             return write!(f, "verilog: `{}` NOT compared: {}", v.module, v.not_proved.as_deref().unwrap_or("?"));
         }
         write!(f, "verilog: `{}`, every path has {} ranks; ", v.module, v.latency)?;
-        match (&v.not_proved, v.layers.is_empty()) {
-            (None, true) => write!(f, "equal to {} products at {} points and all outputs", v.products, v.points)?,
-            (None, false) => write!(f, "each of {} operations and outputs is the graph's", v.points)?,
-            (Some(why), _) => write!(f, "NOT proved equal to {} products: {why}", v.products)?,
+        match &v.not_proved {
+            None if v.layers.is_empty() => write!(f, "equal to {} products as a whole", v.products)?,
+            None => write!(f, "each of {} operations and outputs is the graph's", v.points)?,
+            Some(why) => write!(f, "NOT proved equal to {} products: {why}", v.products)?,
+        }
+        if v.directly && !v.layers.is_empty() {
+            write!(f, ", and equal to {} products as a whole", v.products)?;
         }
         write!(f, " ({:.1} s of {}) [{}]", v.seconds, v.limit_seconds, v.tool)?;
         for l in &v.layers {

@@ -4,7 +4,7 @@
 //! Done to the netlist that Yosys writes as JSON, registers already taken as wires. A bit that two nodes share, such as a low
 //! bit that passes through an adder, is one net and so one input, and belongs to the first of them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
@@ -28,12 +28,14 @@ pub(super) struct Cut {
     pub owners: Vec<NodeId>,
     /// The bits of each node; constants have none.
     pub nodes: BTreeMap<NodeId, Vec<Bit>>,
+    /// Nodes made of bits of later ones, from which equality would not follow node by node.
+    pub late: BTreeSet<NodeId>,
 }
 
 impl Cut {
     pub const MODULE: &str = "sluice_cut";
 
-    /// `None` if the design does not have the nodes of the graph under their names, or reads them in another order.
+    /// `None` if the design does not have the nodes of the graph under their names.
     pub fn new(netlist: &Value, module: &str, graph: &StageGraph, names: &[Option<String>]) -> Option<Cut> {
         let mut m = netlist.pointer(&format!("/modules/{module}"))?.clone();
         let bits = |v: &Value| v.get("bits").and_then(Value::as_array).cloned();
@@ -83,9 +85,7 @@ impl Cut {
         let mut y = json!(bits(m.pointer("/ports/y")?)?);
         renamed(&mut y);
         let f: Vec<Value> = x.iter().cloned().chain(owned.iter().filter_map(|n| Some(input(*n)?.into()))).collect();
-        if !in_order(&m, &f, &owned, &owners, x.len())? {
-            return None;
-        }
+        let late = late(&m, &f, &owned, &owners)?;
         m["ports"] = json!({
             "f": { "direction": "input", "bits": f },
             "g": { "direction": "output", "bits": owned },
@@ -94,7 +94,7 @@ impl Cut {
         m["netnames"] = json!({});
         m["attributes"] = json!({});
         let json = json!({ "creator": "sluice", "modules": { Cut::MODULE: m } });
-        Some(Cut { json, x_bits: x.len(), owners, nodes })
+        Some(Cut { json, x_bits: x.len(), owners, nodes, late })
     }
 }
 
@@ -108,8 +108,9 @@ fn most(module: &Value) -> u64 {
     all.filter_map(Value::as_u64).max().unwrap_or(0)
 }
 
-/// Whether what makes a bit of a node depends on bits of earlier nodes only, so that equality follows node by node.
-fn in_order(module: &Value, f: &[Value], owned: &[u64], owners: &[NodeId], x_bits: usize) -> Option<bool> {
+/// The nodes a bit of which depends on bits of the same node or of later ones, or is in a loop.
+fn late(module: &Value, f: &[Value], owned: &[u64], owners: &[NodeId]) -> Option<BTreeSet<NodeId>> {
+    let x_bits = f.len() - owners.len();
     // Of each net the last node that it depends on, plus one.
     let mut last: HashMap<u64, NodeId> = HashMap::new();
     for (i, net) in f.iter().enumerate() {
@@ -155,5 +156,6 @@ fn in_order(module: &Value, f: &[Value], owned: &[u64], owners: &[NodeId], x_bit
         }
     }
     // A net that was not reached is in a loop, or nothing drives it.
-    Some(owned.iter().zip(owners).all(|(net, owner)| last.get(net).is_some_and(|l| *l <= *owner)))
+    let early = |(net, owner): &(&u64, &NodeId)| last.get(net).is_some_and(|l| l <= *owner);
+    Some(owned.iter().zip(owners).filter(|bit| !early(bit)).map(|(_, owner)| *owner).collect())
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::certificate::{LayerProof, VerilogProof};
 use super::cut::Cut;
 use super::log::{self, BEGIN, END};
+use super::steps::Point;
 use super::{netlist, spec, steps};
 use crate::error::{Code, Error, Result};
 use crate::hw::StageGraph;
@@ -101,32 +102,55 @@ pub(super) fn equal(
         points: 0,
         products: products(network)?,
         proved: false,
+        directly: false,
         layers: Vec::new(),
         not_proved: None,
         seconds: 0.0,
         limit_seconds: limit.as_secs(),
         tool: read.yosys.version.clone(),
     };
-    if let Some(layers) = by_steps(&read, graph)? {
+    let mut unequal = None;
+    if let Some((layers, first)) = by_steps(&read, graph)? {
         proof.points = layers.iter().map(|l| l.points).sum();
         proof.proved = layers.iter().all(|l| l.proved == l.points);
-        proof.layers = layers;
+        (proof.layers, unequal) = (layers, first);
     }
-    if !proof.proved {
-        match whole(&read, network) {
-            Ok(points) => (proof.points, proof.proved, proof.layers) = (points, true, Vec::new()),
-            Err(e) if e.code() == Code::ToolTimeout => {
-                proof.not_proved = Some(format!("the solver did not end within {} s", limit.as_secs()));
+    // As a whole where that is quick, or where the design is made of other operations than the graph.
+    let some = match (proof.proved, &unequal) {
+        (true, _) if proof.products > MOST_PRODUCTS => Duration::ZERO,
+        (true, _) | (_, Some(_)) => limit / 10,
+        (false, None) => limit,
+    };
+    let result = if some.is_zero() { None } else { Some(whole(&read, network, read.left().min(some))) };
+    match result.transpose() {
+        Ok(None) => {}
+        Ok(Some(points)) => {
+            proof.directly = true;
+            if !proof.proved {
+                (proof.points, proof.proved, proof.layers) = (points, true, Vec::new());
             }
-            Err(e) => return Err(e),
         }
+        Err(e) if e.code() == Code::ToolTimeout => match unequal {
+            Some(point) => return Err(other(manifest, graph, &point, some)),
+            None if proof.proved => {}
+            None => proof.not_proved = Some(format!("the solver did not end within {} s", limit.as_secs())),
+        },
+        Err(e) => return Err(e),
     }
     proof.seconds = read.start.elapsed().as_secs_f64();
     Ok(proof)
 }
 
-/// Each layer, operation by operation; `None` if the design is not made of the operations of the graph.
-fn by_steps(read: &Read, graph: &StageGraph) -> Result<Option<Vec<LayerProof>>> {
+/// What to think of a difference.
+const FAULT: &str =
+    "the files are not those that sluice emits for this model, or the compiler has a fault: please report it";
+
+/// Most products that are compared as a whole beside the operations: beyond that the solver hardly ever ends.
+const MOST_PRODUCTS: usize = 200;
+
+/// Each layer, operation by operation, and the first point that is not equal; `None` if the design does not have the nodes of
+/// the graph.
+fn by_steps(read: &Read, graph: &StageGraph) -> Result<Option<(Vec<LayerProof>, Option<Point>)>> {
     let Some(cut) = Cut::new(&read.json("wires.json")?, &read.module, graph, &names(graph)) else { return Ok(None) };
     let (text, points) = steps::text(graph, &cut, read.manifest);
     read.write("steps.v", text.as_bytes())?;
@@ -147,23 +171,57 @@ fn by_steps(read: &Read, graph: &StageGraph) -> Result<Option<Vec<LayerProof>>> 
     }
     let path = read.work.path().join("steps.log");
     let log = std::fs::read(&path).map_err(|e| Error::io("read", &path, &e))?;
-    let log = log::layers(&String::from_utf8_lossy(&log), &points, layers);
-    let name = |l: usize| graph.tensors.get(l).map_or("y", |t| t.name.as_str()).to_owned();
-    Ok(Some(log.into_iter().enumerate().map(|(l, found)| LayerProof { layer: name(l), ..found }).collect()))
+    let (mut found, unequal) = log::layers(&String::from_utf8_lossy(&log), &points, layers);
+    let is_late = |p: &&Point| p.layer + 1 < layers && cut.late.contains(&p.node);
+    for p in points.iter().filter(is_late).filter(|p| !unequal.contains(&p.name)) {
+        found[p.layer].proved = found[p.layer].proved.saturating_sub(1);
+    }
+    for (l, layer) in found.iter_mut().enumerate() {
+        layer.layer = graph.tensors.get(l).map_or("y", |t| t.name.as_str()).to_owned();
+    }
+    let first = points.iter().find(|p| unequal.contains(&p.name) || is_late(p));
+    Ok(Some((found, first.cloned())))
+}
+
+/// A point that is not what the graph says, in a design that was not shown to be equal in another way.
+fn other(manifest: &DesignManifest, graph: &StageGraph, point: &Point, limit: Duration) -> Error {
+    let layers = &graph.tensors;
+    let (layer, what, output) = match layers.get(point.layer) {
+        None => (layers.len() - 1, "the output bus".to_owned(), Some(point.node)),
+        Some(layer) => {
+            // The first element that depends on the node.
+            let mut depends = vec![false; graph.nodes.len()];
+            depends[point.node] = true;
+            for id in point.node + 1..graph.nodes.len() {
+                depends[id] = graph.nodes[id].op.operands().iter().any(|a| depends[*a]);
+            }
+            let name = names(graph)[point.node].clone().unwrap_or_default();
+            let output = layer.elements.iter().position(|e| e.is_some_and(|e| depends[e]));
+            (point.layer, format!("`{name}`"), output)
+        }
+    };
+    let output = output.map_or(String::new(), |j| format!(", output {j}"));
+    Error::new(
+        Code::Design,
+        format!("layer `{}`{output}: {what} of `{}` is not what the graph says", layers[layer].name, manifest.top),
+    )
+    .cause(format!("that the design computes the same in another way was not shown within {} s", limit.as_secs()))
+    .hint(FAULT)
 }
 
 /// The whole data path against the specification: the number of elements at which they were compared.
 ///
 /// # Errors
 /// [`Code::Design`] with layer and output if they differ; [`Code::ToolTimeout`].
-fn whole(read: &Read, network: &IntegerNetwork) -> Result<usize> {
+fn whole(read: &Read, network: &IntegerNetwork, limit: Duration) -> Result<usize> {
+    let start = Instant::now();
     let (manifest, enable) = (read.manifest, read.enable());
     let widths = netlist::widths(&read.json("named.json")?, &read.module);
     let signals = manifest.stages.iter().flat_map(|s| s.signals.iter().flatten()).map(|s| spec::local(s).to_owned());
     let points = signals.filter_map(|s| Some((s.clone(), *widths.get(&s)?))).collect();
     let run = |text: &str| -> Result<Vec<String>> {
         read.write("spec.v", text.as_bytes())?;
-        unproven(read)
+        unproven(read, limit.saturating_sub(start.elapsed()))
     };
     let open = run(&spec::text(network, manifest, &points, enable)?)?;
     if open.is_empty() {
@@ -186,14 +244,14 @@ fn products(network: &IntegerNetwork) -> Result<usize> {
 }
 
 /// Names, with the bit, of what was not shown equal.
-fn unproven(read: &Read) -> Result<Vec<String>> {
+fn unproven(read: &Read, limit: Duration) -> Result<Vec<String>> {
     let Read { yosys, work, commands, module, .. } = read;
     let script = format!(
         "{commands}; techmap -map wires.v; read_verilog -sv spec.v; {PROC} {top}; opt_clean {top}; equiv_make {top} {module} miter; \
          hierarchy -top miter; equiv_simple; equiv_status",
         top = spec::TOP
     );
-    let log = yosys.run_within(work.path(), &["-p", &script], read.left())?;
+    let log = yosys.run_within(work.path(), &["-p", &script], limit)?;
     if log.contains("Equivalence successfully proven!") {
         return Ok(vec![]);
     }
@@ -230,5 +288,5 @@ fn differs(manifest: &DesignManifest, network: &IntegerNetwork, open: &[String])
         format!("layer `{name}`, output {output}: the Verilog does not compute what the model says"),
     )
     .cause(format!("not equal to the specification: {}", open.iter().take(4).cloned().collect::<Vec<_>>().join(", ")))
-    .hint("the files are not those that sluice emits for this model, or the compiler has a fault: please report it")
+    .hint(FAULT)
 }

@@ -9,13 +9,15 @@ use super::steps::Point;
 pub(super) const BEGIN: &str = "sluice: layer";
 pub(super) const END: &str = "sluice: end of layer";
 
-/// Points, those shown equal and seconds of each layer, without its name; `log` has time stamps, and may end anywhere.
-pub(super) fn layers(log: &str, points: &[Point], layers: usize) -> Vec<LayerProof> {
+/// Points, those shown equal and seconds of each layer, without its name; and the names of those that are not equal. `log` has
+/// time stamps, and may end anywhere.
+pub(super) fn layers(log: &str, points: &[Point], layers: usize) -> (Vec<LayerProof>, BTreeSet<String>) {
     let mut found = vec![LayerProof::default(); layers];
     points.iter().for_each(|p| found[p.layer].points += 1);
     let (mut layer, mut since) = (None, 0.0);
     // Points of the layer that were begun, in order, and those that failed.
     let (mut begun, mut failed) = (Vec::new(), BTreeSet::new());
+    let mut unequal = BTreeSet::new();
     let lines = log.lines().filter_map(|l| l.strip_prefix('[')?.split_once("] "));
     let mut close = |layer: Option<usize>, begun: &[String], failed: &BTreeSet<String>, whole: bool, seconds: f64| {
         let Some(l) = layer.and_then(|l: usize| found.get_mut(l)) else { return };
@@ -36,6 +38,7 @@ pub(super) fn layers(log: &str, points: &[Point], layers: usize) -> Vec<LayerPro
             failed.clear();
         } else if line.starts_with(END) {
             close(layer.take(), &begun, &failed, true, now - since);
+            unequal.append(&mut failed);
         } else if let Some((_, rest)) = line.split_once("Trying to prove $equiv for \\") {
             let name = rest.split([' ', ':']).next().unwrap_or("").to_owned();
             if begun.last() != Some(&name) {
@@ -50,5 +53,5 @@ pub(super) fn layers(log: &str, points: &[Point], layers: usize) -> Vec<LayerPro
         }
     }
     close(layer, &begun, &failed, false, now - since);
-    found
+    (found, unequal)
 }

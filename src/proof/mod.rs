@@ -87,6 +87,7 @@ fn not_compared(manifest: &DesignManifest, limit: Duration) -> VerilogProof {
         points: 0,
         products: 0,
         proved: false,
+        directly: false,
         layers: Vec::new(),
         not_proved: Some("a folded design keeps carries from cycle to cycle; `sluice verify` compares it".to_owned()),
         seconds: 0.0,
@@ -127,7 +128,7 @@ pub fn check(path: &Path, folder: &Path) -> Result<Certificate> {
         return Err(refuse(format!("`{name}` is not the file that the certificate is about")));
     }
     let new = prove(folder, Duration::from_secs(old.verilog.limit_seconds))?;
-    if old.verilog.proved && !new.verilog.proved {
+    if old.verilog.proved && !new.verilog.proved || old.verilog.directly && !new.verilog.directly {
         let why = new.verilog.not_proved.clone().unwrap_or_default();
         return Err(refuse("the equality of the Verilog was not shown again".to_owned()).cause(why));
     }
