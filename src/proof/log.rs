@@ -55,3 +55,28 @@ pub(super) fn layers(log: &str, points: &[Point], layers: usize) -> (Vec<LayerPr
     close(layer, &begun, &failed, false, now - since);
     (found, unequal)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_proved_until_the_log_ends_is_counted() {
+        let point = |layer, node| Point { layer, node, name: format!("same_{node}") };
+        let points = [point(0, 1), point(1, 2), point(1, 30), point(1, 31), point(2, 4), point(2, 5), point(2, 6)];
+        let tried = |s: &str, bits: &str| format!("[{s}]   Trying to prove $equiv for \\{bits}: success!\n");
+        let log = [
+            format!("[00001.000000] {BEGIN} 0\n[00001.250000] {END} 0\n[00002.000000] {BEGIN} 1\n"),
+            tried("00002.100000", "same_2") + &tried("00003.000000", "same_30 [1]"),
+            "[00003.500000]     Unproven $equiv e1_same_30_1: \\a30 [1] \\b30 [1]\n".to_owned(),
+            format!("[00004.500000] {END} 1\n[00005.000000] {BEGIN} 2\n"),
+            tried("00005.100000", "same_4 [0]") + &tried("00005.200000", "same_4 [1]"),
+            tried("00005.700000", "same_5 [0]"),
+        ];
+        let (found, unequal) = layers(&log.concat(), &points, 3);
+        let counts: Vec<_> = found.iter().map(|l| (l.points, l.proved)).collect();
+        assert_eq!(counts, [(1, 1), (3, 2), (3, 1)]);
+        assert_eq!(unequal.into_iter().collect::<Vec<_>>(), ["same_30"]);
+        assert!((found[1].seconds - 2.5).abs() < 1e-6 && (found[2].seconds - 0.7).abs() < 1e-6);
+    }
+}
