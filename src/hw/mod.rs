@@ -40,7 +40,7 @@ pub use graph::{Node, NodeId, Op, StageGraph, Tensor};
 pub(crate) use interval::width_of;
 pub use passes::{CompileOptions, compile, compile_watched};
 pub use prove::prove;
-pub use requantizers::{MOST_VALUES, Requantizer, requantizers};
+pub use requantizers::{MOST_VALUES, Requantizer, WideRequantizer, requantizers};
 #[cfg(feature = "verilog")]
 pub(crate) use schedule::bits::{Origin, Registers};
 pub use schedule::{SchedulePoint, pareto};

@@ -10,7 +10,7 @@ use super::prove::modes;
 use crate::error::{Code, Error, Result};
 use crate::fixed::requantize;
 use crate::model::network::INPUT;
-use crate::model::{Activation, AffineRow, IntegerLayer, IntegerNetwork, Outputs, TableRow};
+use crate::model::{AffineRow, IntegerLayer, IntegerNetwork, Outputs, TableRow};
 
 /// Accumulators with more values than this are not compared one by one.
 pub const MOST_VALUES: i128 = 1 << 20;
@@ -24,12 +24,45 @@ pub struct Requantizer {
     pub output: usize,
     /// Smallest and largest accumulator, or number looked up.
     pub range: (i128, i128),
-    /// Whether every value between them was compared; `false` if they are too many.
-    pub compared: bool,
+    /// `None` if every value between them was compared; what is to be compared if they are too many.
+    pub wide: Option<WideRequantizer>,
 }
 
-/// Compares every requantizer whose accumulator has at most [`MOST_VALUES`] values. Elements that no output needs are left
-/// out.
+/// A requantizer with too many values to compare one by one: for every `t` between the limits the accumulator of the network
+/// is `from.0 + from.1 * t`, and that of the graph `to.0 + to.1 * t`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct WideRequantizer {
+    /// What the network does with its accumulator: an [`Op::Requantize`].
+    pub wanted: Op,
+    /// What the graph does with its own: an [`Op::Requantize`], or an [`Op::Const`].
+    pub built: Op,
+    /// Smallest and largest `t`.
+    pub t: (i128, i128),
+    /// Accumulator of the network at 0, and how much it grows with `t`.
+    pub from: (i128, i128),
+    /// The same of the graph.
+    pub to: (i128, i128),
+}
+
+impl WideRequantizer {
+    /// What the network gives at `t`, by the definition, and what the graph gives.
+    pub fn at(&self, t: i128) -> (i64, i64) {
+        let built = match self.built {
+            Op::Const(c) => c,
+            ref op => op.requantized(self.to.0 + self.to.1 * t),
+        };
+        (defined(&self.wanted, self.from.0 + self.from.1 * t), built)
+    }
+}
+
+/// The definition: ReLU, then [`requantize`].
+fn defined(wanted: &Op, v: i128) -> i64 {
+    let Op::Requantize { relu, shift, rounding, overflow, format, .. } = *wanted else { return 0 };
+    requantize(if relu { v.max(0) } else { v }, shift + format.frac, format, rounding, overflow)
+}
+
+/// Compares every requantizer whose accumulator has at most [`MOST_VALUES`] values, and says what there is to compare of the
+/// others. Elements that no output needs are left out.
 ///
 /// # Errors
 /// [`Code::Graph`] with layer, output and accumulator of the first difference.
@@ -62,7 +95,7 @@ pub fn requantizers(graph: &StageGraph, network: &IntegerNetwork) -> Result<Vec<
                         let entries = looked_up(graph, id, row, operand, range, |id| &known[id].form);
                         only = entries.map_err(|what| bad(&layer.name, output, &what))?;
                         if id.is_some() {
-                            found.push(Requantizer { layer: layer.name.clone(), output, range, compared: true });
+                            found.push(Requantizer { layer: layer.name.clone(), output, range, wide: None });
                         }
                     }
                     forms.push(form_of(&id).or(only.map(Form::number)));
@@ -80,10 +113,7 @@ pub fn requantizers(graph: &StageGraph, network: &IntegerNetwork) -> Result<Vec<
                 form.add(joined[*i].as_ref().ok_or_else(wide)?, (*c).into()).ok_or_else(wide)?;
             }
             let range = form.range(|leaf| known[leaf].range).ok_or_else(wide)?;
-            let wanted = |v: i128| {
-                let v = if layer.activation == Activation::Relu { v.max(0) } else { v };
-                requantize(v, row.frac, row.output, layer.rounding, layer.overflow)
-            };
+            let wanted = modes(layer, row);
             let Some(id) = tensor.elements.get(output).copied().flatten() else {
                 // Taken out because it is a number, or because nothing reads it.
                 let only = there.then(|| number(range, layer, row)).flatten();
@@ -94,19 +124,17 @@ pub fn requantizers(graph: &StageGraph, network: &IntegerNetwork) -> Result<Vec<
             if !there {
                 return Err(bad(&layer.name, output, "it reads a value that is not in the graph"));
             }
-            let compared = range.1 - range.0 < MOST_VALUES;
-            if compared {
-                let built = Built::new(graph, id, &form, |id| &known[id].form)
-                    .ok_or_else(|| bad(&layer.name, output, "the accumulator is not that of the row"))?;
-                if let Some(v) = (range.0..=range.1).find(|v| built.at(*v).is_some_and(|b| b != wanted(*v))) {
-                    return Err(bad(
-                        &layer.name,
-                        output,
-                        &format!("the accumulator {v} is requantized to another number"),
-                    ));
-                }
+            let built = Built::new(graph, id, &form, |id| &known[id].form)
+                .ok_or_else(|| bad(&layer.name, output, "the accumulator is not that of the row"))?;
+            let mut wide = None;
+            if range.1 - range.0 >= MOST_VALUES {
+                wide = Some(built.wide(wanted, range));
+            } else if let Some(v) =
+                (range.0..=range.1).find(|v| built.at(*v).is_some_and(|b| b != defined(&wanted, *v)))
+            {
+                return Err(bad(&layer.name, output, &format!("the accumulator {v} is requantized to another number")));
             }
-            found.push(Requantizer { layer: layer.name.clone(), output, range, compared });
+            found.push(Requantizer { layer: layer.name.clone(), output, range, wide });
         }
         tensors.push((&layer.name, forms));
     }
@@ -183,4 +211,23 @@ impl<'a> Built<'a> {
         };
         (scaled % divisor == 0).then(|| op.requantized(scaled / divisor + to))
     }
+
+    /// The same for all accumulators in a range: those that there are lie on a line.
+    fn wide(&self, wanted: Op, range: (i128, i128)) -> WideRequantizer {
+        let (built, from, (to, factor), divisor) = match self {
+            Built::Number(n) => (Op::Const(*n), 0, (0, 0), 1),
+            Built::Requantized { op, from, factor, divisor, to } => ((*op).clone(), *from, (*to, *factor), *divisor),
+        };
+        let common = gcd(divisor, factor);
+        let step = divisor / common;
+        // Of both signs of the step the same line, rounded towards the inside of the range.
+        let (sign, size) = (step.signum(), step.abs());
+        let t = (-(from - range.0).div_euclid(size), (range.1 - from).div_euclid(size));
+        let t = if sign > 0 { t } else { (-t.1, -t.0) };
+        WideRequantizer { wanted, built, t, from: (from, step), to: (to, factor / common) }
+    }
+}
+
+fn gcd(a: i128, b: i128) -> i128 {
+    if b == 0 { a.abs().max(1) } else { gcd(b, a % b) }
 }

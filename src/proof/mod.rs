@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! model ─► graph ─► linear forms, intervals          equal the weights         (hw::prove)
-//!            └────► requantizers                     equal the definition      (hw::requantizers, value by value)
+//!            └────► requantizers                     equal the definition      (hw::requantizers, value by value; wide.rs, z3)
 //! Verilog ─► netlist ─► ranks                        one latency on every path (netlist.rs)
 //!               └─────► without registers            equal the plain specification (spec.rs; equivalence in Yosys)
 //! ```
@@ -11,11 +11,16 @@
 //! it was met. Nothing is claimed that was not shown.
 
 mod certificate;
+mod cut;
 mod equal;
+mod log;
 mod netlist;
+mod smt;
 mod spec;
+mod steps;
+mod wide;
 
-pub use certificate::{Certificate, GraphProof, PROOF_SCHEMA, RequantizerProof, VerilogProof};
+pub use certificate::{Certificate, GraphProof, LayerProof, PROOF_SCHEMA, RequantizerProof, VerilogProof};
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -60,7 +65,7 @@ pub fn prove(folder: &Path, limit: Duration) -> Result<Certificate> {
         seconds: start.elapsed().as_secs_f64(),
     };
     let verilog = match compiled {
-        Compiled::Pipelined(_) => equal::equal(folder, &manifest, &model.encoder, limit)?,
+        Compiled::Pipelined(_) => equal::equal(folder, &manifest, (graph, &model.encoder), limit)?,
         Compiled::Folded(_) => not_compared(&manifest, limit),
     };
     Ok(Certificate {
@@ -69,7 +74,7 @@ pub fn prove(folder: &Path, limit: Duration) -> Result<Certificate> {
         top: manifest.top.clone(),
         sha256: manifest.file_sha256.clone(),
         graph: graph_proof,
-        requantizers: requantizers(graph, &model.encoder)?,
+        requantizers: requantizers(graph, &model.encoder, limit)?,
         verilog,
     })
 }
@@ -82,6 +87,8 @@ fn not_compared(manifest: &DesignManifest, limit: Duration) -> VerilogProof {
         points: 0,
         products: 0,
         proved: false,
+        directly: false,
+        layers: Vec::new(),
         not_proved: Some("a folded design keeps carries from cycle to cycle; `sluice verify` compares it".to_owned()),
         seconds: 0.0,
         limit_seconds: limit.as_secs(),
@@ -89,14 +96,19 @@ fn not_compared(manifest: &DesignManifest, limit: Duration) -> VerilogProof {
     }
 }
 
-fn requantizers(graph: &hw::StageGraph, network: &IntegerNetwork) -> Result<RequantizerProof> {
+fn requantizers(graph: &hw::StageGraph, network: &IntegerNetwork, limit: Duration) -> Result<RequantizerProof> {
     let start = Instant::now();
-    let (compared, wide): (Vec<_>, Vec<_>) = hw::requantizers(graph, network)?.into_iter().partition(|r| r.compared);
+    let list = hw::requantizers(graph, network)?;
+    let compared = || list.iter().filter(|r| r.wide.is_none());
+    let wide = wide::wide(&list, limit)?;
     Ok(RequantizerProof {
-        compared: compared.len(),
-        values: compared.iter().map(|r| (r.range.1 - r.range.0 + 1) as u64).sum(),
-        not_compared: wide.iter().map(|r| format!("{}[{}]", r.layer, r.output)).collect(),
+        compared: compared().count(),
+        values: compared().map(|r| (r.range.1 - r.range.0 + 1) as u64).sum(),
+        by_solver: wide.proved,
+        not_compared: wide.open,
+        why: wide.why,
         seconds: start.elapsed().as_secs_f64(),
+        tool: wide.tool,
     })
 }
 
@@ -116,7 +128,7 @@ pub fn check(path: &Path, folder: &Path) -> Result<Certificate> {
         return Err(refuse(format!("`{name}` is not the file that the certificate is about")));
     }
     let new = prove(folder, Duration::from_secs(old.verilog.limit_seconds))?;
-    if old.verilog.proved && !new.verilog.proved {
+    if old.verilog.proved && !new.verilog.proved || old.verilog.directly && !new.verilog.directly {
         let why = new.verilog.not_proved.clone().unwrap_or_default();
         return Err(refuse("the equality of the Verilog was not shown again".to_owned()).cause(why));
     }

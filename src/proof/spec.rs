@@ -56,8 +56,14 @@ pub(super) fn text(
             let name = format!("spec_{}_{j}", layer.name);
             match &outputs {
                 Outputs::Affine(rows) => element(&mut v, &name, layer, &rows[j], &joined, &formats),
-                Outputs::Tables(rows) => looked_up(&mut v, &name, &rows[j], &joined),
-                Outputs::Maxima(windows) => largest(&mut v, &name, layer.output_at(j), &windows[j], &joined),
+                Outputs::Tables(rows) => {
+                    let TableRow { index, first, values, output, .. } = rows[j];
+                    looked_up(&mut v, &name, &joined[index], (first, values), output.width + 1);
+                }
+                Outputs::Maxima(windows) => {
+                    let window = windows[j].iter().map(|i| joined[*i].clone()).collect();
+                    largest(&mut v, &name, layer.output_at(j), window);
+                }
             }
             let format = layer.output_at(j);
             let signal = manifest.stages.get(index).and_then(|s| s.signals.get(j)?.as_deref()).map(local);
@@ -108,32 +114,57 @@ fn element(v: &mut String, name: &str, layer: &IntegerLayer, row: &AffineRow, jo
     let reach = (reach + i128::from(row.bias).abs()) << appended;
     // Room for the sum, half a step, the limits and the sign.
     let width = (128 - reach.leading_zeros()).max(row.output.width) + 3;
-    let number = |n: i128| if n < 0 { format!("-{width}'sd{}", -n) } else { format!("{width}'sd{n}") };
+    let number = |n: i128| literal(n, width);
     let terms: Vec<String> =
         row.terms.iter().map(|(i, c)| format!("{} * {}", joined[*i], number((*c).into()))).collect();
     let sum = terms.into_iter().chain([number(row.bias.into())]).collect::<Vec<_>>().join(" + ");
+    let _ = writeln!(v, "  wire signed [{}:0] {name}_sum = {sum};", width - 1);
+    let modes = Modes {
+        relu: layer.activation == Activation::Relu,
+        shift,
+        rounding: layer.rounding,
+        overflow: layer.overflow,
+        format: row.output,
+    };
+    requantized(v, name, &format!("{name}_sum"), width, modes);
+}
+
+/// What is done to an accumulator.
+#[derive(Clone, Copy)]
+pub(super) struct Modes {
+    pub relu: bool,
+    pub shift: i32,
+    pub rounding: Rounding,
+    pub overflow: Overflow,
+    pub format: QFormat,
+}
+
+/// `name`, signed, one bit wider than the format, of the accumulator `a`, which is signed and has `width` bits: room for half
+/// a step, the limits and the zeros that are appended.
+pub(super) fn requantized(v: &mut String, name: &str, a: &str, width: u32, modes: Modes) {
+    let Modes { relu, shift, rounding, overflow, format } = modes;
+    let number = |n: i128| literal(n, width);
     let mut wire = |suffix: &str, text: &str| {
         let _ = writeln!(v, "  wire signed [{}:0] {name}{suffix} = {text};", width - 1);
         format!("{name}{suffix}")
     };
-    let mut a = wire("_sum", &sum);
-    if layer.activation == Activation::Relu {
+    let mut a = a.to_owned();
+    if relu {
         a = wire("_relu", &format!("({a} < {}) ? {} : {a}", number(0), number(0)));
     }
     if shift > 0 {
         let half = 1i128 << (shift - 1);
-        let up = match layer.rounding {
+        let up = match rounding {
             Rounding::Truncate => a.clone(),
             Rounding::HalfUp => format!("{a} + {}", number(half)),
             Rounding::HalfEven => format!("{a} + {} + $signed({{1'b0, {a}[{shift}]}})", number(half - 1)),
         };
         let up = wire("_up", &up);
         a = wire("_round", &format!("{up} >>> {shift}"));
-    } else if appended > 0 {
-        a = wire("_round", &format!("{a} <<< {appended}"));
+    } else if shift < 0 {
+        a = wire("_round", &format!("{a} <<< {}", -shift));
     }
-    let format = row.output;
-    let (low, high) = match layer.overflow {
+    let (low, high) = match overflow {
         Overflow::Wrap => {
             let bits = signed(format, &format!("{a}[{}:0]", format.width - 1));
             let _ = writeln!(v, "  wire signed [{}:0] {name} = {bits};", format.width);
@@ -150,23 +181,25 @@ fn element(v: &mut String, name: &str, layer: &IntegerLayer, row: &AffineRow, jo
     );
 }
 
-/// One element of a lookup: a choice among all entries by the operand, which is signed and one bit wider than its format.
-fn looked_up(v: &mut String, name: &str, row: &TableRow, joined: &[String]) {
-    let width = row.output.width + 1;
-    let bits = usize::BITS - (row.values.len() - 1).leading_zeros() + 1;
-    let number = |n: i64, bits: u32| {
-        if n < 0 { format!("-{bits}'sd{}", n.unsigned_abs()) } else { format!("{bits}'sd{n}") }
-    };
-    let _ = writeln!(v, "  reg signed [{}:0] {name};\n  always @* case ({})", width - 1, joined[row.index]);
-    for (x, y) in (row.first..).zip(row.values) {
+/// A signed number of `width` bits.
+pub(super) fn literal(n: i128, width: u32) -> String {
+    if n < 0 { format!("-{width}'sd{}", n.unsigned_abs()) } else { format!("{width}'sd{n}") }
+}
+
+/// One element of a lookup: a choice among all entries by the operand, which is signed; `name` has `width` bits.
+pub(super) fn looked_up(v: &mut String, name: &str, operand: &str, (first, values): (i64, &[i64]), width: u32) {
+    let most = values.len() as u128 + u128::from(first.unsigned_abs());
+    let bits = u128::BITS - most.leading_zeros() + 1;
+    let number = |n: i64, bits: u32| literal(n.into(), bits);
+    let _ = writeln!(v, "  reg signed [{}:0] {name};\n  always @* case ({operand})", width - 1);
+    for (x, y) in (first..).zip(values) {
         let _ = writeln!(v, "    {}: {name} = {};", number(x, bits), number(*y, width));
     }
     let _ = writeln!(v, "    default: {name} = {};\n  endcase", number(0, width));
 }
 
 /// One maximum of numbers that are signed and one bit wider than their format.
-fn largest(v: &mut String, name: &str, format: QFormat, window: &[usize], joined: &[String]) {
-    let mut left: Vec<String> = window.iter().map(|i| joined[*i].clone()).collect();
+pub(super) fn largest(v: &mut String, name: &str, format: QFormat, mut left: Vec<String>) {
     let mut wires = 0;
     let mut wire = |text: &str| {
         wires += 1;

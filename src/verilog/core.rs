@@ -15,7 +15,7 @@ use super::{Lanes, StageSignals};
 use crate::hw::{NodeId, Op, Origin, Registers, StageGraph, Target, Tensor, split, width_of};
 
 /// Name of the wire of each node: the element of a tensor that it is, or its number. Constants have none.
-pub(super) fn names(graph: &StageGraph) -> Vec<Option<String>> {
+pub(crate) fn names(graph: &StageGraph) -> Vec<Option<String>> {
     let mut names: Vec<Option<String>> = vec![None; graph.nodes.len()];
     for t in &graph.tensors {
         for (j, id) in t.elements.iter().enumerate() {

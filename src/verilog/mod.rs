@@ -19,6 +19,8 @@ mod print;
 mod requantize;
 mod tables;
 
+pub(crate) use core::names;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

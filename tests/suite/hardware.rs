@@ -18,7 +18,7 @@ use super::golden::{options, tables, tiny};
 use super::has;
 
 /// A layer that reads `inputs`.
-fn layer(name: &str, inputs: &[&str], weights: Vec<Vec<i64>>, bias: i64, outputs: Vec<QFormat>) -> IntegerLayer {
+pub fn layer(name: &str, inputs: &[&str], weights: Vec<Vec<i64>>, bias: i64, outputs: Vec<QFormat>) -> IntegerLayer {
     IntegerLayer {
         name: name.into(),
         inputs: inputs.iter().map(|i| (*i).to_owned()).collect(),
@@ -34,7 +34,7 @@ fn layer(name: &str, inputs: &[&str], weights: Vec<Vec<i64>>, bias: i64, outputs
     }
 }
 
-fn model(name: &str, n_in: usize, input: QFormat, layers: Vec<IntegerLayer>) -> QuantizedModel {
+pub fn model(name: &str, n_in: usize, input: QFormat, layers: Vec<IntegerLayer>) -> QuantizedModel {
     let encoder = IntegerNetwork { n_in, input: Granular::PerTensor(input), layers };
     let schema = "sluice.quantized/1".to_owned();
     let model = QuantizedModel { schema, name: name.into(), transform: None, encoder, decoder: None, provenance: None };
@@ -44,7 +44,7 @@ fn model(name: &str, n_in: usize, input: QFormat, layers: Vec<IntegerLayer>) -> 
 
 /// Every rounding with every overflow, with and without ReLU, to formats with fewer, as many and more fraction bits than
 /// the accumulator, each with a range too small; a last layer hands all of them to the output unchanged.
-fn every_mode() -> QuantizedModel {
+pub fn every_mode() -> QuantizedModel {
     let mut layers = Vec::new();
     for rounding in [Rounding::Truncate, Rounding::HalfUp, Rounding::HalfEven] {
         for overflow in [Overflow::Wrap, Overflow::Saturate, Overflow::SaturateSymmetric] {

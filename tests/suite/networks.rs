@@ -243,7 +243,7 @@ fn drawn(n: usize, attempt: usize) -> IntegerNetwork {
     IntegerNetwork { n_in, input, layers }
 }
 
-fn model(n: usize) -> QuantizedModel {
+pub fn model(n: usize) -> QuantizedModel {
     let schema = "sluice.quantized/1".to_owned();
     let model = QuantizedModel {
         schema,

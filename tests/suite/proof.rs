@@ -4,12 +4,23 @@ use std::path::Path;
 use std::time::Duration;
 
 use sluice::Code;
+use sluice::fixed::{Overflow, QFormat, Rounding};
 use sluice::hw;
+use sluice::model::{IntegerLayer, QuantizedModel};
 use sluice::proof::{self, Certificate};
 use sluice::verilog::{self, Interface};
 
 use super::golden::{design, options, tables};
-use super::{has, sluice, stderr};
+use super::hardware::{every_mode, layer, model};
+use super::{has, networks, sluice, stderr};
+
+/// The model's design, in a folder.
+fn emitted(model: &QuantizedModel, interface: Interface) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let graph = hw::compile(&model.encoder, &options()).unwrap();
+    verilog::emit(model, &graph, interface, &options()).unwrap().write(folder.path()).unwrap();
+    folder
+}
 
 /// A copy of the golden design.
 fn copied(interface: Interface) -> tempfile::TempDir {
@@ -51,6 +62,8 @@ fn the_golden_designs_are_proved_and_their_certificates_hold() {
     let certificate: Certificate = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     let (requantizers, verilog) = (&certificate.requantizers, &certificate.verilog);
     assert_eq!((verilog.proved, verilog.latency, verilog.products), (true, 5, 21), "{certificate}");
+    // Operation by operation, and once more without a look at the graph.
+    assert!(verilog.directly && verilog.layers.iter().all(|l| l.points > 0 && l.proved == l.points), "{certificate}");
     assert_eq!((requantizers.compared, requantizers.not_compared.len()), (5, 0));
     assert!(requantizers.values > 500, "{certificate}");
     assert!(certificate.graph.printed_the_same, "{certificate}");
@@ -96,9 +109,7 @@ fn tables_and_maxima_are_proved_and_one_wrong_entry_is_refused() {
     if !has("yosys") {
         return;
     }
-    let (model, folder) = (tables(), tempfile::tempdir().unwrap());
-    let graph = hw::compile(&model.encoder, &options()).unwrap();
-    verilog::emit(&model, &graph, Interface::Kernel, &options()).unwrap().write(folder.path()).unwrap();
+    let folder = emitted(&tables(), Interface::Kernel);
     let certificate = proof::prove(folder.path(), LIMIT).unwrap();
     assert!(certificate.verilog.proved && certificate.graph.printed_the_same, "{certificate}");
     // Four elements and two of lookups, the averages and the dense layer.
@@ -113,6 +124,60 @@ fn tables_and_maxima_are_proved_and_one_wrong_entry_is_refused() {
     change(folder.path(), "tables.v", " > ", " < ");
     let e = proof::prove(folder.path(), LIMIT).unwrap_err();
     assert!(e.code() == Code::Design && e.to_string().contains("layer `peak`, output "), "{e}");
+}
+
+/// A layer of more products than a solver adds up, its accumulators of more values than can be tried.
+fn wide() -> QuantizedModel {
+    let weight = |i: i64, j: i64| (37 * i * i + 91 * j + 13 * i * j) % 127 - 63;
+    let weights = (0..6).map(|j| (0..16).map(|i| weight(i, j)).collect()).collect();
+    let dense = IntegerLayer {
+        rounding: Rounding::HalfEven,
+        overflow: Overflow::Saturate,
+        ..layer("dense", &["x"], weights, 21, vec![QFormat::signed(9, 2); 6])
+    };
+    model("wide", 16, QFormat::signed(16, 8), vec![dense])
+}
+
+#[test]
+fn a_wide_layer_is_proved_and_a_wrong_bit_in_it_refused_by_name() {
+    if !has("yosys") || !has("z3") {
+        return;
+    }
+    let folder = emitted(&wide(), Interface::Kernel);
+    let certificate = proof::prove(folder.path(), LIMIT).unwrap();
+    let (requantizers, verilog) = (&certificate.requantizers, &certificate.verilog);
+    assert_eq!((requantizers.compared, requantizers.by_solver, requantizers.not_compared.len()), (0, 6, 0));
+    assert!(verilog.proved && !verilog.directly || verilog.products < 100, "{certificate}");
+    assert!(verilog.layers.iter().all(|l| l.proved == l.points) && verilog.layers[1].points > 50, "{certificate}");
+    let text = std::fs::read_to_string(folder.path().join("wide.v")).unwrap();
+    // (a line of the design, what is changed in it)
+    let sum = text.lines().rfind(|l| l.contains("assign n") && l.contains(" + ")).unwrap();
+    let register = text.lines().find(|l| l.contains("_r") && l.contains(" <= n")).unwrap();
+    let output = text.lines().find(|l| l.contains("assign dense_4_q = ")).unwrap();
+    for (line, wrong, says) in [
+        (sum, sum.replacen(" + ", " - ", 1), "is not what the graph says"),
+        (register, register.replacen("<= ", "<= ~", 1), "is not what the graph says"),
+        (output, output.replacen(" + ", " - ", 1), "layer `dense`, output 4: `dense_4` of `wide`"),
+    ] {
+        change(folder.path(), "wide.v", line, &wrong);
+        let e = proof::prove(folder.path(), Duration::from_secs(20)).expect_err(&wrong);
+        assert!(e.code() == Code::Design && e.to_string().contains(says), "{wrong}: {e}");
+        change(folder.path(), "wide.v", &wrong, line);
+    }
+}
+
+#[test]
+fn every_mode_and_random_networks_are_proved() {
+    if !has("yosys") || !has("z3") {
+        return;
+    }
+    let random = (0..6).map(|n| (networks::model(n), [Interface::Kernel, Interface::Axis][n % 2]));
+    for (model, interface) in std::iter::once((every_mode(), Interface::Kernel)).chain(random) {
+        let certificate = proof::prove(emitted(&model, interface).path(), LIMIT).unwrap();
+        let open = &certificate.requantizers.not_compared;
+        assert!(certificate.verilog.proved && open.is_empty(), "{}: {certificate}", model.name);
+        assert!(certificate.verilog.layers.len() == model.encoder.layers.len() + 2, "{}: {certificate}", model.name);
+    }
 }
 
 #[test]
