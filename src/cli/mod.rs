@@ -23,7 +23,7 @@ use progress::say;
 
 use crate::data;
 use crate::error::{Code, Error, Result};
-use crate::hw::{self, CompileOptions, Effort, Target};
+use crate::hw::{self, CompileOptions, Effort, Reuse, Target};
 use crate::model::file::write_json;
 use crate::model::{QuantizedModel, TrainedModel, neutral};
 use crate::recipe::Recipe;
@@ -150,6 +150,9 @@ enum Verb {
         /// Lookup tables that `--reuse auto` may use, by its estimate
         #[arg(long)]
         max_lut: Option<u64>,
+        /// Take the pixels of an image one a cycle, and build each convolution once behind line buffers
+        #[arg(long, conflicts_with_all = ["latency", "pareto", "reuse", "max_lut"])]
+        stream: bool,
         /// Write no design, but every latency worth having: a table, pareto.json and pareto.svg
         #[arg(long, conflicts_with_all = ["latency", "clock_mhz"])]
         pareto: bool,
@@ -354,9 +357,10 @@ impl Cli {
                 seed,
                 reuse,
                 max_lut,
+                stream,
                 pareto: false,
             } => {
-                let reuse = stages::reuse(&reuse, max_lut)?;
+                let reuse = if stream { Reuse::Stream } else { stages::reuse(&reuse, max_lut)? };
                 let model = QuantizedModel::load(&model)?;
                 let clock_mhz = if latency.is_none() { clock_mhz.or(Some(100.0)) } else { None };
                 let options = CompileOptions { target, clock_mhz, latency, effort, seed, slack: None };

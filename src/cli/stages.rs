@@ -179,6 +179,12 @@ pub fn emit(
             }
             (verilog::emit_folded(model, &folded, interface, options)?, lines)
         }
+        Compiled::Streamed(streamed) => {
+            let cost = streamed.cost(options.target);
+            let mut lines: Vec<String> = cost.layers.iter().map(ToString::to_string).collect();
+            lines.push(format!("{} bits of line buffers in memories", cost.memory_bits));
+            (verilog::emit_streamed(model, &streamed, interface, options)?, lines)
+        }
     };
     design.write(folder)?;
     drop(wait);

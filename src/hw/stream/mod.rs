@@ -1,0 +1,203 @@
+//! Streamed designs: a pixel a cycle, and every convolution or pooling built once, for one position.
+//!
+//! ```text
+//! x, a pixel a cycle ─► lines, columns ─► window ─► adders of one position ─► pixels ─► next layer ... ─► bank ─► rest ─► y
+//!                       (exact delays)    (padding)     (StageGraph, proved)                    whole tensor   (StageGraph
+//!                                                                                                               or Folded)
+//! ```
+//!
+//! Every stream has a grid: the cycle of each position is fixed, counted from the first pixel of its vector. So a tap of a
+//! window is the stream of a fixed number of cycles ago, whatever came before or after the vector, and only those that lie in
+//! the padding need a look at where the window is. docs/adr/0008-streaming.md says why.
+//!
+//! The layers that stream are those at the beginning that move windows over an image, with lookups between them; the rest
+//! reads the output of the last of them as a whole, once a vector.
+
+mod check;
+mod cost;
+mod cut;
+mod eval;
+mod grid;
+#[cfg(test)]
+mod tests;
+mod window;
+
+use super::fold::{self, Folded};
+use super::graph::StageGraph;
+use super::passes::{CompileOptions, compile};
+use crate::error::{Code, Error, Result};
+use crate::fixed::QFormat;
+use crate::model::IntegerNetwork;
+use crate::model::network::INPUT;
+use crate::units::Cycles;
+
+pub use cost::StreamedCost;
+#[cfg(feature = "verilog")]
+pub(crate) use cost::{bits, timers};
+pub use eval::eval_streamed;
+pub use grid::Grid;
+pub use window::{MEMORY_CYCLES, Window};
+
+/// An encoder that takes a pixel a cycle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Streamed {
+    /// When each pixel comes.
+    pub input: Grid,
+    /// Cycles from the first pixel of a vector to that of the next, at least.
+    pub ii: u32,
+    /// Layers that stream, at least one.
+    pub layers: Vec<StreamLayer>,
+    /// What comes after them; `None` if nothing does.
+    pub rest: Option<Rest>,
+    /// Cycles from the first pixel of a vector to its outputs.
+    pub latency: Cycles,
+    /// Formats of the elements of the input.
+    pub input_formats: Vec<QFormat>,
+    /// Formats of the elements of the output.
+    pub output_formats: Vec<QFormat>,
+}
+
+/// A layer of windows, or of lookups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamLayer {
+    /// What it computes of one window: taps `[kernel_h, kernel_w, channels]` to channels.
+    pub network: IntegerNetwork,
+    /// The same, scheduled.
+    pub graph: StageGraph,
+    /// The window.
+    pub window: Window,
+    /// Whether some window lies partly in the padding; it is then held in registers that see the fill there.
+    pub masked: bool,
+    /// Cycles from the first position that it reads to its first window.
+    pub lead: u32,
+    /// Cycles that the stream waits before the first line.
+    pub hold: u32,
+    /// What it gives.
+    pub output: Grid,
+}
+
+/// Layers that read a whole tensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rest {
+    /// What they compute.
+    pub network: IntegerNetwork,
+    /// The same in hardware.
+    pub built: Built,
+}
+
+/// Hardware of the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Built {
+    /// Whole numbers, pipelined.
+    Pipelined(StageGraph),
+    /// A few bits a cycle.
+    Folded(Folded),
+}
+
+impl Built {
+    /// The graph that is proved.
+    pub fn graph(&self) -> &StageGraph {
+        match self {
+            Built::Pipelined(graph) => graph,
+            Built::Folded(folded) => &folded.graph,
+        }
+    }
+
+    /// Cycles from its input to its output.
+    pub fn latency(&self) -> u32 {
+        match self {
+            Built::Pipelined(graph) => graph.latency.0,
+            Built::Folded(folded) => folded.latency.0,
+        }
+    }
+}
+
+impl Streamed {
+    /// The grid that layer `k` reads.
+    pub fn before(&self, k: usize) -> &Grid {
+        k.checked_sub(1).map_or(&self.input, |k| &self.layers[k].output)
+    }
+
+    /// The cycle in which the last position of the last stream is there, and with it the whole tensor.
+    pub fn whole(&self) -> u32 {
+        let last = self.before(self.layers.len());
+        last.start + last.span()
+    }
+
+    /// Cycles from the token of what layer `k` reads to that of its windows and that of its output. A token is high one cycle
+    /// before the first position, but that of the input (`x_valid`) with it.
+    pub(crate) fn tokens(&self, k: usize) -> [u32; 2] {
+        let (layer, early) = (&self.layers[k], u32::from(k == 0));
+        let next = layer.lead + u32::from(layer.masked) + layer.graph.latency.0;
+        [layer.lead.saturating_sub(early), next - early]
+    }
+
+    /// Every graph with the network that it computes, in the order of the layers.
+    pub fn parts(&self) -> Vec<(&StageGraph, &IntegerNetwork)> {
+        let rest = self.rest.iter().map(|r| (r.built.graph(), &r.network));
+        self.layers.iter().map(|l| (&l.graph, &l.network)).chain(rest).collect()
+    }
+}
+
+/// Cuts an encoder, compiles and proves each layer that streams for one position, and the rest.
+///
+/// # Errors
+/// [`Code::Unsupported`] for encoders that do not begin with windows over an image of `x`, [`Code::Usage`] if a latency is asked
+/// for, and those of [`compile`].
+pub fn stream(network: &IntegerNetwork, options: &CompileOptions) -> Result<Streamed> {
+    if options.latency.is_some() {
+        return Err(Error::new(Code::Usage, "a streamed design cannot be scheduled for a latency")
+            .hint("its latency is that of its image and its clock: ask for a clock"));
+    }
+    network.check()?;
+    let cut = cut::cut(network)?;
+    let windows: Vec<(&Window, u32)> = cut.front.iter().map(|f| (&f.window, f.channels)).collect();
+    let plan = grid::plan(cut.shape, &windows)?;
+    let mut layers: Vec<StreamLayer> = Vec::new();
+    for (front, [rows, columns, channels]) in cut.front.into_iter().zip(plan.sizes) {
+        let input = layers.last().map_or(&plan.input, |l| &l.output);
+        let graph = compile(&front.position, options)?;
+        let window = front.window;
+        let masked = window.masked(input, rows, columns);
+        let lead = window.lead(input, masked);
+        let output = Grid {
+            rows,
+            columns,
+            channels,
+            row_pitch: input.row_pitch * window.stride[0],
+            column_pitch: input.column_pitch * window.stride[1],
+            start: input.start + lead + u32::from(masked) + graph.latency.0,
+        };
+        let hold = window.hold(input, lead);
+        layers.push(StreamLayer { network: front.position, graph, window, masked, lead, hold, output });
+    }
+    let rest = cut.rest.map(|network| rest(network, options, plan.ii)).transpose()?;
+    let mut streamed = Streamed {
+        input: plan.input,
+        ii: plan.ii,
+        layers,
+        rest,
+        latency: Cycles(0),
+        input_formats: network.formats_of(INPUT),
+        output_formats: network.output_formats(),
+    };
+    streamed.latency = Cycles(streamed.whole() + streamed.rest.as_ref().map_or(0, |r| r.built.latency()));
+    streamed.check(network)?;
+    Ok(streamed)
+}
+
+/// The rest in as few lookup tables as its cycles allow.
+fn rest(network: IntegerNetwork, options: &CompileOptions, ii: u32) -> Result<Rest> {
+    let pipelined = compile(&network, options)?;
+    let folded = match ii {
+        0 | 1 => None,
+        _ => match fold::fold_most(&network, options, ii) {
+            Ok(folded) => Some(folded).filter(|f| f.cost(options.target).lut < pipelined.lut_estimate(options.target)),
+            // Lookups and maxima cannot be folded, and a digit may be too wide for the clock.
+            Err(e) if matches!(e.code(), Code::Unsupported | Code::Schedule) => None,
+            Err(e) => return Err(e),
+        },
+    };
+    let built = folded.map_or(Built::Pipelined(pipelined), Built::Folded);
+    Ok(Rest { network, built })
+}
