@@ -322,7 +322,9 @@ pub fn emit_streamed(
         lines
     };
     let mut files: Vec<(String, String)> = streamed::modules(streamed, &model.name, &header, options.target);
-    files.extend(streamed::PARTS.map(|(name, text)| (name.to_owned(), text.to_owned())));
+    let top = files[0].1.clone();
+    let used = streamed::PARTS.into_iter().filter(|(name, _)| top.contains(&format!("{name} #(")));
+    files.extend(used.map(|(name, text)| (name.to_owned(), text.to_owned())));
     let cost = streamed.cost(options.target);
     let manifest = DesignManifest {
         input_valid: Some("x_valid".to_owned()),
