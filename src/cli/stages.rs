@@ -182,7 +182,7 @@ pub fn emit(
         Compiled::Streamed(streamed) => {
             let cost = streamed.cost(options.target);
             let mut lines: Vec<String> = cost.layers.iter().map(ToString::to_string).collect();
-            lines.push(format!("{} bits of line buffers in memories", cost.memory_bits));
+            lines.push(format!("{} bits of memories, {} multipliers", cost.memory_bits, cost.multipliers));
             (verilog::emit_streamed(model, &streamed, interface, options)?, lines)
         }
     };

@@ -18,6 +18,7 @@ mod folded;
 mod lone;
 mod print;
 mod requantize;
+mod stream_sums;
 mod streamed;
 mod tables;
 
@@ -106,11 +107,14 @@ pub struct DesignManifest {
     pub out_width: u32,
     /// Adders.
     pub adders: usize,
+    /// Multipliers of a weight out of a memory; absent if there are none. `adders` are without those that they are made of.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub multipliers: u64,
     /// Sum of their widths.
     pub adder_bits: u64,
     /// Flip-flops of the data path.
     pub register_bits: u64,
-    /// Bits of memories; absent if there are none.
+    /// Bits of memories, for lines and weights; absent if there are none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub memory_bits: u64,
     /// Lookup tables, estimated for the family.
@@ -333,6 +337,7 @@ pub fn emit_streamed(
         pixels: Some(pixels),
         clock_mhz: Some(options.clock_mhz.unwrap_or(100.0)),
         adders: cost.sum(|c| c.adders as u64) as usize,
+        multipliers: cost.multipliers,
         adder_bits: cost.sum(|c| c.adder_bits),
         register_bits: cost.sum(|c| c.register_bits),
         memory_bits: cost.memory_bits,
@@ -431,6 +436,7 @@ impl<'a> Printer<'a> {
             in_width: self.lanes.input,
             out_width: self.lanes.output,
             adders: 0,
+            multipliers: 0,
             adder_bits: 0,
             register_bits: 0,
             memory_bits: 0,

@@ -14,9 +14,11 @@ use std::fmt::Write as _;
 use super::bus::{Reads, number};
 use super::core::{gather_unread, names};
 use super::print::{Kind, Module};
-use super::{Lanes, Positions, StageSignals, core, folded};
-use crate::hw::stream::{Built, Grid, MEMORY_CYCLES, StreamLayer, Streamed, bits, timers};
+use super::{Lanes, Positions, StageSignals, core, folded, stream_sums};
+use crate::hw::stream::{Built, Grid, MEMORY_CYCLES, Rest, StreamLayer, Streamed, bits, timers};
 use crate::hw::{StageGraph, Target};
+use crate::model::IntegerNetwork;
+use crate::model::network::INPUT;
 
 /// Hand-written parts: module, which is the name of the file, and text.
 pub(super) const PARTS: [(&str, &str); 3] = [
@@ -45,7 +47,9 @@ pub(super) fn signals(streamed: &Streamed) -> Vec<StageSignals> {
             let cycle = s.cycle.map(|c| c + from);
             StageSignals { cycle, ..s }
         })),
-        Some(Built::Pipelined(graph)) => {
+        Some(Built::Pipelined(graph) | Built::Summed(_, graph)) => {
+            let rest = streamed.rest.as_ref().map_or(0, |r| r.built.latency());
+            let from = from + rest - graph.latency.0;
             let names = names(graph);
             for (t, tensor) in graph.tensors.iter().enumerate().skip(1) {
                 let rank = tensor.elements.iter().flatten().map(|id| graph.nodes[*id].rank).max().unwrap_or(0);
@@ -89,10 +93,12 @@ pub(super) fn modules(
     if let Some(rest) = &streamed.rest {
         let outputs = &streamed.output_formats;
         let output = outputs.iter().map(|f| f.width).max().unwrap_or(1);
-        let lanes = Lanes { input: streamed.lane(streamed.layers.len()), output };
+        let lanes = Lanes { input: rest_lane(&rest.network), output };
         let (name, header) = (format!("{top}_rest"), header("the layers after those that stream"));
         let text = match &rest.built {
-            Built::Pipelined(graph) => core::module(graph, &name, &header, lanes, false, target),
+            Built::Pipelined(graph) | Built::Summed(_, graph) => {
+                core::module(graph, &name, &header, lanes, false, target)
+            }
             Built::Folded(folded) => folded::module(folded, &name, &header, lanes, false),
         };
         files.push((name, text));
@@ -104,13 +110,19 @@ fn position_module(top: &str, layer: &StreamLayer) -> String {
     format!("{top}_at_{}", layer.network.layers[0].name)
 }
 
-struct Top<'a> {
+/// Bits of an element of what the rest reads.
+fn rest_lane(network: &IntegerNetwork) -> u32 {
+    network.formats_of(INPUT).iter().map(|f| f.width).max().unwrap_or(1)
+}
+
+/// The top module as it is printed.
+pub(super) struct Top<'a> {
     streamed: &'a Streamed,
     name: &'a str,
-    reads: Reads,
-    m: Module,
+    pub reads: Reads,
+    pub m: Module,
     /// Statements of the clocked block.
-    clocked: String,
+    pub clocked: String,
 }
 
 impl<'a> Top<'a> {
@@ -155,7 +167,40 @@ impl<'a> Top<'a> {
         if k == 0 { "x_valid".to_owned() } else { format!("s{k}_next") }
     }
 
-    fn register(&mut self, name: &str, width: u32, text: &str) {
+    /// A comment.
+    pub fn note(&mut self, text: &str) {
+        let _ = writeln!(self.m.body, "\n// {text}");
+    }
+
+    /// Bits `low..low + bits` of a bus, extended to `to` bits by sign or zero.
+    pub fn part(&self, (name, full): (&str, u32), low: u32, (bits, signed): (u32, bool), to: u32) -> String {
+        self.reads.mark(name, low, bits);
+        let high = low + bits - 1;
+        let one = |i: u32| if full == 1 { name.to_owned() } else { format!("{name}[{i}]") };
+        let text = match bits {
+            n if n == full => name.to_owned(),
+            1 => one(low),
+            _ => format!("{name}[{high}:{low}]"),
+        };
+        match to.saturating_sub(bits) {
+            0 => text,
+            n if signed => format!("{{{{{n}{{{}}}}}, {text}}}", one(high)),
+            n => format!("{{{n}'b0, {text}}}"),
+        }
+    }
+
+    /// Bits of the row and of the column of the last stream.
+    pub fn place_bits(&self) -> (u32, u32) {
+        let grid = self.streamed.before(self.streamed.layers.len());
+        (bits(grid.rows - 1), bits(grid.columns - 1))
+    }
+
+    /// Positions of a row of the last stream.
+    pub fn last_columns(&self) -> u32 {
+        self.streamed.before(self.streamed.layers.len()).columns
+    }
+
+    pub fn register(&mut self, name: &str, width: u32, text: &str) {
         self.m.declare(name, Kind::Reg, width);
         let _ = writeln!(self.clocked, "  {name} <= {text};");
     }
@@ -188,7 +233,7 @@ impl<'a> Top<'a> {
     }
 
     /// `name` is high so many cycles after `from`.
-    fn token(&mut self, name: &str, from: &str, cycles: u32) {
+    pub fn token(&mut self, name: &str, from: &str, cycles: u32) {
         let mut from = from.to_owned();
         let steps = timers(cycles, self.streamed.ii);
         for (i, step) in steps.iter().enumerate() {
@@ -361,6 +406,15 @@ impl<'a> Top<'a> {
         let _ = writeln!(self.m.body, "\n// {} positions make a whole", grid.positions());
         self.walk("end", &Self::token_of(n), &grid);
         let mut whole = last.clone();
+        let rest = format!("{}_rest rest", self.name);
+        if let Some(Rest { network, built: Built::Summed(sums, graph) }) = &streamed.rest {
+            let from = (last.as_str(), streamed.lane(n));
+            let (whole, token) = stream_sums::sums(self, sums, from, &Self::token_of(n), rest_lane(network));
+            let _ = writeln!(self.m.body, "{rest} (.clk(clk), .x({whole}), .y(y));");
+            self.token("done", &token, graph.latency.0);
+            self.m.body += "assign y_valid = done;\n";
+            return;
+        }
         if grid.positions() > 1 {
             let bits = (grid.positions() - 1) * width;
             let kept = match grid.positions() {
@@ -373,9 +427,8 @@ impl<'a> Top<'a> {
             whole = format!("{{{last}, bank}}");
         }
         self.reads.mark("end_last", 0, 1);
-        let rest = format!("{}_rest rest", self.name);
         match streamed.rest.as_ref().map(|r| &r.built) {
-            None => {
+            None | Some(Built::Summed(..)) => {
                 let _ = writeln!(self.m.body, "assign y = {whole};\nassign y_valid = end_last;");
             }
             Some(Built::Pipelined(graph)) => {

@@ -27,9 +27,20 @@ const DRAWN: usize = 90;
 const GROUP: usize = 5;
 const VECTORS: usize = 120;
 
-/// Encoder `n`: one or two convolutions with pooling and lookups between them, then nothing or a dense layer.
-fn drawn(n: usize) -> IntegerNetwork {
-    let mut rng = ChaCha8Rng::seed_from_u64(7000 + n as u64);
+/// Encoder `n`: the first of a few draws whose output moves.
+fn network(n: usize) -> IntegerNetwork {
+    let moves = |network: &IntegerNetwork| {
+        let engine = Engine::new(network).unwrap_or_else(|e| panic!("encoder {n}: {e}"));
+        let y = engine.infer_batch(&stimuli(&network.formats_of("x"), VECTORS, n as u64));
+        y.rows().into_iter().any(|row| row != y.row(0))
+    };
+    let draws = (0..6).map(|attempt| drawn(n, attempt));
+    draws.clone().find(moves).unwrap_or_else(|| drawn(n, 0))
+}
+
+/// One or two convolutions with pooling and lookups between them, then nothing or a dense layer.
+fn drawn(n: usize, attempt: usize) -> IntegerNetwork {
+    let mut rng = ChaCha8Rng::seed_from_u64((7000 + n + 1000 * attempt) as u64);
     let rng = &mut rng;
     // A few sizes of images, so that networks have a simulation in common.
     let [h, w] = [[4, 5], [5, 4], [3, 3], [1, 6], [6, 6]][n % 5];
@@ -217,9 +228,9 @@ fn random_encoders_of_images_agree_when_they_are_streamed() {
     let mut groups: BTreeMap<u32, Vec<(VerilogDesign, Array2<i64>, Array2<i64>)>> = BTreeMap::new();
     let (mut modes, mut kinds) = (BTreeSet::new(), BTreeMap::new());
     let (mut kernels, mut strides, mut pads) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    let (mut moving, mut masked, mut spread, mut folded) = (0, 0, 0, 0);
+    let (mut moving, mut masked, mut spread, mut folded, mut summed) = (0, 0, 0, 0, 0);
     for n in 0..DRAWN {
-        let model = model(format!("image_{n}"), drawn(n));
+        let model = model(format!("image_{n}"), network(n));
         let streamed = hw::stream(&model.encoder, &options()).unwrap_or_else(|e| panic!("encoder {n}: {e}"));
         let x = stimuli(&model.encoder.formats_of("x"), VECTORS, n as u64);
         let y = Engine::new(&model.encoder).unwrap().infer_batch(&x);
@@ -230,6 +241,7 @@ fn random_encoders_of_images_agree_when_they_are_streamed() {
         masked += usize::from(streamed.layers.iter().any(|l| l.masked));
         spread += usize::from(streamed.input.row_pitch > streamed.input.columns);
         folded += usize::from(streamed.rest.as_ref().is_some_and(|r| matches!(r.built, Built::Folded(_))));
+        summed += usize::from(streamed.rest.as_ref().is_some_and(|r| matches!(r.built, Built::Summed(..))));
         for l in &model.encoder.layers {
             let kind = match &l.op {
                 IntegerOp::Dense => "dense",
@@ -252,7 +264,8 @@ fn random_encoders_of_images_agree_when_they_are_streamed() {
     // What was drawn is what is claimed.
     assert_eq!((kernels.len(), strides.len(), pads.len(), modes.len()), (3, 2, 3, 18), "{modes:?}");
     assert!(kinds.len() == 5 && kinds.values().all(|n| *n > 10), "{kinds:?}");
-    assert!(moving * 10 > DRAWN * 8 && masked > 20 && spread > 10 && folded > 5, "{moving} {masked} {spread} {folded}");
+    assert!(moving * 10 > DRAWN * 8 && masked > 20 && spread > 10, "{moving} {masked} {spread}");
+    assert!(folded > 0 && summed > 10, "{folded} {summed}");
     let mut simulated = 0;
     for (ii, group) in groups.into_iter().filter(|(_, group)| group.len() >= GROUP) {
         simulated += group.len();
@@ -269,7 +282,7 @@ fn random_encoders_of_images_agree_when_they_are_streamed() {
     assert!(simulated >= 40, "{simulated} networks simulated");
 }
 
-/// Two convolutions with padding and a stride, and a dense layer: a timer, a line in a memory, masks, a bank.
+/// Two convolutions with padding and a stride, and a dense layer: a timer, a line in a memory, masks, sums.
 fn image() -> QuantizedModel {
     let mut rng = ChaCha8Rng::seed_from_u64(4);
     let input = QFormat::unsigned(6, 4);
@@ -278,14 +291,15 @@ fn image() -> QuantizedModel {
         let made = layer(&mut rng, name.into(), vec![from.into()], IntegerOp::Conv2d { geometry }, taps, mode);
         IntegerLayer { output_format: Granular::PerTensor(QFormat::signed(8, 0)), ..made }
     };
-    let first = Conv2d { in_shape: [5, 9, 1], kernel: [3, 3], stride: [1, 1], pad: [1; 4], filters: 2 };
-    let second = Conv2d { in_shape: [5, 9, 2], kernel: [3, 3], stride: [2, 2], pad: [1, 0, 1, 0], filters: 2 };
+    let first = Conv2d { in_shape: [9, 9, 1], kernel: [3, 3], stride: [1, 1], pad: [1; 4], filters: 2 };
+    let second = Conv2d { in_shape: [9, 9, 2], kernel: [3, 3], stride: [2, 2], pad: [1, 0, 1, 0], filters: 2 };
     let length = second.n_out();
     let layers = vec![conv("a", "x", first, 0), conv("b", "a", second, 10)];
-    let dense = layer(&mut rng, "d".into(), vec!["b".into()], IntegerOp::Dense, length, 4);
+    let mut dense = || layer(&mut rng, "d".into(), vec!["b".into()], IntegerOp::Dense, length, 4);
+    let dense = std::iter::repeat_with(&mut dense).find(|l| l.n_out() == 2).unwrap();
     let dense = IntegerLayer { output_format: Granular::PerTensor(QFormat::signed(10, -1)), ..dense };
     let layers = layers.into_iter().chain([dense]).collect();
-    model("image".into(), IntegerNetwork { n_in: 45, input: Granular::PerTensor(input), layers })
+    model("image".into(), IntegerNetwork { n_in: 81, input: Granular::PerTensor(input), layers })
 }
 
 fn emitted(model: &QuantizedModel, folder: &Path) -> (Dut, DesignManifest) {
@@ -303,7 +317,7 @@ fn a_streamed_design_is_clean_and_every_change_of_its_lines_and_counters_is_caug
     }
     let (model, folder) = (image(), tempfile::tempdir().unwrap());
     let (dut, manifest) = emitted(&model, folder.path());
-    assert_eq!((manifest.ii, manifest.pixels.unwrap().row_pitch, dut.port_bits()), (45, 9, 6));
+    assert_eq!((manifest.ii, manifest.pixels.unwrap().row_pitch, dut.port_bits()), (81, 9, 6));
     clean(&dut);
     let x = stimuli(&dut.input_formats, 400, 3);
     let y = Engine::new(&model.encoder).unwrap().infer_batch(&x);
@@ -319,13 +333,14 @@ fn a_streamed_design_is_clean_and_every_change_of_its_lines_and_counters_is_caug
         ("s1_row >= 3'd1", "s1_row >= 3'd2"),
         ("s1_column <= 4'd7", "s1_column <= 4'd8"),
         (".LAST_IN_ROW(5'd17)", ".LAST_IN_ROW(5'd16)"),
-        ("if (end_valid) bank", "if (end_last) bank"),
-        (".x_valid(end_last)", ".x_valid(end_valid)"),
+        ("if (sum_valid) sum_0", "if (1'b1) sum_0"),
+        ("(sum_first ? ", "(sum_last ? "),
+        ("5'h1: weights <= ", "5'h1: weights <= 1 ^ "),
         ("s2_c2 <= ", "s2_c2 <= ~"),
     ];
     for (from, to) in changes {
         assert!(good.contains(from), "`{from}` is not in\n{good}");
-        std::fs::write(&path, good.replacen(from, to, 1)).unwrap();
+        std::fs::write(&path, good.replace(from, to)).unwrap();
         assert!(caught(), "{to}");
     }
     std::fs::write(&path, good).unwrap();
@@ -355,7 +370,7 @@ fn the_verbs_stream_an_encoder_prove_it_and_name_the_first_layer_that_differs() 
     std::fs::write(at.join("m.json"), serde_json::to_string(&image()).unwrap()).unwrap();
     let run = |args: &[&str]| sluice(at, args);
     let out = run(&["emit", "m.json", "--out", "d", "--stream", "--clock-mhz", "90", "--effort", "fast"]);
-    assert!(out.status.success() && stderr(&out).contains("bits of line buffers in memories"), "{}", stderr(&out));
+    assert!(out.status.success() && stderr(&out).contains("bits of memories, "), "{}", stderr(&out));
     let schema =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/design.schema.json")).unwrap();
     let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
@@ -374,7 +389,7 @@ fn the_verbs_stream_an_encoder_prove_it_and_name_the_first_layer_that_differs() 
     // A wrong bias in the second layer: found there, at its place in the image.
     let (path, json) = (at.join("d/image_at_b.v"), at.join("d/design.json"));
     let good = std::fs::read_to_string(&path).unwrap();
-    let line = good.lines().find(|l| l.starts_with("assign b_1 = ")).unwrap();
+    let line = good.lines().find(|l| l.contains("assign b_1 = ")).unwrap();
     let wrong = good.replace(line, &line.replace("assign b_1 = ", "assign b_1 = 1 ^ "));
     let hash = |text: &str| {
         use sha2::Digest as _;

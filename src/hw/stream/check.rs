@@ -2,11 +2,11 @@
 //! and every tap of every window is the value of the right cycle, or the fill where it lies in the padding.
 
 use super::window::Window;
-use super::{Built, StreamLayer, Streamed};
+use super::{Built, StreamLayer, Streamed, Sums};
 use crate::error::{Code, Error, Result};
 use crate::hw::prove;
 use crate::model::network::INPUT;
-use crate::model::{AffineRow, IntegerLayer, IntegerNetwork, Outputs};
+use crate::model::{AffineRow, Granular, IntegerLayer, IntegerNetwork, Outputs};
 
 impl Streamed {
     /// Compares with the network.
@@ -55,8 +55,23 @@ impl Streamed {
         let name = |n: &String| if n == last { INPUT } else { n }.to_owned();
         let wanted = left.iter().map(|l| IntegerLayer { inputs: l.inputs.iter().map(name).collect(), ..l.clone() });
         let reads_earlier = |n: &String| n != last && !left.iter().any(|l| l.name == *n);
-        if !wanted.eq(rest.network.layers.iter().cloned())
-            || rest.network.formats_of(INPUT) != network.formats_of(last)
+        let formats = network.formats_of(last);
+        let mut wanted = IntegerNetwork {
+            n_in: formats.len(),
+            input: Granular::PerChannel(formats.clone()),
+            layers: wanted.collect(),
+        };
+        if let Built::Summed(sums, _) = &rest.built {
+            let channels = self.before(self.layers.len()).channels as usize;
+            let again = Sums::new(&wanted.layers[0], &formats, channels)?;
+            let reads = |l: &IntegerLayer| l.inputs.contains(&INPUT.to_owned());
+            if again.as_ref() != Some(sums) || wanted.layers.iter().skip(1).any(reads) {
+                return bad("its sums are not those of its dense layer");
+            }
+            wanted = sums.network(&wanted);
+        }
+        if wanted.layers != rest.network.layers
+            || rest.network.formats_of(INPUT) != wanted.formats_of(INPUT)
             || left.iter().flat_map(|l| &l.inputs).any(reads_earlier)
         {
             return bad("its last layers are not those of the network");

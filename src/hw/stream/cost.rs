@@ -10,8 +10,10 @@ pub struct StreamedCost {
     /// One a layer that streams, with what feeds its window, and one a layer of the rest, the first of which has the bank;
     /// only one for all of a rest that is folded.
     pub layers: Vec<LayerCost>,
-    /// Bits of delays that are memories.
+    /// Bits of memories: delays, and weights of a layer that adds up.
     pub memory_bits: u64,
+    /// Multipliers of such a layer; `adders` and `adder_bits` are without them.
+    pub multipliers: u64,
 }
 
 impl StreamedCost {
@@ -106,10 +108,25 @@ impl Streamed {
         let last = self.before(self.layers.len());
         let bank = u64::from(last.positions() - 1) * u64::from(last.channels) * u64::from(self.lane(self.layers.len()));
         let mut end = walk(last);
-        end.ff += bank;
         let first = all.layers.len();
-        match self.rest.as_ref().map(|r| &r.built) {
+        let built = self.rest.as_ref().map(|r| &r.built);
+        if !matches!(built, Some(Built::Summed(..))) {
+            end.ff += bank;
+        }
+        match built {
             None => {}
+            Some(Built::Summed(sums, graph)) => {
+                let (ff, lut) = sums.cost(self.lane(self.layers.len()), target);
+                end.add(Parts { ff, memory: 0, lut });
+                let mut costs = layer_costs(graph, target);
+                end.ff += costs.remove(0).register_bits;
+                for cycles in [sums.depth() - 1, sums.depth(), sums.depth(), graph.latency.0] {
+                    end.add(token(cycles, self.ii));
+                }
+                all.multipliers = sums.products().iter().map(|row| row.len() as u64).sum();
+                all.memory_bits += u64::from(sums.word()) * sums.weights.len() as u64;
+                all.layers.extend(costs);
+            }
             Some(Built::Pipelined(graph)) => {
                 let mut costs = layer_costs(graph, target);
                 end.ff += costs.remove(0).register_bits + u64::from(graph.latency.0);

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Built, Grid, StreamLayer, Streamed};
+use super::{Built, Grid, StreamLayer, Streamed, Sums};
 use crate::hw::eval::eval;
 use crate::hw::fold::eval_folded;
 
@@ -17,18 +17,25 @@ use crate::hw::fold::eval_folded;
 pub fn eval_streamed(streamed: &Streamed, drive: &[(Vec<i64>, bool)]) -> Vec<Option<Vec<i64>>> {
     let mut layers: Vec<Layer> = (0..streamed.layers.len()).map(|k| Layer::new(streamed, k)).collect();
     let mut bank = Bank::new(streamed);
+    let mut adding = match streamed.rest.as_ref().map(|r| &r.built) {
+        Some(Built::Summed(sums, _)) => Some(Adding::new(streamed, sums)),
+        _ => None,
+    };
     let tensors = drive.iter().map(|(pixel, first)| {
         let (mut values, mut start) = (pixel.clone(), *first);
         for layer in &mut layers {
             (values, start) = layer.cycle(values, start);
         }
-        bank.cycle(values, start)
+        match &mut adding {
+            Some(adding) => adding.cycle(values, start),
+            None => bank.cycle(values, start),
+        }
     });
     let tensors: Vec<Option<Vec<i64>>> = tensors.collect();
     match streamed.rest.as_ref().map(|r| &r.built) {
         None => tensors,
         Some(Built::Folded(folded)) => eval_folded(folded, &tensors),
-        Some(Built::Pipelined(graph)) => {
+        Some(Built::Pipelined(graph) | Built::Summed(_, graph)) => {
             let made = tensors.into_iter().map(|x| x.map(|x| eval(graph, &x)));
             let late = graph.latency.0 as usize;
             std::iter::repeat_n(None, late).chain(made).take(drive.len()).collect()
@@ -190,6 +197,60 @@ impl Bank {
             self.held.push_back(position);
             self.held.pop_front();
         }
+        self.walk.edge(token);
+        whole
+    }
+}
+
+/// A position on its way to the accumulators.
+#[derive(Clone, Default)]
+struct Adds {
+    values: Vec<i64>,
+    place: usize,
+    valid: bool,
+    first: bool,
+    last: bool,
+}
+
+/// Accumulators of positions.
+struct Adding<'a> {
+    sums: &'a Sums,
+    walk: Walk,
+    first: bool,
+    way: Delay<Adds>,
+    accumulators: Vec<i128>,
+    whole: bool,
+}
+
+impl<'a> Adding<'a> {
+    fn new(streamed: &Streamed, sums: &'a Sums) -> Self {
+        Adding {
+            sums,
+            walk: Walk::new(*streamed.before(streamed.layers.len())),
+            first: false,
+            way: Delay::new(sums.depth() - 1, Adds::default()),
+            accumulators: vec![0; sums.accumulators.len()],
+            whole: false,
+        }
+    }
+
+    /// The accumulators in the cycle in which they have the last position.
+    fn cycle(&mut self, values: Vec<i64>, token: bool) -> Option<Vec<i64>> {
+        let whole = self.whole.then(|| self.accumulators.iter().map(|a| *a as i64).collect());
+        let place = (self.walk.row * self.walk.grid.columns + self.walk.column) as usize;
+        let (valid, last) = (self.walk.valid, self.walk.last());
+        let now = self.way.cycle(Adds { values, place, valid, first: self.first, last });
+        if now.valid {
+            for (o, format) in self.sums.accumulators.iter().enumerate() {
+                let products = self.sums.weights[now.place][o].iter().zip(&now.values);
+                let sum: i128 = products.map(|(w, x)| i128::from(*w) * i128::from(*x)).sum();
+                let spare = 128 - format.width;
+                let before = if now.first { 0 } else { self.accumulators[o] };
+                self.accumulators[o] = (before + sum) << spare >> spare;
+            }
+        }
+        self.whole = now.valid && now.last;
+        self.first = token;
         self.walk.edge(token);
         whole
     }

@@ -18,6 +18,7 @@ mod cost;
 mod cut;
 mod eval;
 mod grid;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -36,6 +37,9 @@ pub use cost::StreamedCost;
 pub(crate) use cost::{bits, timers};
 pub use eval::eval_streamed;
 pub use grid::Grid;
+#[cfg(feature = "verilog")]
+pub(crate) use sums::bits_of;
+pub use sums::{Product, Sums};
 pub use window::{MEMORY_CYCLES, Window};
 
 /// An encoder that takes a pixel a cycle.
@@ -79,7 +83,7 @@ pub struct StreamLayer {
 /// Layers that read a whole tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rest {
-    /// What they compute.
+    /// What they compute: of the tensor, or of the accumulators if the first of them adds up positions.
     pub network: IntegerNetwork,
     /// The same in hardware.
     pub built: Built,
@@ -92,21 +96,24 @@ pub enum Built {
     Pipelined(StageGraph),
     /// A few bits a cycle.
     Folded(Folded),
+    /// The first layer adds up positions as they come, what it does then and the other layers are pipelined.
+    Summed(Sums, StageGraph),
 }
 
 impl Built {
     /// The graph that is proved.
     pub fn graph(&self) -> &StageGraph {
         match self {
-            Built::Pipelined(graph) => graph,
+            Built::Pipelined(graph) | Built::Summed(_, graph) => graph,
             Built::Folded(folded) => &folded.graph,
         }
     }
 
-    /// Cycles from its input to its output.
+    /// Cycles from the last position of its input to its output.
     pub fn latency(&self) -> u32 {
         match self {
             Built::Pipelined(graph) => graph.latency.0,
+            Built::Summed(sums, graph) => sums.depth() + graph.latency.0,
             Built::Folded(folded) => folded.latency.0,
         }
     }
@@ -171,7 +178,8 @@ pub fn stream(network: &IntegerNetwork, options: &CompileOptions) -> Result<Stre
         let hold = window.hold(input, lead);
         layers.push(StreamLayer { network: front.position, graph, window, masked, lead, hold, output });
     }
-    let rest = cut.rest.map(|network| rest(network, options, plan.ii)).transpose()?;
+    let last = layers.last().map_or(plan.input, |l| l.output);
+    let rest = cut.rest.map(|network| rest(network, options, plan.ii, &last)).transpose()?;
     let mut streamed = Streamed {
         input: plan.input,
         ii: plan.ii,
@@ -186,18 +194,61 @@ pub fn stream(network: &IntegerNetwork, options: &CompileOptions) -> Result<Stre
     Ok(streamed)
 }
 
-/// The rest in as few lookup tables as its cycles allow.
-fn rest(network: IntegerNetwork, options: &CompileOptions, ii: u32) -> Result<Rest> {
-    let pipelined = compile(&network, options)?;
-    let folded = match ii {
-        0 | 1 => None,
-        _ => match fold::fold_most(&network, options, ii) {
-            Ok(folded) => Some(folded).filter(|f| f.cost(options.target).lut < pipelined.lut_estimate(options.target)),
-            // Lookups and maxima cannot be folded, and a digit may be too wide for the clock.
-            Err(e) if matches!(e.code(), Code::Unsupported | Code::Schedule) => None,
-            Err(e) => return Err(e),
-        },
-    };
-    let built = folded.map_or(Built::Pipelined(pipelined), Built::Folded);
+/// The rest in as few lookup tables and flip-flops as its cycles allow.
+fn rest(network: IntegerNetwork, options: &CompileOptions, ii: u32, last: &Grid) -> Result<Rest> {
+    let formats = network.formats_of(INPUT);
+    let lane = formats.iter().map(|f| f.width).max().unwrap_or(1);
+    let bank = u64::from(last.positions() - 1) * u64::from(last.channels * lane);
+    let summed = summed(&network, options, last.channels as usize)?;
+    let summed_cost = summed.as_ref().map(|(_, sums)| {
+        let (ff, lut) = sums.cost(lane, options.target);
+        ff + lut
+    });
+    // Below the bank alone nothing else need be tried.
+    let mut best = None;
+    if summed_cost.is_none_or(|cost| cost > bank) {
+        let pipelined = compile(&network, options)?;
+        let cost = |lut, registers| bank + lut + registers;
+        best = Some((
+            cost(pipelined.lut_estimate(options.target), pipelined.register_bits()),
+            Built::Pipelined(pipelined),
+        ));
+        if ii > 1 {
+            match fold::fold_most(&network, options, ii) {
+                Ok(folded) => {
+                    let own = folded.cost(options.target);
+                    let made = (cost(own.lut, own.register_bits), Built::Folded(folded));
+                    best = best.into_iter().chain([made]).min_by_key(|(cost, _)| *cost);
+                }
+                // Lookups and maxima cannot be folded, and a digit may be too wide for the clock.
+                Err(e) if matches!(e.code(), Code::Unsupported | Code::Schedule) => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    if let Some((finish, sums)) = summed {
+        let graph = compile(&finish, options)?;
+        let own = graph.lut_estimate(options.target) + graph.register_bits() + summed_cost.unwrap_or(0);
+        if best.as_ref().is_none_or(|(cost, _)| own < *cost) {
+            return Ok(Rest { network: finish, built: Built::Summed(sums, graph) });
+        }
+    }
+    let (_, built) = best.ok_or_else(|| Error::new(Code::Graph, "nothing was built after the layers that stream"))?;
     Ok(Rest { network, built })
+}
+
+/// The sums of the first layer, and the network after them, if that layer is dense and the only one that reads the tensor.
+fn summed(
+    network: &IntegerNetwork,
+    options: &CompileOptions,
+    channels: usize,
+) -> Result<Option<(IntegerNetwork, Sums)>> {
+    let first = &network.layers[0];
+    let reads = |l: &crate::model::IntegerLayer| l.inputs.iter().filter(|n| *n == INPUT).count();
+    if first.inputs != [INPUT] || network.layers.iter().map(reads).sum::<usize>() != 1 {
+        return Ok(None);
+    }
+    let Some(sums) = Sums::new(first, &network.formats_of(INPUT), channels)? else { return Ok(None) };
+    let finish = sums.network(network);
+    Ok((sums.fits(options)? && finish.check().is_ok()).then_some((finish, sums)))
 }

@@ -208,11 +208,40 @@ fn lookups_between_the_layers_stream_and_after_them_are_part_of_the_rest() {
 }
 
 #[test]
+fn a_dense_layer_of_many_positions_adds_them_up_as_they_come() {
+    for (stride, pad, filters) in [([1, 1], [1; 4], 2), ([1, 2], [0, 2, 1, 1], 3), ([1, 1], [2; 4], 1)] {
+        let (shape, mut draw) = ([6, 5, 1], Draw(filters as u64));
+        let g = geometry(shape, [3, 3], stride, pad, filters);
+        let n = g.n_out();
+        let mut first = dense("d", "c", n, &mut draw);
+        // One that needs a finer binary point, and a channel that an output does not read.
+        first.bias_format = Granular::PerTensor(QFormat::signed(4, 6));
+        first.weights[1].iter_mut().step_by(filters).for_each(|w| *w = 0);
+        let last = dense("e", "d", 3, &mut draw);
+        let network = encoder(shape, vec![conv("c", "x", g, 1, &mut draw), first, last]);
+        let streamed = streams(&network, 4);
+        let Some(Rest { built: Built::Summed(sums, _), .. }) = &streamed.rest else { panic!("not summed") };
+        assert_eq!(sums.weights.len(), streamed.layers[0].output.positions() as usize);
+        assert_eq!(sums.products().iter().map(Vec::len).sum::<usize>(), 3 * filters - 1);
+        let wrong: [fn(&mut Sums); 3] =
+            [|s| s.weights[2][0][0] += 1, |s| s.accumulators[1].width -= 1, |s| s.weights.swap(3, 4)];
+        for change in wrong {
+            let mut streamed = streamed.clone();
+            let Some(Rest { built: Built::Summed(sums, _), .. }) = &mut streamed.rest else { panic!() };
+            change(sums);
+            assert_eq!(streamed.check(&network).err().map(|e| e.code()), Some(Code::Graph));
+        }
+    }
+}
+
+#[test]
 fn a_large_rest_is_folded_to_the_cycles_of_the_image() {
     let (shape, mut draw) = ([6, 6, 1], Draw(2));
     let g = geometry(shape, [3, 3], [1, 1], [1; 4], 2);
-    let layers = vec![conv("c", "x", g, 1, &mut draw), dense("d", "c", 72, &mut draw)];
-    let streamed = streams(&encoder(shape, layers), 4);
+    // Positions that are read twice are not added up.
+    let layers = vec![conv("c", "x", g, 1, &mut draw), dense("d", "c", 144, &mut draw)];
+    let both = IntegerLayer { inputs: vec!["c".into(), "c".into()], ..layers[1].clone() };
+    let streamed = streams(&encoder(shape, vec![layers[0].clone(), both]), 4);
     let Some(Rest { built: Built::Folded(folded), .. }) = &streamed.rest else { panic!("not folded") };
     assert!(folded.reuse > 8 && folded.reuse <= 36, "{}", folded.reuse);
 }
