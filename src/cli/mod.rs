@@ -29,7 +29,7 @@ use crate::model::{QuantizedModel, TrainedModel, neutral};
 use crate::recipe::Recipe;
 use crate::report::schema::Document;
 use crate::synth::SynthTarget;
-use crate::verify::{DEFAULT_VECTORS, DesignOptions};
+use crate::verify::DesignOptions;
 use crate::verilog::Interface;
 use select::SelectArgs;
 
@@ -161,7 +161,8 @@ enum Verb {
     Verify {
         /// Folder written by `sluice emit`
         design: PathBuf,
-        /// Vectors to make, extremes first, then random ones [default: 100000, or 0 with --vectors]
+        /// Vectors to make, extremes first, then random ones [default: 100000, fewer for a streamed design, or 0 with
+        /// --vectors]
         #[arg(long)]
         random: Option<usize>,
         /// Recorded vectors with the outputs they must give: `N n_in n_out`, then N lines of `inputs | outputs`
@@ -368,7 +369,11 @@ impl Cli {
                 done(json, &manifest)
             }
             Verb::Verify { design, random, vectors, replay, wave, stall, seed, icarus } => {
-                let random = random.unwrap_or(if vectors.is_some() { 0 } else { DEFAULT_VECTORS });
+                let random = match (random, &vectors) {
+                    (Some(random), _) => random,
+                    (None, Some(_)) => 0,
+                    (None, None) => stages::default_vectors(&design),
+                };
                 let options = DesignOptions {
                     random,
                     vectors,

@@ -20,7 +20,7 @@ use crate::recipe::Recipe;
 use crate::reference::Engine;
 use crate::report::plot;
 use crate::synth::{SynthOptions, SynthReport, SynthTarget};
-use crate::verify::{DesignOptions, VerifyReport};
+use crate::verify::{DEFAULT_VECTORS, DesignOptions, VerifyReport};
 use crate::verilog::{DesignManifest, Interface};
 use crate::{codec, proof, quantize, synth, train as training, verify as simulation, verilog};
 
@@ -139,6 +139,13 @@ pub fn quantize(model: &TrainedModel) -> Result<QuantizedModel> {
     };
     quantized.check()?;
     Ok(quantized)
+}
+
+/// Vectors that a design is verified with if nothing is said: where pixels come one by one, those of some million cycles.
+pub fn default_vectors(design: &Path) -> usize {
+    // A folder that cannot be read is refused later.
+    let manifest = DesignManifest::load(design).ok().filter(|m| m.pixels.is_some());
+    manifest.map_or(DEFAULT_VECTORS, |m| (4_000_000 / m.ii.max(1) as usize).clamp(1000, DEFAULT_VECTORS))
 }
 
 /// The reuse that `--reuse` and `--max-lut` ask for.

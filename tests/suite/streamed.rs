@@ -330,7 +330,7 @@ fn a_streamed_design_is_clean_and_every_change_of_its_lines_and_counters_is_caug
     let changes = [
         (".LAST(4'd8)", ".LAST(4'd7)"),
         (".LEFT(4'd8)", ".LEFT(4'd9)"),
-        ("s1_row >= 3'd1", "s1_row >= 3'd2"),
+        ("s1_row >= 4'd1", "s1_row >= 4'd2"),
         ("s1_column <= 4'd7", "s1_column <= 4'd8"),
         (".LAST_IN_ROW(5'd17)", ".LAST_IN_ROW(5'd16)"),
         ("if (sum_valid) sum_0", "if (1'b1) sum_0"),
