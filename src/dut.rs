@@ -12,7 +12,7 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
-use crate::verilog::{DesignManifest, Interface};
+use crate::verilog::{DesignManifest, Interface, Pixels};
 
 /// A reset input of the design.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct Dut {
     /// Ports of a kernel that say in which cycle a vector is on the input and new on the output bus; `None` if one is in
     /// every cycle, and for a stream.
     pub valid: Option<(String, String)>,
+    /// How the pixels of a vector follow each other on the input bus; `None` if the bus holds a whole vector.
+    pub pixels: Option<Pixels>,
     /// Whether the ports are AXI4-Stream, one whole vector a beat.
     pub axis: bool,
     /// Other input ports with the Verilog constant they get, for example `("s_axis_tlast", "1'b1")`.
@@ -75,6 +77,7 @@ impl Dut {
             input_port: manifest.input_port.clone(),
             output_port: manifest.output_port.clone(),
             valid: manifest.input_valid.clone().zip(manifest.output_valid.clone()),
+            pixels: manifest.pixels,
             axis: manifest.interface == Interface::Axis,
             ties: Vec::new(),
             in_width: manifest.in_width,
@@ -87,9 +90,14 @@ impl Dut {
         }
     }
 
-    /// Bits of the whole input bus.
+    /// Bits of a whole input vector.
     pub fn in_bits(&self) -> usize {
         self.in_width as usize * self.input_formats.len()
+    }
+
+    /// Bits of the input bus.
+    pub fn port_bits(&self) -> usize {
+        self.pixels.map_or(self.in_bits(), |p| self.in_width as usize * p.channels as usize)
     }
 
     /// Bits of the whole output bus.
@@ -131,6 +139,12 @@ impl Dut {
         }
         if self.ii == 0 || (self.ii > 1 && !self.axis && self.valid.is_none()) {
             return bad(&format!("a kernel with an II of {} needs ports that say when a vector is there", self.ii));
+        }
+        if self.pixels.is_some_and(|p| {
+            let elements = u64::from(p.rows) * u64::from(p.columns) * u64::from(p.channels);
+            elements != self.input_formats.len() as u64 || p.row_pitch < p.columns || self.valid.is_none()
+        }) {
+            return bad("its pixels are not its inputs");
         }
         // A name is pasted into Verilog: keep it to what emission makes.
         let names = [&self.top, &self.clock, &self.input_port, &self.output_port];
@@ -200,16 +214,48 @@ impl Dut {
         let (wi, wo) = (self.in_bits(), self.out_bits());
         let pad = if q > wo { format!("{{{}{{1'b0}}}}, ", q - wo) } else { String::new() };
         let constant = self.constant_handshake();
+        let (pixels, bus) = match &self.pixels {
+            Some(pixels) => (self.serializer(pixels), "pixel".to_owned()),
+            None => (String::new(), format!("din[{}:0]", wi - 1)),
+        };
         format!(
             "module sluice_simtop(input clk, input rst, input [{}:0] din, input in_valid, output in_ready,\n\
-             \x20 output [{}:0] dout, output out_valid, input out_ready);\n  wire [{}:0] y;\n{constant}\
+             \x20 output [{}:0] dout, output out_valid, input out_ready);\n  wire [{}:0] y;\n{constant}{pixels}\
              \x20 {} dut({}, {});\n  assign dout = {{{pad}y}};\nendmodule\n",
             p - 1,
             q - 1,
             wo - 1,
             self.top,
             self.common_ports("clk", "rst"),
-            self.data_ports(&format!("din[{}:0]", wi - 1), "y", ["in_valid", "in_ready", "out_valid", "out_ready"]),
+            self.data_ports(&bus, "y", ["in_valid", "in_ready", "out_valid", "out_ready"]),
+        )
+    }
+
+    /// Verilog of `pixel`, which is the pixels of a vector one after the other, the first in the cycle of the vector. In all
+    /// other cycles it is what lies on `din`.
+    fn serializer(&self, pixels: &Pixels) -> String {
+        let (bits, all) = (self.port_bits(), self.in_bits());
+        let now = format!("din[{}:0]", bits - 1);
+        if all == bits {
+            return format!("  wire [{}:0] pixel = {now};\n", bits - 1);
+        }
+        let Pixels { columns, row_pitch, .. } = pixels;
+        format!(
+            "  reg [{top}:0] held;
+  reg [31:0] column;
+  wire taken = column < 32'd{columns};
+  wire [{}:0] pixel = in_valid | ~taken ? {now} : held[{}:0];
+  always @(posedge clk) begin
+    column <= in_valid ? 32'd{first} : column == 32'd{} ? 32'd0 : column + 32'd1;
+    if (in_valid | taken) held <= {{{now}, in_valid ? din[{all_top}:{bits}] : held[{top}:{bits}]}};
+  end
+",
+            bits - 1,
+            bits - 1,
+            row_pitch - 1,
+            first = u32::from(*row_pitch > 1),
+            top = all - 1,
+            all_top = all - 1,
         )
     }
 

@@ -82,12 +82,19 @@ pub struct HardwareSection {
     /// Lookup tables that the design may use, by the compiler's estimate: the reuse is the least that fits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_lut: Option<u64>,
+    /// A pixel a cycle, convolutions built once.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub stream: bool,
 }
 
 impl HardwareSection {
     /// The reuse as asked for, or the budget that it follows from.
     pub fn reuse(&self) -> Reuse {
-        self.max_lut.map_or(Reuse::Cycles(self.reuse), Reuse::MaxLut)
+        match self.max_lut {
+            _ if self.stream => Reuse::Stream,
+            Some(most) => Reuse::MaxLut(most),
+            None => Reuse::Cycles(self.reuse),
+        }
     }
 }
 
@@ -100,6 +107,7 @@ impl Default for HardwareSection {
             effort: Effort::Default,
             reuse: 1,
             max_lut: None,
+            stream: false,
         }
     }
 }
@@ -167,6 +175,10 @@ impl Recipe {
             return Err(Error::new(Code::Recipe, "`hardware` has a reuse and a budget to choose one by")
                 .hint("keep `reuse` or `max_lut`"));
         }
+        if recipe.hardware.stream && (recipe.hardware.reuse > 1 || recipe.hardware.max_lut.is_some()) {
+            return Err(Error::new(Code::Recipe, "`hardware` streams pixels and has a reuse or a budget for one")
+                .hint("keep `stream`, or `reuse` or `max_lut`"));
+        }
         if recipe.verify.stall > 95 {
             return Err(
                 Error::new(Code::Recipe, "a stall of more than 95 % leaves no time to send").hint("use 0 to 95")
@@ -224,6 +236,9 @@ mod tests {
         assert_eq!(parse("reuse = 4").unwrap().hardware.reuse(), Reuse::Cycles(4));
         assert_eq!(parse("max_lut = 900").unwrap().hardware.reuse(), Reuse::MaxLut(900));
         assert_eq!(parse("").unwrap().hardware.reuse(), Reuse::Cycles(1));
+        assert_eq!(parse("stream = true").unwrap().hardware.reuse(), Reuse::Stream);
+        let both = parse("reuse = 4\nstream = true").unwrap_err();
+        assert_eq!(both.what(), "`hardware` streams pixels and has a reuse or a budget for one");
     }
 
     #[test]

@@ -133,6 +133,8 @@ impl Results<'_> {
             adders: m.adders,
             adder_bits: m.adder_bits,
             register_bits: m.register_bits,
+            memory_bits: m.memory_bits,
+            multipliers: m.multipliers,
             lut_estimate: m.lut_estimate,
             layers: m.layers.clone(),
         })

@@ -23,13 +23,13 @@ use progress::say;
 
 use crate::data;
 use crate::error::{Code, Error, Result};
-use crate::hw::{self, CompileOptions, Effort, Target};
+use crate::hw::{self, CompileOptions, Effort, Reuse, Target};
 use crate::model::file::write_json;
 use crate::model::{QuantizedModel, TrainedModel, neutral};
 use crate::recipe::Recipe;
 use crate::report::schema::Document;
 use crate::synth::SynthTarget;
-use crate::verify::{DEFAULT_VECTORS, DesignOptions};
+use crate::verify::DesignOptions;
 use crate::verilog::Interface;
 use select::SelectArgs;
 
@@ -150,6 +150,9 @@ enum Verb {
         /// Lookup tables that `--reuse auto` may use, by its estimate
         #[arg(long)]
         max_lut: Option<u64>,
+        /// Take the pixels of an image one a cycle, and build each convolution once behind line buffers
+        #[arg(long, conflicts_with_all = ["latency", "pareto", "reuse", "max_lut"])]
+        stream: bool,
         /// Write no design, but every latency worth having: a table, pareto.json and pareto.svg
         #[arg(long, conflicts_with_all = ["latency", "clock_mhz"])]
         pareto: bool,
@@ -158,7 +161,8 @@ enum Verb {
     Verify {
         /// Folder written by `sluice emit`
         design: PathBuf,
-        /// Vectors to make, extremes first, then random ones [default: 100000, or 0 with --vectors]
+        /// Vectors to make, extremes first, then random ones [default: 100000, fewer for a streamed design, or 0 with
+        /// --vectors]
         #[arg(long)]
         random: Option<usize>,
         /// Recorded vectors with the outputs they must give: `N n_in n_out`, then N lines of `inputs | outputs`
@@ -354,9 +358,10 @@ impl Cli {
                 seed,
                 reuse,
                 max_lut,
+                stream,
                 pareto: false,
             } => {
-                let reuse = stages::reuse(&reuse, max_lut)?;
+                let reuse = if stream { Reuse::Stream } else { stages::reuse(&reuse, max_lut)? };
                 let model = QuantizedModel::load(&model)?;
                 let clock_mhz = if latency.is_none() { clock_mhz.or(Some(100.0)) } else { None };
                 let options = CompileOptions { target, clock_mhz, latency, effort, seed, slack: None };
@@ -364,7 +369,11 @@ impl Cli {
                 done(json, &manifest)
             }
             Verb::Verify { design, random, vectors, replay, wave, stall, seed, icarus } => {
-                let random = random.unwrap_or(if vectors.is_some() { 0 } else { DEFAULT_VECTORS });
+                let random = match (random, &vectors) {
+                    (Some(random), _) => random,
+                    (None, Some(_)) => 0,
+                    (None, None) => stages::default_vectors(&design),
+                };
                 let options = DesignOptions {
                     random,
                     vectors,

@@ -20,7 +20,7 @@ use crate::recipe::Recipe;
 use crate::reference::Engine;
 use crate::report::plot;
 use crate::synth::{SynthOptions, SynthReport, SynthTarget};
-use crate::verify::{DesignOptions, VerifyReport};
+use crate::verify::{DEFAULT_VECTORS, DesignOptions, VerifyReport};
 use crate::verilog::{DesignManifest, Interface};
 use crate::{codec, proof, quantize, synth, train as training, verify as simulation, verilog};
 
@@ -141,6 +141,13 @@ pub fn quantize(model: &TrainedModel) -> Result<QuantizedModel> {
     Ok(quantized)
 }
 
+/// Vectors that a design is verified with if nothing is said: where pixels come one by one, those of some million cycles.
+pub fn default_vectors(design: &Path) -> usize {
+    // A folder that cannot be read is refused later.
+    let manifest = DesignManifest::load(design).ok().filter(|m| m.pixels.is_some());
+    manifest.map_or(DEFAULT_VECTORS, |m| (4_000_000 / m.ii.max(1) as usize).clamp(1000, DEFAULT_VECTORS))
+}
+
 /// The reuse that `--reuse` and `--max-lut` ask for.
 ///
 /// # Errors
@@ -178,6 +185,12 @@ pub fn emit(
                 lines.push(format!("a reuse of {} saves no lookup tables: use more, or 1", folded.reuse));
             }
             (verilog::emit_folded(model, &folded, interface, options)?, lines)
+        }
+        Compiled::Streamed(streamed) => {
+            let cost = streamed.cost(options.target);
+            let mut lines: Vec<String> = cost.layers.iter().map(ToString::to_string).collect();
+            lines.push(format!("{} bits of memories, {} multipliers", cost.memory_bits, cost.multipliers));
+            (verilog::emit_streamed(model, &streamed, interface, options)?, lines)
         }
     };
     design.write(folder)?;

@@ -23,6 +23,7 @@ mod prove;
 mod requantizers;
 mod schedule;
 mod share;
+pub mod stream;
 mod table;
 mod text;
 
@@ -45,6 +46,7 @@ pub use requantizers::{MOST_VALUES, Requantizer, WideRequantizer, requantizers};
 pub(crate) use schedule::bits::{Origin, Registers};
 pub use schedule::{SchedulePoint, pareto};
 pub use share::Effort;
+pub use stream::{Streamed, eval_streamed, stream};
 pub use text::parse;
 
 #[cfg(test)]

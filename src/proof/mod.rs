@@ -48,25 +48,36 @@ pub fn prove(folder: &Path, limit: Duration) -> Result<Certificate> {
     let DesignManifest { clock_mhz, effort, seed, slack, .. } = manifest;
     let options = CompileOptions { target, clock_mhz, latency, effort, seed, slack };
     // `compile_reuse` proves what it returns; said once more here, where the claim is made.
-    let compiled = hw::compile_reuse(&model.encoder, &options, Reuse::Cycles(manifest.ii))?;
-    let (graph, printed) = match &compiled {
-        Compiled::Pipelined(graph) => (graph, verilog::emit(&model, graph, manifest.interface, &options)?),
+    let reuse = if manifest.pixels.is_some() { Reuse::Stream } else { Reuse::Cycles(manifest.ii) };
+    let compiled = hw::compile_reuse(&model.encoder, &options, reuse)?;
+    // Each graph with what it computes: one, or one for each layer that streams and one for the rest.
+    let (parts, printed) = match &compiled {
+        Compiled::Pipelined(graph) => {
+            (vec![(graph, &model.encoder)], verilog::emit(&model, graph, manifest.interface, &options)?)
+        }
         Compiled::Folded(folded) => {
             folded.check()?;
-            (&folded.graph, verilog::emit_folded(&model, folded, manifest.interface, &options)?)
+            (vec![(&folded.graph, &model.encoder)], verilog::emit_folded(&model, folded, manifest.interface, &options)?)
+        }
+        Compiled::Streamed(streamed) => {
+            streamed.check(&model.encoder)?;
+            (streamed.parts(), verilog::emit_streamed(&model, streamed, manifest.interface, &options)?)
         }
     };
-    hw::prove(graph, &model.encoder)?;
+    for (graph, network) in &parts {
+        hw::prove(graph, network)?;
+    }
     let printed = printed.manifest.file_sha256;
     let graph_proof = GraphProof {
-        nodes: graph.nodes.len(),
-        adders: graph.adders(),
+        nodes: parts.iter().map(|(graph, _)| graph.nodes.len()).sum(),
+        adders: parts.iter().map(|(graph, _)| graph.adders()).sum(),
         printed_the_same: manifest.files.iter().all(|f| printed.get(f) == manifest.file_sha256.get(f)),
         seconds: start.elapsed().as_secs_f64(),
     };
-    let verilog = match compiled {
-        Compiled::Pipelined(_) => equal::equal(folder, &manifest, (graph, &model.encoder), limit)?,
-        Compiled::Folded(_) => not_compared(&manifest, limit),
+    let verilog = match &compiled {
+        Compiled::Pipelined(graph) => equal::equal(folder, &manifest, (graph, &model.encoder), limit)?,
+        Compiled::Folded(_) => not_compared(&manifest, "a folded design keeps carries from cycle to cycle", limit),
+        Compiled::Streamed(_) => not_compared(&manifest, "a streamed design keeps pixels from cycle to cycle", limit),
     };
     Ok(Certificate {
         schema: PROOF_SCHEMA.to_owned(),
@@ -74,13 +85,13 @@ pub fn prove(folder: &Path, limit: Duration) -> Result<Certificate> {
         top: manifest.top.clone(),
         sha256: manifest.file_sha256.clone(),
         graph: graph_proof,
-        requantizers: requantizers(graph, &model.encoder, limit)?,
+        requantizers: requantizers(&parts, limit)?,
         verilog,
     })
 }
 
-/// A folded design carries sums from cycle to cycle, so its Verilog is no function of one input: it is not compared here.
-fn not_compared(manifest: &DesignManifest, limit: Duration) -> VerilogProof {
+/// The Verilog of a design that keeps something from cycle to cycle is no function of one input: it is not compared here.
+fn not_compared(manifest: &DesignManifest, why: &str, limit: Duration) -> VerilogProof {
     VerilogProof {
         module: manifest.top.clone(),
         latency: manifest.latency_cycles.0,
@@ -89,16 +100,17 @@ fn not_compared(manifest: &DesignManifest, limit: Duration) -> VerilogProof {
         proved: false,
         directly: false,
         layers: Vec::new(),
-        not_proved: Some("a folded design keeps carries from cycle to cycle; `sluice verify` compares it".to_owned()),
+        not_proved: Some(format!("{why}; `sluice verify` compares it")),
         seconds: 0.0,
         limit_seconds: limit.as_secs(),
         tool: String::new(),
     }
 }
 
-fn requantizers(graph: &hw::StageGraph, network: &IntegerNetwork, limit: Duration) -> Result<RequantizerProof> {
+fn requantizers(parts: &[(&hw::StageGraph, &IntegerNetwork)], limit: Duration) -> Result<RequantizerProof> {
     let start = Instant::now();
-    let list = hw::requantizers(graph, network)?;
+    let all: Result<Vec<_>> = parts.iter().map(|(graph, network)| hw::requantizers(graph, network)).collect();
+    let list: Vec<_> = all?.into_iter().flatten().collect();
     let compared = || list.iter().filter(|r| r.wide.is_none());
     let wide = wide::wide(&list, limit)?;
     Ok(RequantizerProof {

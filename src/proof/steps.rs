@@ -39,6 +39,7 @@ pub(super) fn text(graph: &StageGraph, cut: &Cut, manifest: &DesignManifest) -> 
     for (id, node) in graph.nodes.iter().enumerate() {
         let width = node.width();
         let Some(bits) = cut.nodes.get(&id) else {
+            let width = node.full_width();
             let value = literal(node.range.0.into(), width + 1);
             let _ = writeln!(v, "  wire signed [{width}:0] v{id} = {value};");
             continue;
@@ -130,7 +131,9 @@ fn plain(v: &mut String, graph: &StageGraph, id: NodeId, lane: u32) -> Option<St
             widened(v, &name, format.width + 1, node.width() + 1, |v, inner| {
                 requantized(v, inner, &format!("{name}_acc"), width, modes);
             });
-            Some(within(&graph.nodes[*a], *a))
+            // Wrapping leans on nothing, and of an accumulator without its high bits nothing is known.
+            let node = &graph.nodes[*a];
+            (node.width() == node.full_width()).then(|| within(node, *a))
         }
         Op::Table { a, first, values } => {
             // The entries that there are in the interval of the operand.

@@ -143,6 +143,12 @@ pub struct HardwareSection {
     pub adder_bits: u64,
     /// Flip-flops of the pipeline.
     pub register_bits: u64,
+    /// Bits of memories of a streamed design: line buffers, and weights of a layer that adds up positions.
+    #[serde(default)]
+    pub memory_bits: u64,
+    /// Multipliers of such a layer.
+    #[serde(default)]
+    pub multipliers: u64,
     /// Lookup tables, estimated for `target`; `synth` has what was measured.
     #[serde(default)]
     pub lut_estimate: u64,

@@ -174,7 +174,7 @@ pub fn hardware(r: &Report) -> String {
     let Some(h) = &r.hardware else { return String::new() };
     let pair = |a: &str, b: String| vec![a.to_owned(), b];
     let ns = format!("{} ns at {} MHz", short(h.latency_ns), short(h.clock_mhz));
-    let rows = [
+    let mut rows = vec![
         pair("interface", h.interface.clone()),
         pair("scheduled for", format!("{}, {} MHz", h.target, short(h.clock_mhz))),
         pair("latency", format!("{} cycles, {ns}", h.latency_cycles)),
@@ -184,6 +184,12 @@ pub fn hardware(r: &Report) -> String {
         pair("adders", format!("{}, {} bit in sum", whole(h.adders as u64), whole(h.adder_bits))),
         pair("pipeline registers", format!("{} bit", whole(h.register_bits))),
     ];
+    if h.memory_bits > 0 {
+        rows.push(pair("memories", format!("{} bit", whole(h.memory_bits))));
+    }
+    if h.multipliers > 0 {
+        rows.push(pair("multipliers", whole(h.multipliers)));
+    }
     table("words", &["design", ""], &rows) + &layers(h) + &synthesis(r)
 }
 

@@ -14,7 +14,7 @@ pub(super) const TOP: &str = "sluice_harness";
 
 /// Verilog of the harness. A stream is kept running: its handshake inputs come from pins.
 pub(super) fn text(dut: &Dut) -> String {
-    let (wi, wo) = (dut.in_bits(), dut.out_bits());
+    let (wi, wo) = (dut.port_bits(), dut.out_bits());
     let shift_in = if wi > 1 { format!("{{sh[{}:0], din}}", wi - 2) } else { "din".into() };
     let shift_out = if wo > 1 { format!("{{so[{}:0], 1'b0}}", wo - 2) } else { "1'b0".into() };
     format!(
@@ -43,6 +43,6 @@ pub(super) fn text(dut: &Dut) -> String {
 
 /// Lookup tables and flip-flops of the harness alone.
 pub(super) fn cost(dut: &Dut) -> (u64, u64) {
-    let (wi, wo) = (dut.in_bits() as u64, dut.out_bits() as u64);
+    let (wi, wo) = (dut.port_bits() as u64, dut.out_bits() as u64);
     (wo, 2 * wi + wo)
 }

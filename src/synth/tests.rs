@@ -30,6 +30,7 @@ endmodule
         output_formats: vec![QFormat::unsigned(4, 0)],
         latency: 1,
         ii: 1,
+        pixels: None,
         valid: None,
         cache: None,
     }

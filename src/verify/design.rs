@@ -57,7 +57,7 @@ pub fn verify_design(folder: &Path, options: &DesignOptions) -> Result<VerifyRep
     let engine = Engine::new(&model.encoder)?;
     let dut = Dut::emitted(folder, &manifest, options.cache.clone());
     let (inputs, expected) = vectors(options, &model.encoder, &engine)?;
-    let window = window(options, inputs.nrows(), dut.latency as usize)?;
+    let window = window(options, inputs.nrows(), dut.latency.div_ceil(dut.ii) as usize)?;
     let part = |a: &Array2<i64>, rows: Range<usize>| a.slice(s![rows, ..]).to_owned();
     let (inputs, expected) = (part(&inputs, window.clone()), part(&expected, window.clone()));
     let run = VerifyOptions { stall_percent: options.stall_percent, seed: options.seed, icarus: options.icarus };
@@ -92,7 +92,7 @@ pub fn verify_design(folder: &Path, options: &DesignOptions) -> Result<VerifyRep
     Ok(report)
 }
 
-/// The rows to run: all, or those that share the pipeline with the one to replay.
+/// The rows to run: all, or those that share the pipeline with the one to replay, `latency` vectors before and after it.
 fn window(options: &DesignOptions, rows: usize, latency: usize) -> Result<Range<usize>> {
     let Some(sample) = options.replay else { return Ok(0..rows) };
     if sample >= rows {
@@ -166,15 +166,16 @@ pub fn first_difference(
     let mut probes = Vec::new();
     let mut places = Vec::new();
     for ((stage, layer), values) in stages.iter().zip(0..).zip(engine.infer_all(input).iter().skip(1)) {
-        for (element, (signal, expected)) in stage.signals.iter().zip(values).enumerate() {
-            if let Some(signal) = signal {
-                probes.push(Probe { signal: signal.clone(), cycle: stage.cycle });
+        for (element, expected) in values.iter().enumerate() {
+            if let Some((signal, cycle)) = stage.element(element) {
+                probes.push(Probe { signal: signal.to_owned(), cycle });
                 places.push((layer, element, *expected));
             }
         }
     }
     // Long enough that a stream is still offered the vector when its first answer comes.
-    let held = Array2::from_shape_fn((dut.latency as usize + 4, input.len()), |(_, c)| input[c]);
+    let held = dut.latency.div_ceil(dut.ii) as usize + 4;
+    let held = Array2::from_shape_fn((held, input.len()), |(_, c)| input[c]);
     let run = icarus(dut, &held, &IcarusOptions { probes: &probes, ..Default::default() })?;
     for ((bits, probe), (layer, element, expected)) in run.probes.iter().zip(probes).zip(places) {
         let low: String =

@@ -54,6 +54,7 @@ fn tiny(folder: &Path, text: &str, latency: u32) -> Dut {
         output_formats: vec![QFormat::signed(5, 2); 2],
         latency,
         ii: 1,
+        pixels: None,
         valid: None,
         cache: Some(folder.join("cache")),
     }

@@ -40,7 +40,7 @@ pub(super) fn signals(graph: &StageGraph, scope: &str) -> Vec<StageSignals> {
     let name = |id: &Option<NodeId>| id.and_then(|id| names[id].as_ref()).map(|n| format!("{scope}{n}"));
     let stage = |t: &Tensor| {
         let signals = t.elements.iter().map(name).collect();
-        StageSignals { layer: t.name.clone(), signals, cycle: None }
+        StageSignals { layer: t.name.clone(), signals, cycle: None, positions: None }
     };
     layers.map(stage).collect()
 }

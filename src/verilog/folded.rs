@@ -28,7 +28,7 @@ pub(super) fn signals(folded: &Folded, scope: &str) -> Vec<StageSignals> {
             let id = id.filter(|id| cycle.is_some() && made(*id) == cycle)?;
             names[id].as_ref().map(|name| format!("{scope}{name}"))
         };
-        StageSignals { layer: t.name.clone(), signals: t.elements.iter().map(signal).collect(), cycle }
+        StageSignals { layer: t.name.clone(), signals: t.elements.iter().map(signal).collect(), cycle, positions: None }
     };
     folded.graph.tensors.iter().skip(1).map(stage).collect()
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! kernel: <name>.v           data path: clk, x, y
 //!                            folded: the same with resetn, x_valid, y_valid
+//!         <name>_at_<layer>.v, <name>_rest.v, stream_*.v: parts of a streamed one
 //! axis:   <name>.v           AXI4-Stream shell ─┬─► <name>_core.v   data path with a clock enable
 //!                                               └─► skid_buffer.v   hand-written, hdl/
 //! ```
@@ -17,6 +18,8 @@ mod folded;
 mod lone;
 mod print;
 mod requantize;
+mod stream_sums;
+mod streamed;
 mod tables;
 
 pub(crate) use core::names;
@@ -30,7 +33,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
-use crate::hw::{CompileOptions, Effort, Folded, LayerCost, StageGraph, layer_costs};
+use crate::hw::stream::Grid;
+use crate::hw::{CompileOptions, Effort, Folded, LayerCost, StageGraph, Streamed, layer_costs};
 use crate::model::QuantizedModel;
 use crate::model::file::{read_json, write_json, write_whole};
 use crate::units::Cycles;
@@ -75,9 +79,12 @@ pub struct DesignManifest {
     pub reset: Option<String>,
     /// `kernel` or `axis`.
     pub interface: Interface,
-    /// Predicted register ranks between input and output.
+    /// How the pixels of a vector come, one after the other; absent where a vector comes as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pixels: Option<Pixels>,
+    /// Predicted register ranks between input and output; between the first pixel and the output where pixels come.
     pub latency_cycles: Cycles,
-    /// Cycles from one vector to the next, at least: 1, or the reuse of a folded design.
+    /// Cycles from one vector to the next, at least: 1, the reuse of a folded design, or those of an image.
     pub ii: u32,
     /// Clock that was scheduled for; absent if a latency was asked for.
     pub clock_mhz: Option<f64>,
@@ -96,16 +103,22 @@ pub struct DesignManifest {
     pub input_formats: Vec<QFormat>,
     /// One a network output.
     pub output_formats: Vec<QFormat>,
-    /// Input i occupies bits `[i*in_width +: in_width]`.
+    /// Input i occupies bits `[i*in_width +: in_width]`, counted from its pixel's first where pixels come.
     pub in_width: u32,
     /// Output j occupies bits `[j*out_width +: out_width]`.
     pub out_width: u32,
     /// Adders.
     pub adders: usize,
+    /// Multipliers of a weight out of a memory; absent if there are none. `adders` are without those that they are made of.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub multipliers: u64,
     /// Sum of their widths.
     pub adder_bits: u64,
     /// Flip-flops of the data path.
     pub register_bits: u64,
+    /// Bits of memories, for lines and weights; absent if there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub memory_bits: u64,
     /// Lookup tables, estimated for the family.
     #[serde(default)]
     pub lut_estimate: u64,
@@ -120,16 +133,66 @@ pub struct DesignManifest {
     pub file_sha256: BTreeMap<String, String>,
 }
 
+/// An image that comes a pixel a cycle: pixel `(r, c)` is on the bus `r * row_pitch + c` cycles after the first, all channels
+/// side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pixels {
+    /// Rows of the image.
+    pub rows: u32,
+    /// Pixels of a row.
+    pub columns: u32,
+    /// Inputs of a pixel.
+    pub channels: u32,
+    /// Cycles from a pixel to the one below it: `columns`, unless some layer gives more positions than it reads.
+    pub row_pitch: u32,
+}
+
+/// Positions of a layer that follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Positions {
+    /// Rows.
+    pub rows: u32,
+    /// Positions of a row.
+    pub columns: u32,
+    /// Cycles from a position to the one below it.
+    pub row_pitch: u32,
+    /// Cycles from a position to the one right of it.
+    pub column_pitch: u32,
+    /// The cycle after the first pixel's in which the signals hold the first position.
+    pub cycle: u32,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
 /// The signals that hold the output of a layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StageSignals {
     /// The layer.
     pub layer: String,
-    /// One an element, by path below the top module; `null` for a constant or an element that no output needs.
+    /// One an element, or one a channel if there are `positions`, by path below the top module; `null` for a constant or an element that no output needs.
     pub signals: Vec<Option<String>>,
     /// The cycle after the vector's in which they hold it, where they hold something else before and after (`ii` > 1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cycle: Option<u32>,
+    /// The positions that the signals hold one after the other; absent where they hold the whole output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positions: Option<Positions>,
+}
+
+impl StageSignals {
+    /// The signal of element `i` and the cycle in which it is read; no cycle where it stays as long as its vector does.
+    pub fn element(&self, i: usize) -> Option<(&str, Option<u32>)> {
+        let Some(p) = &self.positions else {
+            return self.signals.get(i)?.as_deref().map(|s| (s, self.cycle));
+        };
+        let (at, channel) = ((i / self.signals.len()) as u32, i % self.signals.len());
+        let cycle = p.cycle + at / p.columns * p.row_pitch + at % p.columns * p.column_pitch;
+        self.signals[channel].as_deref().map(|s| (s, Some(cycle)))
+    }
 }
 
 /// Bits of an element on the flat buses.
@@ -176,7 +239,7 @@ pub fn emit(
     if graph.latency.0 == 0 {
         return Err(Error::new(Code::Graph, "the graph has no schedule").hint("use `hw::compile`"));
     }
-    let print = Printer::new(model, graph, interface)?;
+    let print = Printer::new(model, (&graph.input_formats, &graph.output_formats), interface)?;
     let lines = ["fully pipelined shift-add encoder", "a new vector every cycle"];
     let header = print.header(lines, graph.latency);
     let ((x_bits, y_bits), lanes) = (print.bus_bits(), print.lanes);
@@ -208,7 +271,8 @@ pub fn emit_folded(
     options: &CompileOptions,
 ) -> Result<VerilogDesign> {
     folded.check()?;
-    let print = Printer::new(model, &folded.graph, interface)?;
+    let formats = (&folded.graph.input_formats[..], &folded.graph.output_formats[..]);
+    let print = Printer::new(model, formats, interface)?;
     let every = format!("a new vector every {} cycles at most", folded.reuse);
     let header = print.header(["folded shift-add encoder", &every], folded.latency);
     let ((x_bits, y_bits), lanes) = (print.bus_bits(), print.lanes);
@@ -232,10 +296,73 @@ pub fn emit_folded(
     Ok(print.design(manifest, core, shell))
 }
 
-/// What designs of both kinds have in common.
+/// Prints a streamed design. Same input, same bytes.
+///
+/// # Errors
+/// Those of [`emit`] and [`Streamed::check`]; [`Code::Usage`] for another interface than a kernel.
+pub fn emit_streamed(
+    model: &QuantizedModel,
+    streamed: &Streamed,
+    interface: Interface,
+    options: &CompileOptions,
+) -> Result<VerilogDesign> {
+    if interface != Interface::Kernel {
+        return Err(Error::new(Code::Usage, "a streamed design has no AXI4-Stream ports")
+            .cause("its pixels come in consecutive cycles, it cannot wait between them")
+            .hint("use the kernel interface, or leave --stream out"));
+    }
+    streamed.check(&model.encoder)?;
+    if let Some((part, _)) = streamed::PARTS.iter().find(|(part, _)| *part == model.name) {
+        return Err(no_module(part));
+    }
+    let print = Printer::new(model, (&streamed.input_formats, &streamed.output_formats), interface)?;
+    let Grid { rows, columns, channels, row_pitch, .. } = streamed.input;
+    let pixels = Pixels { rows, columns, channels, row_pitch };
+    let every = format!("a new vector every {} cycles at most", streamed.ii);
+    let header = |kind: &str| {
+        let mut lines = print.header([kind, &every], streamed.latency);
+        let width = print.lanes.input;
+        lines[2] = format!(
+            "pixels: x: {channels} lanes of {width} bits, pixel (r, c) of {rows} x {columns} in cycle {row_pitch} * r + c"
+        );
+        lines
+    };
+    let mut files: Vec<(String, String)> = streamed::modules(streamed, &model.name, &header, options.target);
+    let top = files[0].1.clone();
+    let used = streamed::PARTS.into_iter().filter(|(name, _)| top.contains(&format!("{name} #(")));
+    files.extend(used.map(|(name, text)| (name.to_owned(), text.to_owned())));
+    let cost = streamed.cost(options.target);
+    let manifest = DesignManifest {
+        input_valid: Some("x_valid".to_owned()),
+        output_valid: Some("y_valid".to_owned()),
+        reset: Some("resetn".to_owned()),
+        pixels: Some(pixels),
+        clock_mhz: Some(options.clock_mhz.unwrap_or(100.0)),
+        adders: cost.sum(|c| c.adders as u64) as usize,
+        multipliers: cost.multipliers,
+        adder_bits: cost.sum(|c| c.adder_bits),
+        register_bits: cost.sum(|c| c.register_bits),
+        memory_bits: cost.memory_bits,
+        lut_estimate: cost.sum(|c| c.lut),
+        layers: cost.layers,
+        stages: streamed::signals(streamed),
+        ..print.manifest(options, streamed.latency, streamed.ii)
+    };
+    let files = files.into_iter().map(|(name, text)| (format!("{name}.v"), text)).collect();
+    Ok(print.folder(manifest, files))
+}
+
+/// A model whose name is that of a module.
+fn no_module(name: &str) -> Error {
+    Error::new(Code::ModelForm, format!("`{name}` cannot name a Verilog module"))
+        .hint("set another `name` in the model")
+}
+
+/// What designs of all kinds have in common.
 struct Printer<'a> {
     model: &'a QuantizedModel,
-    graph: &'a StageGraph,
+    inputs: &'a [QFormat],
+    outputs: &'a [QFormat],
     interface: Interface,
     lanes: Lanes,
     /// The model's text.
@@ -243,23 +370,26 @@ struct Printer<'a> {
 }
 
 impl<'a> Printer<'a> {
-    fn new(model: &'a QuantizedModel, graph: &'a StageGraph, interface: Interface) -> Result<Self> {
+    fn new(
+        model: &'a QuantizedModel,
+        (inputs, outputs): (&'a [QFormat], &'a [QFormat]),
+        interface: Interface,
+    ) -> Result<Self> {
         let top = &model.name;
         if top == axis::SKID || RESERVED.split_whitespace().any(|word| word == top) {
-            return Err(Error::new(Code::ModelForm, format!("`{top}` cannot name a Verilog module"))
-                .hint("set another `name` in the model"));
+            return Err(no_module(top));
         }
         let width = |formats: &[QFormat]| formats.iter().map(|f| f.width).max().unwrap_or(1);
-        let lanes = Lanes { input: width(&graph.input_formats), output: width(&graph.output_formats) };
+        let lanes = Lanes { input: width(inputs), output: width(outputs) };
         let json = serde_json::to_string_pretty(model)
             .map_err(|e| Error::new(Code::ModelForm, "cannot write the model").cause(e.to_string()))?
             + "\n";
-        Ok(Printer { model, graph, interface, lanes, json })
+        Ok(Printer { model, inputs, outputs, interface, lanes, json })
     }
 
     /// Bits of the input and of the output bus.
     fn bus_bits(&self) -> (u32, u32) {
-        let (n_in, n_out) = (self.graph.input_formats.len() as u32, self.graph.output_formats.len() as u32);
+        let (n_in, n_out) = (self.inputs.len() as u32, self.outputs.len() as u32);
         (self.lanes.input * n_in, self.lanes.output * n_out)
     }
 
@@ -274,8 +404,8 @@ impl<'a> Printer<'a> {
         vec![
             format!("{name}: {kind}. Written by sluice: do not edit, emit it again."),
             format!("model:  {name}, sha256 {}", sha256(self.json.as_bytes())),
-            bus("input:  x", &self.graph.input_formats, self.lanes.input),
-            bus("output: y", &self.graph.output_formats, self.lanes.output),
+            bus("input:  x", self.inputs, self.lanes.input),
+            bus("output: y", self.outputs, self.lanes.output),
             format!("timing: latency {latency}, {every}"),
         ]
     }
@@ -292,6 +422,7 @@ impl<'a> Printer<'a> {
             input_valid: None,
             output_valid: None,
             reset: is_axis.then(|| "aresetn".to_owned()),
+            pixels: None,
             input_port: port("x", "s_axis_tdata"),
             output_port: port("y", "m_axis_tdata"),
             interface: self.interface,
@@ -302,13 +433,15 @@ impl<'a> Printer<'a> {
             effort: options.effort,
             seed: options.seed,
             slack: options.slack,
-            input_formats: self.graph.input_formats.clone(),
-            output_formats: self.graph.output_formats.clone(),
+            input_formats: self.inputs.to_vec(),
+            output_formats: self.outputs.to_vec(),
             in_width: self.lanes.input,
             out_width: self.lanes.output,
             adders: 0,
+            multipliers: 0,
             adder_bits: 0,
             register_bits: 0,
+            memory_bits: 0,
             lut_estimate: 0,
             layers: Vec::new(),
             stages: Vec::new(),
@@ -320,12 +453,12 @@ impl<'a> Printer<'a> {
     /// The design of a data path, by module name, and the shell around one, by its own and the data path's name.
     fn design(
         self,
-        mut manifest: DesignManifest,
+        manifest: DesignManifest,
         core: impl Fn(&str) -> String,
         shell: impl Fn(&str, &str) -> String,
     ) -> VerilogDesign {
         let top = &self.model.name;
-        let mut files = match self.interface {
+        let files = match self.interface {
             Interface::Kernel => vec![(format!("{top}.v"), core(top))],
             Interface::Axis => {
                 let inner = format!("{top}_core");
@@ -336,6 +469,11 @@ impl<'a> Printer<'a> {
                 ]
             }
         };
+        self.folder(manifest, files)
+    }
+
+    /// The design of Verilog files.
+    fn folder(self, mut manifest: DesignManifest, mut files: Vec<(String, String)>) -> VerilogDesign {
         manifest.files = files.iter().map(|(name, _)| name.clone()).collect();
         files.push(("model.quant.json".to_owned(), self.json));
         manifest.file_sha256 = files.iter().map(|(name, text)| (name.clone(), sha256(text.as_bytes()))).collect();

@@ -371,7 +371,7 @@ fn designs_are_lint_clean_and_read_by_yosys_and_icarus() {
 }
 
 /// Asserts that no tool says anything about a design.
-fn clean(dut: &Dut) {
+pub fn clean(dut: &Dut) {
     let (folder, top) = (dut.folder.as_path(), &dut.top);
     let args = |first: &[&str]| -> Vec<String> {
         first.iter().map(|s| (*s).to_owned()).chain(dut.files.iter().cloned()).collect()

@@ -17,6 +17,7 @@ mod resume;
 mod select;
 mod several;
 mod spine;
+mod streamed;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -23,7 +23,7 @@ const BATCH: usize = 50;
 const BATCHES: usize = 4;
 const VECTORS: usize = 300;
 /// Widest operand of a table here: the text of all of them is compiled.
-const LOOKED_UP: u32 = 7;
+pub const LOOKED_UP: u32 = 7;
 const ROUNDINGS: [Rounding; 3] = [Rounding::Truncate, Rounding::HalfUp, Rounding::HalfEven];
 const OVERFLOWS: [Overflow; 3] = [Overflow::Wrap, Overflow::Saturate, Overflow::SaturateSymmetric];
 
@@ -32,7 +32,7 @@ const REUSES: [u32; 4] = [2, 3, 5, 8];
 const FOLDED: usize = 12;
 
 /// A format of 1 to `widest` bits.
-fn format(rng: &mut impl Rng, widest: u32, frac: i32) -> QFormat {
+pub fn format(rng: &mut impl Rng, widest: u32, frac: i32) -> QFormat {
     let width = rng.random_range(1..=widest);
     if rng.random_bool(0.5) { QFormat::signed(width, frac) } else { QFormat::unsigned(width, frac) }
 }
@@ -50,7 +50,7 @@ fn number(rng: &mut impl Rng, format: QFormat) -> i64 {
 }
 
 /// A layer of weights with `columns` each; number `modes` of rounding, overflow and activation.
-fn layer(
+pub fn layer(
     rng: &mut ChaCha8Rng,
     name: String,
     inputs: Vec<String>,
@@ -105,7 +105,7 @@ fn layer(
 }
 
 /// A lookup of a tensor whose elements have `from` as formats, `channels` different ones at most.
-fn lookup(rng: &mut ChaCha8Rng, name: String, input: String, from: &[QFormat], channels: usize) -> IntegerLayer {
+pub fn lookup(rng: &mut ChaCha8Rng, name: String, input: String, from: &[QFormat], channels: usize) -> IntegerLayer {
     let same = from.iter().all(|f| *f == from[0]);
     let count = if same && rng.random_bool(0.5) { 1 } else { channels };
     let output = match rng.random_bool(0.2) {
@@ -130,7 +130,7 @@ fn lookup(rng: &mut ChaCha8Rng, name: String, input: String, from: &[QFormat], c
 }
 
 /// Pooling of an image that `before` gives, and its geometry; number `modes` of rounding and overflow.
-fn pooling(
+pub fn pooling(
     rng: &mut ChaCha8Rng,
     name: String,
     before: &IntegerLayer,

@@ -106,6 +106,7 @@ pub fn together(parts: &[Part], input_formats: Vec<QFormat>, folder: &Path, cach
         output_formats,
         latency: latency.0,
         ii,
+        pixels: None,
         valid: folded.then(|| ("x_valid".into(), "y_valid".into())),
         cache: Some(cache.to_owned()),
     }

@@ -4,6 +4,7 @@ use super::{Folded, fold_graph, stages};
 use crate::error::{Code, Error, Result};
 use crate::hw::graph::StageGraph;
 use crate::hw::passes::{CompileOptions, compile, lowered};
+use crate::hw::stream::{Streamed, stream};
 use crate::model::IntegerNetwork;
 
 /// Cycles from one vector to the next.
@@ -13,6 +14,8 @@ pub enum Reuse {
     Cycles(u32),
     /// As few as the estimate of lookup tables allows.
     MaxLut(u64),
+    /// One for each pixel of the image: convolutions built once, for one position.
+    Stream,
 }
 
 /// A graph that can be printed.
@@ -22,17 +25,20 @@ pub enum Compiled {
     Pipelined(StageGraph),
     /// A vector every so many cycles.
     Folded(Folded),
+    /// A pixel every cycle.
+    Streamed(Streamed),
 }
 
-/// Lowers, optimizes, proves and schedules or folds a network.
+/// Lowers, optimizes, proves and schedules, folds or streams a network.
 ///
 /// # Errors
-/// Those of [`compile`](crate::hw::compile) and [`fold`](super::fold); [`Code::Schedule`] if no reuse fits the budget.
+/// Those of [`compile`](crate::hw::compile), [`fold`](super::fold) and [`stream`]; [`Code::Schedule`] if no reuse fits the budget.
 pub fn compile_reuse(network: &IntegerNetwork, options: &CompileOptions, reuse: Reuse) -> Result<Compiled> {
     let folded = |graph, cycles| fold_graph(graph, network, options, cycles).map(Compiled::Folded);
     match reuse {
         Reuse::Cycles(1) => compile(network, options).map(Compiled::Pipelined),
         Reuse::Cycles(cycles) => folded(lowered(network, options)?, cycles),
+        Reuse::Stream => stream(network, options).map(Compiled::Streamed),
         Reuse::MaxLut(most) => {
             let graph = lowered(network, options)?;
             match choose(&graph, options, most)? {

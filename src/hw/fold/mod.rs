@@ -183,6 +183,16 @@ pub fn fold(network: &IntegerNetwork, options: &CompileOptions, reuse: u32) -> R
     fold_graph(lowered(network, options)?, network, options, reuse)
 }
 
+/// [`fold`] to as many cycles as save anything, `most` at most.
+///
+/// # Errors
+/// Those of [`fold`].
+pub(super) fn fold_most(network: &IntegerNetwork, options: &CompileOptions, most: u32) -> Result<Folded> {
+    let graph = lowered(network, options)?;
+    let reuse = stages::most_reuse(&graph).min(most);
+    fold_graph(graph, network, options, reuse)
+}
+
 /// [`fold`] of a graph that is lowered already.
 ///
 /// # Errors

@@ -110,6 +110,7 @@ fn a_budget_takes_the_least_reuse_that_fits_it() {
     let chosen = |most| match compile_reuse(&network, &options(), Reuse::MaxLut(most)).unwrap() {
         Compiled::Pipelined(_) => 1,
         Compiled::Folded(folded) => folded.reuse,
+        Compiled::Streamed(_) => panic!("nobody asked for a stream"),
     };
     assert_eq!(chosen(100_000), 1);
     for most in [lut(6), lut(8)] {
