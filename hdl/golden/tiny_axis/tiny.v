@@ -2,7 +2,7 @@
 // model:  tiny, sha256 63828fbe4eb67da53eb6bb9adf24238b0f0e131592b17aa4b418908b41f8f1de
 // input:  x: 3 lanes of 4 bits, lane i at [4*i +: 4], formats in design.json
 // output: y: 2 lanes of 5 bits, lane i at [5*i +: 5], fixed<5,3>
-// timing: latency 5 cycles, a new vector every cycle
+// timing: latency 4 cycles, a new vector every cycle
 module tiny(aclk,aresetn,s_axis_tdata,s_axis_tvalid,s_axis_tready,m_axis_tdata,m_axis_tvalid,m_axis_tready);
 
     input wire aclk;
@@ -20,7 +20,7 @@ module tiny(aclk,aresetn,s_axis_tdata,s_axis_tvalid,s_axis_tready,m_axis_tdata,m
     wire ce;
 
     // Registers
-    reg [4:0] valid;
+    reg [3:0] valid;
 
 
     skid_buffer #(.WIDTH(12)) input_buffer (
@@ -30,10 +30,10 @@ module tiny(aclk,aresetn,s_axis_tdata,s_axis_tvalid,s_axis_tready,m_axis_tdata,m
     );
     tiny_core core (.clk(aclk), .ce(ce), .x(x), .y(m_axis_tdata));
 
-    assign m_axis_tvalid = valid[4];
-    assign ce = m_axis_tready | ~valid[4];
+    assign m_axis_tvalid = valid[3];
+    assign ce = m_axis_tready | ~valid[3];
     always @(posedge aclk) begin
-      if (~aresetn) valid <= 5'b0;
-      else if (ce) valid <= {valid[3:0], x_valid};
+      if (~aresetn) valid <= 4'b0;
+      else if (ce) valid <= {valid[2:0], x_valid};
     end
 endmodule // tiny
