@@ -302,11 +302,11 @@ fn mutated_designs_are_all_caught() {
         ("a sum becomes a difference", " + ", " - "),
         ("a difference becomes a sum", " - ", " + "),
         ("a saturation level is off by one", "? 4'hf", "? 4'he"),
-        ("a tie goes to odd", "& (n13_r2[2] | ", "& (~n13_r2[2] | "),
-        ("a sign is lost", "{{2{n26_r4[4]}}, n26_r4, ", "{2'b0, n26_r4, "),
-        ("an operand comes a rank too early", "{1'b0, hidden_0_r3}", "{1'b0, hidden_0}"),
+        ("a tie goes to odd", "& (n13[2] | ", "& (~n13[2] | "),
+        ("a sign is lost", "{{2{n26_r3[4]}}, n26_r3, ", "{2'b0, n26_r3, "),
+        ("an operand comes a rank too early", "{2'b0, hidden_0_r2}", "{2'b0, hidden_0}"),
         ("an input is taken from its neighbour's bits", "x[7:4]", "x[6:3]"),
-        ("two outputs change places", "latent_1_r5,\n      latent_0_r5", "latent_0_r5,\n      latent_1_r5"),
+        ("two outputs change places", "latent_1_r4,\n      latent_0_r4", "latent_0_r4,\n      latent_1_r4"),
         ("a register takes the other clock edge", "posedge", "negedge"),
     ];
     let mut survivors = Vec::new();

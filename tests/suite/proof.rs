@@ -89,12 +89,12 @@ fn a_changed_design_is_refused_with_layer_and_output() {
         (" + ", " - ", "layer `hidden`, output "),
         ("n7 = 5'h9 - ", "n7 = 5'h8 - ", "layer `hidden`, output 0"),
         ("? 4'hf", "? 4'he", "layer `hidden`, output "),
-        ("& (n13_r2[2] | ", "& (~n13_r2[2] | ", "layer `hidden`, output 1"),
-        ("latent_1_r5,\n      latent_0_r5", "latent_0_r5,\n      latent_1_r5", "layer `latent`, output "),
+        ("& (n13[2] | ", "& (~n13[2] | ", "layer `hidden`, output 1"),
+        ("latent_1_r4,\n      latent_0_r4", "latent_0_r4,\n      latent_1_r4", "layer `latent`, output "),
         ("x[7:4]", "x[6:3]", "layer `"),
-        ("{1'b0, hidden_0_r3}", "{1'b0, hidden_0}", "reads ranks "),
+        ("{2'b0, hidden_0_r2}", "{2'b0, hidden_0}", "reads ranks "),
         ("posedge", "negedge", "another clock or the other edge"),
-        ("n20_r4 <= n20;", "n20_r4 <= n20 + n20_r4;", "loop"),
+        ("n20_r3 <= n20;", "n20_r3 <= n20 + n20_r3;", "loop"),
     ];
     for (from, to, says) in mutants {
         let folder = copied(Interface::Kernel);
