@@ -15,6 +15,8 @@ use crate::hw::{NodeId, Op, StageGraph};
 pub(super) enum Bit {
     Known(bool),
     Free(usize),
+    /// Beyond the width of the node: what makes it is bit `k` of the outputs `g`, what reads it reads the sign instead.
+    Beyond(usize),
 }
 
 /// A module with ports `f` (the input vector, then a bit for each net of a node), `g` (what makes the latter) and `y`.
@@ -26,7 +28,9 @@ pub(super) struct Cut {
     pub x_bits: usize,
     /// The node that each further bit of `f` belongs to; bit `k` of `g` makes bit `x_bits + k` of `f`.
     pub owners: Vec<NodeId>,
-    /// The bits of each node; constants have none.
+    /// Bits of `g`.
+    pub made: usize,
+    /// The bits of each node, lowest first, and those beyond its width that the design makes too; constants have none.
     pub nodes: BTreeMap<NodeId, Vec<Bit>>,
     /// Nodes made of bits of later ones, from which equality would not follow node by node.
     pub late: BTreeSet<NodeId>,
@@ -47,11 +51,11 @@ impl Cut {
             free.insert(b.as_u64()?, next).is_none().then_some(())?;
         }
         let (mut owners, mut owned, mut nodes) = (Vec::new(), Vec::new(), BTreeMap::new());
+        // Nets beyond the width of a node: what they are replaced by, and whose they are.
+        let mut beyond: BTreeMap<u64, (Bit, NodeId)> = BTreeMap::new();
         for (id, node) in graph.nodes.iter().enumerate().filter(|(_, n)| !matches!(n.op, Op::Const(_))) {
             let list = bits(m.pointer("/netnames")?.get(names[id].as_ref()?)?)?;
-            if list.len() != node.width() as usize {
-                return None;
-            }
+            let (list, more) = list.split_at_checked(node.width() as usize)?;
             let of = |b: &Value| match (b.as_u64(), b.as_str()) {
                 (Some(net), _) => Some(Bit::Free(*free.entry(net).or_insert_with(|| {
                     owners.push(id);
@@ -62,15 +66,50 @@ impl Cut {
                 (_, Some("1")) => Some(Bit::Known(true)),
                 _ => None,
             };
-            nodes.insert(id, list.iter().map(of).collect::<Option<Vec<Bit>>>()?);
+            let bits = list.iter().map(of).collect::<Option<Vec<Bit>>>()?;
+            let sign = if node.is_signed() { *bits.last()? } else { Bit::Known(false) };
+            for net in more {
+                // One that is shared with a bit within some width is compared as that.
+                match net.as_u64() {
+                    Some(net) if !free.contains_key(&net) => drop(beyond.entry(net).or_insert((sign, id))),
+                    _ => {}
+                }
+            }
+            nodes.insert(id, (bits, more.to_vec()));
         }
+        let first = owners.len();
+        let place: HashMap<u64, usize> = beyond.keys().enumerate().map(|(k, net)| (*net, first + k)).collect();
+        let nodes: BTreeMap<NodeId, Vec<Bit>> = nodes
+            .into_iter()
+            .map(|(id, (mut bits, more))| {
+                for b in more {
+                    bits.push(match (b.as_u64(), b.as_str()) {
+                        (Some(net), _) => match place.get(&net) {
+                            Some(k) if beyond[&net].1 == id => Bit::Beyond(*k),
+                            Some(_) => return None,
+                            None => Bit::Free(*free.get(&net)?),
+                        },
+                        (_, Some("0")) => Bit::Known(false),
+                        (_, Some("1")) => Bit::Known(true),
+                        _ => return None,
+                    });
+                }
+                Some((id, bits))
+            })
+            .collect::<Option<_>>()?;
         // Numbers of nets that are not taken.
         let taken = most(&m);
-        let input = |net: u64| free.get(&net).filter(|i| **i >= x.len()).map(|i| taken + 1 + *i as u64);
+        let input = |i: usize| if i < x.len() { x[i].clone() } else { json!(taken + 1 + i as u64) };
+        let read = |net: u64| match beyond.get(&net) {
+            Some((Bit::Known(value), _)) => Some(if *value { "1" } else { "0" }.into()),
+            Some((Bit::Free(i), _)) => Some(input(*i)),
+            Some((Bit::Beyond(_), _)) => None,
+            None => free.get(&net).map(|i| input(*i)),
+        };
         let renamed = |v: &mut Value| {
             for b in v.as_array_mut().into_iter().flatten() {
-                if let Some(new) = b.as_u64().and_then(input) {
-                    *b = new.into();
+                if let Some(new) = b.as_u64().and_then(read) {
+                    *b = new;
                 }
             }
         };
@@ -84,17 +123,21 @@ impl Cut {
         }
         let mut y = json!(bits(m.pointer("/ports/y")?)?);
         renamed(&mut y);
-        let f: Vec<Value> = x.iter().cloned().chain(owned.iter().filter_map(|n| Some(input(*n)?.into()))).collect();
-        let late = late(&m, &f, &owned, &owners)?;
+        let f: Vec<Value> = (0..x.len() + owners.len()).map(input).collect();
+        // What is made, and whose it is.
+        let (mut made, mut makers) = (owned, owners.clone());
+        made.extend(beyond.keys());
+        makers.extend(beyond.values().map(|(_, id)| *id));
+        let late = late(&m, &f, &owners, (&made, &makers))?;
         m["ports"] = json!({
             "f": { "direction": "input", "bits": f },
-            "g": { "direction": "output", "bits": owned },
+            "g": { "direction": "output", "bits": made },
             "y": { "direction": "output", "bits": y },
         });
         m["netnames"] = json!({});
         m["attributes"] = json!({});
         let json = json!({ "creator": "sluice", "modules": { Cut::MODULE: m } });
-        Some(Cut { json, x_bits: x.len(), owners, nodes, late })
+        Some(Cut { json, x_bits: x.len(), owners, made: made.len(), nodes, late })
     }
 }
 
@@ -109,10 +152,18 @@ fn most(module: &Value) -> u64 {
 }
 
 /// The nodes a bit of which depends on bits of the same node or of later ones, or is in a loop.
-fn late(module: &Value, f: &[Value], owned: &[u64], owners: &[NodeId]) -> Option<BTreeSet<NodeId>> {
+fn late(
+    module: &Value,
+    f: &[Value],
+    owners: &[NodeId],
+    (made, makers): (&[u64], &[NodeId]),
+) -> Option<BTreeSet<NodeId>> {
     let x_bits = f.len() - owners.len();
     // Of each net the last node that it depends on, plus one.
     let mut last: HashMap<u64, NodeId> = HashMap::new();
+    for port in module.get("ports")?.as_object()?.values().filter(|p| p["direction"] == "input") {
+        last.extend(port.get("bits")?.as_array()?.iter().filter_map(Value::as_u64).map(|net| (net, 0)));
+    }
     for (i, net) in f.iter().enumerate() {
         last.insert(net.as_u64()?, i.checked_sub(x_bits).map_or(0, |k| owners[k] + 1));
     }
@@ -156,6 +207,6 @@ fn late(module: &Value, f: &[Value], owned: &[u64], owners: &[NodeId]) -> Option
         }
     }
     // A net that was not reached is in a loop, or nothing drives it.
-    let early = |(net, owner): &(&u64, &NodeId)| last.get(net).is_some_and(|l| l <= *owner);
-    Some(owned.iter().zip(owners).filter(|bit| !early(bit)).map(|(_, owner)| *owner).collect())
+    let early = |(net, maker): &(&u64, &NodeId)| last.get(net).is_some_and(|l| l <= *maker);
+    Some(made.iter().zip(makers).filter(|bit| !early(bit)).map(|(_, maker)| *maker).collect())
 }

@@ -13,11 +13,14 @@
 mod certificate;
 mod cut;
 mod equal;
+mod folded;
 mod log;
 mod netlist;
+mod operations;
 mod smt;
 mod spec;
 mod steps;
+mod unroll;
 mod wide;
 
 pub use certificate::{Certificate, GraphProof, LayerProof, PROOF_SCHEMA, RequantizerProof, VerilogProof};
@@ -64,9 +67,9 @@ pub fn prove(folder: &Path, limit: Duration) -> Result<Certificate> {
         printed_the_same: manifest.files.iter().all(|f| printed.get(f) == manifest.file_sha256.get(f)),
         seconds: start.elapsed().as_secs_f64(),
     };
-    let verilog = match compiled {
+    let verilog = match &compiled {
         Compiled::Pipelined(_) => equal::equal(folder, &manifest, (graph, &model.encoder), limit)?,
-        Compiled::Folded(_) => not_compared(&manifest, limit),
+        Compiled::Folded(f) => folded::equal(folder, &manifest, (f, &model.encoder), limit)?,
     };
     Ok(Certificate {
         schema: PROOF_SCHEMA.to_owned(),
@@ -77,23 +80,6 @@ pub fn prove(folder: &Path, limit: Duration) -> Result<Certificate> {
         requantizers: requantizers(graph, &model.encoder, limit)?,
         verilog,
     })
-}
-
-/// A folded design carries sums from cycle to cycle, so its Verilog is no function of one input: it is not compared here.
-fn not_compared(manifest: &DesignManifest, limit: Duration) -> VerilogProof {
-    VerilogProof {
-        module: manifest.top.clone(),
-        latency: manifest.latency_cycles.0,
-        points: 0,
-        products: 0,
-        proved: false,
-        directly: false,
-        layers: Vec::new(),
-        not_proved: Some("a folded design keeps carries from cycle to cycle; `sluice verify` compares it".to_owned()),
-        seconds: 0.0,
-        limit_seconds: limit.as_secs(),
-        tool: String::new(),
-    }
 }
 
 fn requantizers(graph: &hw::StageGraph, network: &IntegerNetwork, limit: Duration) -> Result<RequantizerProof> {
