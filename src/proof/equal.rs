@@ -49,10 +49,14 @@ pub(super) fn equal(
     }
     let mut proof = VerilogProof { latency, ..read.nothing(network)? };
     let mut unequal = None;
-    if let Some((layers, first)) = by_steps(&read, graph)? {
-        proof.points = layers.iter().map(|l| l.points).sum();
-        proof.proved = layers.iter().all(|l| l.proved == l.points);
-        (proof.layers, unequal) = (layers, first);
+    let mut why = String::new();
+    match by_steps(&read, graph)? {
+        Ok((layers, first)) => {
+            proof.points = layers.iter().map(|l| l.points).sum();
+            proof.proved = layers.iter().all(|l| l.proved == l.points);
+            (proof.layers, unequal) = (layers, first);
+        }
+        Err(other) => why = format!("it is not made of the operations of the graph, {other}; "),
     }
     // As a whole where that is quick, or where the design is made of other operations than the graph.
     let some = match (proof.proved, &unequal) {
@@ -70,9 +74,12 @@ pub(super) fn equal(
             }
         }
         Err(e) if e.code() == Code::ToolTimeout => match unequal {
-            Some(point) => return Err(other(manifest, graph, &point, some)),
+            Some(point) => {
+                let cause = format!("that it computes the same all the same was not shown within {} s", some.as_secs());
+                return Err(other(manifest, graph, &point).cause(cause));
+            }
             None if proof.proved => {}
-            None => proof.not_proved = Some(format!("the solver did not end within {} s", limit.as_secs())),
+            None => proof.not_proved = Some(format!("{why}the solver did not end within {} s", limit.as_secs())),
         },
         Err(e) => return Err(e),
     }

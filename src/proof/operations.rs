@@ -85,10 +85,15 @@ impl<'a> Read<'a> {
 pub(super) const FAULT: &str =
     "the files are not those that sluice emits for this model, or the compiler has a fault: please report it";
 
-/// Each layer, operation by operation, and the first point that is not equal; `None` if the design does not have the nodes of
-/// the graph.
-pub(super) fn by_steps(read: &Read, graph: &StageGraph) -> Result<Option<(Vec<LayerProof>, Option<Point>)>> {
-    let Some(cut) = Cut::new(&read.json("wires.json")?, &read.module, graph, &names(graph)) else { return Ok(None) };
+/// What was found of each layer, and the first point that is not equal; or why the design is not made of the nodes of the graph.
+pub(super) type Found = std::result::Result<(Vec<LayerProof>, Option<Point>), String>;
+
+/// Each layer, operation by operation.
+pub(super) fn by_steps(read: &Read, graph: &StageGraph) -> Result<Found> {
+    let cut = match Cut::new(&read.json("wires.json")?, &read.module, graph, &names(graph)) {
+        Ok(cut) => cut,
+        Err(why) => return Ok(Err(why)),
+    };
     let (text, points) = steps::text(graph, &cut, read.manifest);
     read.write("steps.v", text.as_bytes())?;
     read.write("cut.json", cut.json.to_string().as_bytes())?;
@@ -117,11 +122,11 @@ pub(super) fn by_steps(read: &Read, graph: &StageGraph) -> Result<Option<(Vec<La
         layer.layer = graph.tensors.get(l).map_or("y", |t| t.name.as_str()).to_owned();
     }
     let first = points.iter().find(|p| unequal.contains(&p.name) || is_late(p));
-    Ok(Some((found, first.cloned())))
+    Ok(Ok((found, first.cloned())))
 }
 
-/// A point that is not what the graph says, in a design that was not shown to be equal in another way.
-pub(super) fn other(manifest: &DesignManifest, graph: &StageGraph, point: &Point, limit: Duration) -> Error {
+/// A point that is not what the graph says.
+pub(super) fn other(manifest: &DesignManifest, graph: &StageGraph, point: &Point) -> Error {
     let layers = &graph.tensors;
     let (layer, what, output) = match layers.get(point.layer) {
         None => (layers.len() - 1, "the output bus".to_owned(), Some(point.node)),
@@ -142,7 +147,6 @@ pub(super) fn other(manifest: &DesignManifest, graph: &StageGraph, point: &Point
         Code::Design,
         format!("layer `{}`{output}: {what} of `{}` is not what the graph says", layers[layer].name, manifest.top),
     )
-    .cause(format!("that the design computes the same in another way was not shown within {} s", limit.as_secs()))
     .hint(FAULT)
 }
 

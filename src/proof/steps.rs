@@ -29,7 +29,7 @@ pub(super) struct Point {
 
 /// The module, with an `$equiv` cell for each bit of each point, called `e<layer>_...`; and the points.
 pub(super) fn text(graph: &StageGraph, cut: &Cut, manifest: &DesignManifest) -> (String, Vec<Point>) {
-    let (free, made) = (cut.x_bits + cut.owners.len(), cut.made);
+    let (free, made) = (cut.bits, cut.made);
     let (out, n_out) = (manifest.out_width, graph.output_formats.len());
     let mut v = format!("module {TOP}(input [{}:0] f);\n  wire [{made}:0] g;\n", free.max(1) - 1);
     let y_bits = out * n_out as u32;
@@ -47,9 +47,12 @@ pub(super) fn text(graph: &StageGraph, cut: &Cut, manifest: &DesignManifest) -> 
         let (bits, total) = (&all[..width as usize], all.len() as u32);
         let seen = if node.is_signed() { bits_of(bits) } else { format!("{{1'b0, {}}}", bits_of(bits)) };
         let _ = writeln!(v, "  wire signed [{width}:0] v{id} = $signed({seen});");
+        if cut.absent.contains(&id) {
+            continue;
+        }
         let inside = plain(&mut v, graph, id, manifest.in_width, total);
         // What makes a bit: for those of other nodes the bit itself.
-        let own = |i: &usize| *i >= cut.x_bits && cut.owners[i - cut.x_bits] == id;
+        let own = |i: &usize| i.checked_sub(cut.x_bits).is_some_and(|k| cut.owners.get(k) == Some(&id));
         let made: Vec<String> = all
             .iter()
             .map(|b| match b {

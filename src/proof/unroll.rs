@@ -20,18 +20,15 @@ type At = (u64, i64);
 
 /// The netlist of a folded design over the cycles of one vector.
 pub(super) struct Unrolled {
-    /// A module of the same name, with ports `x`, `y` and `free`, for Yosys; its wires are the nodes of the graph.
+    /// A module of the same name, with ports `x`, `y` and `free`; its wires are the nodes of the graph.
     pub json: Value,
-    /// Wires that must be the same, once constants are folded, as those of the same name after [`CLAIMED`].
-    pub claims: Vec<String>,
+    /// Registers that follow the vector, by name and cycle: what they hold, and what they must hold.
+    pub claims: Vec<(String, Vec<Value>, Vec<Value>)>,
 }
 
-/// What the name of a wire begins with that says what another one must be.
-pub(super) const CLAIMED: &str = "is.";
-
 struct Unroller<'a> {
-    /// What makes each net.
-    drivers: HashMap<u64, &'a str>,
+    /// What makes each net, and as which bit of its output.
+    drivers: HashMap<u64, (&'a str, usize)>,
     cells: &'a serde_json::Map<String, Value>,
     /// What each register reads, by the net that it holds.
     held: HashMap<u64, u64>,
@@ -42,6 +39,7 @@ struct Unroller<'a> {
     reuse: i64,
     /// New numbers of nets.
     numbers: HashMap<At, u64>,
+    known: HashMap<At, Value>,
     /// `x_valid` of a cycle, and other nets that can be anything.
     valid: BTreeMap<i64, u64>,
     free: Vec<u64>,
@@ -83,40 +81,75 @@ impl Unroller<'_> {
     }
 
     /// A bit in a cycle.
-    fn bit(&mut self, bit: &Value, mut cycle: i64) -> Value {
-        let Some(mut net) = bit.as_u64() else { return bit.clone() };
-        // Back through registers.
-        while let Some(from) = self.held.get(&net) {
-            if cycle == 0 {
-                return match self.tokens.get(&net) {
-                    Some(i) => self.valid(-1 - *i as i64),
-                    None => self.any((net, 0)),
+    fn bit(&mut self, bit: &Value, cycle: i64) -> Value {
+        let Some(net) = bit.as_u64() else { return bit.clone() };
+        if let Some(known) = self.known.get(&(net, cycle)) {
+            return known.clone();
+        }
+        let value = self.followed(net, cycle);
+        self.known.insert((net, cycle), value.clone());
+        value
+    }
+
+    /// A net in a cycle: back through registers, and through choices that are made already.
+    fn followed(&mut self, mut net: u64, mut cycle: i64) -> Value {
+        loop {
+            if let Some(from) = self.held.get(&net) {
+                match cycle {
+                    0 => {
+                        return match self.tokens.get(&net) {
+                            Some(i) => self.valid(-1 - *i as i64),
+                            None => self.any((net, 0)),
+                        };
+                    }
+                    c if c < 0 => return self.any((net, c)),
+                    c => (net, cycle) = (*from, c - 1),
+                }
+                continue;
+            }
+            if let Some((port, _)) = self.inputs.get(&net).copied() {
+                return match port {
+                    "x_valid" if cycle >= 0 => self.valid(cycle),
+                    "resetn" => if cycle < 0 { "0" } else { "1" }.into(),
+                    "ce" if cycle >= 0 => "1".into(),
+                    _ => self.any((net, cycle)),
                 };
             }
-            if cycle < 0 {
-                return self.any((net, cycle));
-            }
-            (net, cycle) = (*from, cycle - 1);
-        }
-        match self.inputs.get(&net).copied() {
-            Some(("x_valid", _)) if cycle >= 0 => self.valid(cycle),
-            Some(("resetn", _)) => if cycle < 0 { "0" } else { "1" }.into(),
-            Some(("ce", _)) if cycle >= 0 => "1".into(),
-            Some(_) => self.any((net, cycle)),
-            None => {
-                let at = (net, cycle);
-                if let Some(n) = self.numbers.get(&at) {
-                    return (*n).into();
+            let Some((cell, k)) = self.drivers.get(&net).copied() else { return self.any((net, cycle)) };
+            let wires = |port: &str| list(self.cells[cell].get("connections").and_then(|c| c.get(port)));
+            let next = match (self.cells[cell].get("type").and_then(Value::as_str), wires("A"), wires("B"), wires("S"))
+            {
+                (Some("$mux"), Some(a), Some(b), Some([select])) => match self.bit(select, cycle).as_str() {
+                    Some("1") => Some(&b[k]),
+                    Some("0") => Some(&a[k]),
+                    _ => None,
+                },
+                (Some("$not" | "$logic_not"), Some([a]), ..) if k == 0 => match self.bit(a, cycle).as_str() {
+                    Some("1") => return "0".into(),
+                    Some("0") => return "1".into(),
+                    _ => None,
+                },
+                _ => None,
+            };
+            match next.map(|bit| (bit, bit.as_u64())) {
+                Some((_, Some(from))) => net = from,
+                Some((known, None)) => return known.clone(),
+                None => {
+                    self.open.push((net, cycle));
+                    return self.made((net, cycle));
                 }
-                let n = self.number();
-                self.numbers.insert(at, n);
-                match self.drivers.contains_key(&net) {
-                    true => self.open.push(at),
-                    false => self.free.push(n),
-                }
-                n.into()
             }
         }
+    }
+
+    /// The number of a net that a cell makes.
+    fn made(&mut self, at: At) -> Value {
+        if let Some(n) = self.numbers.get(&at) {
+            return (*n).into();
+        }
+        let n = self.number();
+        self.numbers.insert(at, n);
+        n.into()
     }
 
     fn bits(&mut self, bits: &[Value], cycle: i64) -> Vec<Value> {
@@ -150,6 +183,7 @@ impl Unrolled {
             tokens: HashMap::new(),
             reuse: folded.reuse.into(),
             numbers: HashMap::new(),
+            known: HashMap::new(),
             valid: BTreeMap::new(),
             free: Vec::new(),
             next: 1,
@@ -182,8 +216,8 @@ impl Unrolled {
             }
             for (port, bits) in cell.get("connections")?.as_object()? {
                 if cell.get("port_directions")?.get(port)?.as_str()? == "output" {
-                    for b in bits.as_array()?.iter().filter_map(Value::as_u64) {
-                        u.drivers.insert(b, name);
+                    for (k, b) in bits.as_array()?.iter().enumerate() {
+                        u.drivers.insert(b.as_u64()?, (name, k));
                     }
                 }
             }
@@ -222,11 +256,7 @@ impl Unrolled {
         let y = u.bits(list(ports.get("y")?.get("bits"))?, latency);
         // `at` is `x_valid` of the cycles before, always, and nothing after reset; the last bit says that `y` is there.
         let mut claims = Vec::new();
-        let mut claim = |name: String, seen: Vec<Value>, wanted: Vec<Value>| {
-            named.insert(format!("{CLAIMED}{name}"), wanted);
-            named.insert(name.clone(), seen);
-            claims.push(name);
-        };
+        let mut claim = |name: String, seen: Vec<Value>, wanted: Vec<Value>| claims.push((name, seen, wanted));
         for t in 1..=latency {
             let wanted = (0..at.len() as i64).map(|i| u.valid(t - 1 - i)).collect();
             claim(format!("at_{t}"), u.bits(at, t), wanted);
@@ -238,7 +268,7 @@ impl Unrolled {
         claim("at_reset".to_owned(), u.bits(&after, -1), vec!["0".into(); at.len()]);
         let mut made = serde_json::Map::new();
         while let Some((net, cycle)) = u.open.pop() {
-            let cell = u.drivers[&net];
+            let (cell, _) = u.drivers[&net];
             let name = format!("{cell}@{cycle}");
             if made.contains_key(&name) {
                 continue;
@@ -256,8 +286,7 @@ impl Unrolled {
             }
             made.insert(name, copy);
         }
-        // Nothing that has a name is cleaned away.
-        let nets = |bits: Vec<Value>| json!({ "hide_name": 0, "bits": bits, "attributes": { "keep": "1" } });
+        let nets = |bits: Vec<Value>| json!({ "hide_name": 0, "bits": bits, "attributes": {} });
         let named: serde_json::Map<String, Value> = named.into_iter().map(|(name, bits)| (name, nets(bits))).collect();
         let ours: HashSet<u64> = x.iter().filter_map(Value::as_u64).collect();
         let free: Vec<Value> = u.free.iter().filter(|n| !ours.contains(n)).map(|n| json!(n)).collect();
@@ -268,17 +297,5 @@ impl Unrolled {
         });
         let module_json = json!({ "attributes": {}, "ports": ports, "cells": made, "netnames": named });
         Some(Unrolled { json: json!({ "creator": "sluice", "modules": { module: module_json } }), claims })
-    }
-}
-
-impl Unroller<'_> {
-    /// The number of a net that a cell makes.
-    fn made(&mut self, at: At) -> Value {
-        if let Some(n) = self.numbers.get(&at) {
-            return (*n).into();
-        }
-        let n = self.number();
-        self.numbers.insert(at, n);
-        n.into()
     }
 }
