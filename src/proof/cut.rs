@@ -36,7 +36,7 @@ pub(super) struct Cut {
     pub nodes: BTreeMap<NodeId, Vec<Bit>>,
     /// Nodes made of bits of later ones, from which equality would not follow node by node.
     pub late: BTreeSet<NodeId>,
-    /// Nodes of which the design reads nothing. They have free bits and nothing to compare.
+    /// Nodes whose own wire nothing reads: their bits are read where they come from, or not at all.
     pub absent: BTreeSet<NodeId>,
 }
 
@@ -55,7 +55,7 @@ impl Cut {
         for (id, _) in graph.nodes.iter().enumerate().filter(|(_, n)| !matches!(n.op, Op::Const(_))) {
             let name = || names[id].as_deref().unwrap_or("?");
             if netlist.pointer(&format!("/modules/{module}/netnames")).is_none_or(|n| n.get(name()).is_none()) {
-                // Nothing reads a bit of it.
+                // Nothing reads it under this name.
                 lists.insert(id, vec![]);
                 continue;
             }
@@ -128,14 +128,8 @@ impl Cut {
                 Some((id, bits))
             })
             .collect::<Option<_>>()?;
-        let mut nodes = nodes;
-        let mut bits_of_f = x.len() + owners.len();
-        let absent: BTreeSet<NodeId> = lists.iter().filter(|(_, list)| list.is_empty()).map(|(id, _)| *id).collect();
-        for id in &absent {
-            let from = bits_of_f;
-            bits_of_f += graph.nodes[*id].width() as usize;
-            nodes.insert(*id, (from..bits_of_f).map(Bit::Free).collect());
-        }
+        let absent = lists.iter().filter(|(_, list)| list.is_empty()).map(|(id, _)| *id).collect();
+        let bits_of_f = x.len() + owners.len();
         let late = late(&m, lists)?;
         // Numbers of nets that are not taken.
         let taken = most(&m);

@@ -38,6 +38,13 @@ pub(super) fn text(graph: &StageGraph, cut: &Cut, manifest: &DesignManifest) -> 
     let mut points = Vec::new();
     for (id, node) in graph.nodes.iter().enumerate() {
         let width = node.width();
+        if cut.absent.contains(&id) {
+            // Nothing to compare: what reads it is compared with what it is made of.
+            plain(&mut v, graph, id, manifest.in_width, width);
+            let sign = if node.is_signed() { String::new() } else { "1'b0, ".to_owned() };
+            let _ = writeln!(v, "  wire signed [{width}:0] v{id} = $signed({{{sign}p{id}[{}:0]}});", width - 1);
+            continue;
+        }
         let Some(all) = cut.nodes.get(&id) else {
             let value = literal(node.range.0.into(), width + 1);
             let _ = writeln!(v, "  wire signed [{width}:0] v{id} = {value};");
@@ -47,9 +54,6 @@ pub(super) fn text(graph: &StageGraph, cut: &Cut, manifest: &DesignManifest) -> 
         let (bits, total) = (&all[..width as usize], all.len() as u32);
         let seen = if node.is_signed() { bits_of(bits) } else { format!("{{1'b0, {}}}", bits_of(bits)) };
         let _ = writeln!(v, "  wire signed [{width}:0] v{id} = $signed({seen});");
-        if cut.absent.contains(&id) {
-            continue;
-        }
         let inside = plain(&mut v, graph, id, manifest.in_width, total);
         // What makes a bit: for those of other nodes the bit itself.
         let own = |i: &usize| i.checked_sub(cut.x_bits).is_some_and(|k| cut.owners.get(k) == Some(&id));
