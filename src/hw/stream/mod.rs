@@ -26,6 +26,7 @@ mod window;
 use super::fold::{self, Folded};
 use super::graph::StageGraph;
 use super::passes::{CompileOptions, compile};
+use super::share::Effort;
 use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
 use crate::model::IntegerNetwork;
@@ -204,37 +205,42 @@ fn rest(network: IntegerNetwork, options: &CompileOptions, ii: u32, last: &Grid)
         let (ff, lut) = sums.cost(lane, options.target);
         ff + lut
     });
-    // Below the bank alone nothing else need be tried.
-    let mut best = None;
-    if summed_cost.is_none_or(|cost| cost > bank) {
-        let pipelined = compile(&network, options)?;
-        let cost = |lut, registers| bank + lut + registers;
-        best = Some((
-            cost(pipelined.lut_estimate(options.target), pipelined.register_bits()),
-            Built::Pipelined(pipelined),
-        ));
-        if ii > 1 {
-            match fold::fold_most(&network, options, ii) {
-                Ok(folded) => {
-                    let own = folded.cost(options.target);
-                    let made = (cost(own.lut, own.register_bits), Built::Folded(folded));
-                    best = best.into_iter().chain([made]).min_by_key(|(cost, _)| *cost);
-                }
-                // Lookups and maxima cannot be folded, and a digit may be too wide for the clock.
-                Err(e) if matches!(e.code(), Code::Unsupported | Code::Schedule) => {}
-                Err(e) => return Err(e),
-            }
-        }
-    }
+    // Below the bank alone nothing else need be tried, and to compare it a quick search is enough.
+    let quick = CompileOptions { effort: Effort::Fast, ..*options };
+    let try_bank = summed_cost.is_none_or(|cost| cost > bank);
+    let best = try_bank.then(|| banked(&network, &quick, ii)).transpose()?;
     if let Some((finish, sums)) = summed {
         let graph = compile(&finish, options)?;
         let own = graph.lut_estimate(options.target) + graph.register_bits() + summed_cost.unwrap_or(0);
-        if best.as_ref().is_none_or(|(cost, _)| own < *cost) {
+        if best.as_ref().is_none_or(|(cost, _)| own < bank + cost) {
             return Ok(Rest { network: finish, built: Built::Summed(sums, graph) });
         }
     }
-    let (_, built) = best.ok_or_else(|| Error::new(Code::Graph, "nothing was built after the layers that stream"))?;
+    let (_, built) = match best {
+        Some(best) if options.effort == Effort::Fast => best,
+        _ => banked(&network, options, ii)?,
+    };
     Ok(Rest { network, built })
+}
+
+/// The rest behind a bank, with its lookup tables and flip-flops: pipelined, or folded if that has fewer.
+fn banked(network: &IntegerNetwork, options: &CompileOptions, ii: u32) -> Result<(u64, Built)> {
+    let pipelined = compile(network, options)?;
+    let cost = pipelined.lut_estimate(options.target) + pipelined.register_bits();
+    let plain = (cost, Built::Pipelined(pipelined));
+    if ii < 2 {
+        return Ok(plain);
+    }
+    match fold::fold_most(network, options, ii) {
+        Ok(folded) => {
+            let own = folded.cost(options.target);
+            let cost = own.lut + own.register_bits;
+            Ok(if cost < plain.0 { (cost, Built::Folded(folded)) } else { plain })
+        }
+        // Lookups and maxima cannot be folded, and a digit may be too wide for the clock.
+        Err(e) if matches!(e.code(), Code::Unsupported | Code::Schedule) => Ok(plain),
+        Err(e) => Err(e),
+    }
 }
 
 /// The sums of the first layer, and the network after them, if that layer is dense and the only one that reads the tensor.

@@ -1,6 +1,5 @@
 use super::*;
 use crate::fixed::{Overflow, Rounding};
-use crate::hw::Effort;
 use crate::hw::tests::MODES;
 use crate::model::network::Conv2d;
 use crate::model::{Activation, Granular, IntegerLayer, IntegerOp, Pool2d};
