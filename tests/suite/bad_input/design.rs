@@ -144,7 +144,7 @@ const DESIGN_CASES: &[DesignCase] = &[
         NO,
         &["emit", "d/model.quant.json", "--out", "o", "--clock-mhz", "5000"],
         "error[H002]: no schedule meets 5000 MHz\n  \
-         cause: one operation alone takes 5.99 ns by the delay model\n  hint:  ask for 166 MHz or less\n  where: ecp5\n",
+         cause: one operation alone takes 4.86 ns by the delay model\n  hint:  ask for 205 MHz or less\n  where: ecp5\n",
     ),
     (
         NO,
