@@ -34,7 +34,7 @@ pub(super) fn equal(
     read.write("wires.v", WIRES.as_bytes())?;
     let script = format!(
         "{}{}; write_json named.json; design -save whole; opt_clean -purge; write_json clean.json; \
-         design -load whole; techmap -map wires.v; opt_clean; write_json wires.json",
+         design -load whole; techmap -map wires.v; write_json wires.json",
         read.commands,
         gate(enable)
     );

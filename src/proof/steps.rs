@@ -25,6 +25,8 @@ pub(super) struct Point {
     pub node: NodeId,
     /// Name of the wire that says for each bit whether it is equal.
     pub name: String,
+    /// Bits that are compared.
+    pub bits: u32,
 }
 
 /// The module, with an `$equiv` cell for each bit of each point, called `e<layer>_...`; and the points.
@@ -73,14 +75,14 @@ pub(super) fn text(graph: &StageGraph, cut: &Cut, manifest: &DesignManifest) -> 
         let _ = writeln!(v, "  wire [{0}:0] b{id} = {ask}p{id}[{0}:0]{or};", total - 1);
         let name = format!("same_{id}");
         compare(&mut v, &name, node.layer, (&format!("a{id}"), &format!("b{id}")), node.unread..total);
-        points.push(Point { layer: node.layer, node: id, name });
+        points.push(Point { layer: node.layer, node: id, name, bits: total.saturating_sub(node.unread) });
     }
     for (j, id) in graph.outputs().into_iter().enumerate() {
         let (name, low, layer) = (format!("same_y{j}"), out * j as u32, graph.tensors.len());
         let _ = writeln!(v, "  wire signed [{}:0] py{j} = v{id};", out - 1);
         let _ = writeln!(v, "  wire [{}:0] gy{j} = y[{}:{low}];", out - 1, low + out - 1);
         compare(&mut v, &name, layer, (&format!("gy{j}"), &format!("py{j}")), 0..out);
-        points.push(Point { layer, node: j, name });
+        points.push(Point { layer, node: j, name, bits: out });
     }
     (v + "endmodule\n", points)
 }
