@@ -205,7 +205,7 @@ impl<'a> Top<'a> {
         let _ = writeln!(self.clocked, "  {name} <= {text};");
     }
 
-    fn assign(&mut self, name: &str, width: u32, text: &str) {
+    pub fn assign(&mut self, name: &str, width: u32, text: &str) {
         self.m.declare(name, Kind::Wire, width);
         let _ = writeln!(self.m.body, "assign {name} = {text};");
     }

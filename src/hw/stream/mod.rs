@@ -38,9 +38,9 @@ pub use cost::StreamedCost;
 pub(crate) use cost::{bits, timers};
 pub use eval::eval_streamed;
 pub use grid::Grid;
-#[cfg(feature = "verilog")]
-pub(crate) use sums::bits_of;
 pub use sums::{Product, Sums};
+#[cfg(feature = "verilog")]
+pub(crate) use sums::{bits_of, digits};
 pub use window::{MEMORY_CYCLES, Window};
 
 /// An encoder that takes a pixel a cycle.

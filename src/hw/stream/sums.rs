@@ -5,10 +5,13 @@
 //! row, column ─► weights ─► products ─► trees over the channels ─► accumulators ─► bias, activation, requantizer (graph)
 //! ```
 //!
-//! A bank would hold the whole image for it, and its adders all weights. Here every product of a position and an output is one
-//! multiplier, used once for each position. Sums are exact: an accumulator has the bits of the interval of its whole sum, and in
-//! between two's complement may wrap. What follows the accumulators is a network of its own, whose first layer has the
-//! unit matrix as weights.
+//! A bank would hold the whole image for it, and its adders all weights. Here every product of a channel and an output is one
+//! multiplier, used once for each position. The memory holds weights in digits -1, 0, 1 and 2 of base 4, two bits each: a digit
+//! chooses among 0, the value, its double and its complement, one lookup table of four inputs a bit. A complement is one less
+//! than the negative; what is missing is the same for every input, so accumulators begin with it.
+//!
+//! Sums are exact: an accumulator has the bits of the interval of its whole sum, and in between two's complement may wrap. What
+//! follows the accumulators is a network of its own, whose first layer has the unit matrix as weights.
 
 use crate::error::Result;
 use crate::fixed::QFormat;
@@ -30,14 +33,23 @@ pub struct Sums {
 }
 
 /// One multiplier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Product {
     /// The channel.
     pub channel: usize,
-    /// Smallest and largest weight.
-    pub weight: (i64, i64),
-    /// Smallest and largest product.
-    pub range: (i128, i128),
+    /// What each digit of the weight, the lowest first, makes of the value: smallest and largest.
+    pub digits: Vec<(i128, i128)>,
+}
+
+/// Digits -1, 0, 1 and 2 of base 4, the lowest first.
+pub(crate) fn digits(mut weight: i64) -> Vec<i64> {
+    let mut digits = Vec::new();
+    while weight != 0 {
+        let digit = if weight.rem_euclid(4) == 3 { -1 } else { weight.rem_euclid(4) };
+        digits.push(digit);
+        weight = (weight - digit) / 4;
+    }
+    digits
 }
 
 /// Bits of a range.
@@ -92,13 +104,32 @@ impl Sums {
     /// The multipliers of each output; weights that are 0 at every position have none.
     pub fn products(&self) -> Vec<Vec<Product>> {
         let of = |o: usize, c: usize| {
-            let all = self.weights.iter().map(|p| p[o][c]);
-            let weight = all.fold((0, 0), |(low, high), w| (w.min(low), w.max(high)));
-            Product { channel: c, weight, range: corners(weight, self.channels[c]) }
+            let (low, high) = (i128::from(self.channels[c].min()), i128::from(self.channels[c].max()));
+            let mut made: Vec<(i128, i128)> = Vec::new();
+            for (k, digit) in self.weights.iter().flat_map(|p| digits(p[o][c]).into_iter().enumerate()) {
+                let (least, most) = match digit {
+                    0 => (0, 0),
+                    -1 => (!high, !low),
+                    d => (low * i128::from(d), high * i128::from(d)),
+                };
+                made.resize(made.len().max(k + 1), (0, 0));
+                made[k] = (made[k].0.min(least), made[k].1.max(most));
+            }
+            Product { channel: c, digits: made }
         };
         let channels = 0..self.channels.len();
-        let row = |o: usize| channels.clone().map(|c| of(o, c)).filter(|p| p.weight != (0, 0)).collect();
+        let row = |o: usize| channels.clone().map(|c| of(o, c)).filter(|p| !p.digits.is_empty()).collect();
         (0..self.accumulators.len()).map(row).collect()
+    }
+
+    /// What an accumulator begins with: one for each complement, at the place of its digit.
+    pub fn begin(&self, output: usize) -> i128 {
+        let weights = self.weights.iter().flat_map(|p| p[output].iter());
+        let complements = |w: &i64| {
+            let places = digits(*w).into_iter().enumerate().filter(|(_, d)| *d == -1);
+            places.map(|(k, _)| 1i128 << (2 * k)).sum::<i128>()
+        };
+        weights.map(complements).sum()
     }
 
     /// Additions one after the other in the widest tree, each with a register.
@@ -114,7 +145,7 @@ impl Sums {
 
     /// The ranges of a tree, level by level, the products first: two become one until there is one.
     pub(crate) fn tree(&self, products: &[Product]) -> Vec<Vec<(i128, i128)>> {
-        let mut levels = vec![products.iter().map(|p| p.range).collect::<Vec<_>>()];
+        let mut levels = vec![products.iter().map(Product::range).collect::<Vec<_>>()];
         for k in 0..self.levels() as usize {
             let sum = |pair: &[(i128, i128)]| pair.iter().fold((0, 0), |s, r| (s.0 + r.0, s.1 + r.1));
             levels.push(levels[k].chunks(2).map(sum).collect());
@@ -137,7 +168,11 @@ impl Sums {
         let mut lut =
             if self.weights.len() <= 4 * entries { word * self.weights.len().div_ceil(entries) as u64 } else { 0 };
         for row in &products {
-            lut += row.iter().map(|p| u64::from(p.weight_bits() * self.channels[p.channel].width) * 6 / 5).sum::<u64>();
+            lut += row
+                .iter()
+                .flat_map(|p| p.digits.iter().copied().chain(p.partial().into_iter().skip(1)))
+                .map(|r| u64::from(bits_of(r)))
+                .sum::<u64>();
             for (k, level) in self.tree(row).iter().enumerate() {
                 let bits: u64 = level.iter().map(|r| u64::from(bits_of(*r))).sum();
                 ff += bits;
@@ -152,8 +187,7 @@ impl Sums {
     pub(super) fn fits(&self, options: &CompileOptions) -> Result<bool> {
         let (d, period) = (options.target.delays(), options.period()?);
         let products = self.products();
-        let slowest =
-            products.iter().flatten().map(|p| multiplier(&d, p.weight_bits(), self.channels[p.channel].width));
+        let slowest = products.iter().flatten().map(|p| multiplier(&d, p));
         let widest = self.accumulators.iter().map(|f| f.width).max().unwrap_or(1) as i32;
         let add = d.route + d.adder + (widest + 1) * d.carry;
         Ok(slowest.max().unwrap_or(0).max(add) + d.register <= period)
@@ -163,7 +197,24 @@ impl Sums {
 impl Product {
     /// Bits of a weight.
     pub fn weight_bits(&self) -> u32 {
-        width_of(self.weight.0.into(), self.weight.1.into())
+        2 * self.digits.len() as u32
+    }
+
+    /// Smallest and largest sum of the first digits: one, two, and so on.
+    pub(crate) fn partial(&self) -> Vec<(i128, i128)> {
+        let mut sum = (0, 0);
+        let places = self.digits.iter().enumerate();
+        places
+            .map(|(k, (low, high))| {
+                sum = (sum.0 + (low << (2 * k)), sum.1 + (high << (2 * k)));
+                sum
+            })
+            .collect()
+    }
+
+    /// Smallest and largest product, without what the accumulator begins with.
+    pub fn range(&self) -> (i128, i128) {
+        self.partial().last().copied().unwrap_or((0, 0))
     }
 }
 
@@ -175,12 +226,8 @@ fn corners(weight: (i64, i64), format: QFormat) -> (i128, i128) {
     all.fold((i128::MAX, i128::MIN), |(low, high), p| (low.min(p), high.max(p)))
 }
 
-/// Through a multiplier of lookup tables: rows of products added three to two, then a carry chain.
-fn multiplier(d: &Delays, a: u32, b: u32) -> i32 {
-    let (mut rows, mut levels) = (a.min(b), 1);
-    while rows > 2 {
-        rows -= rows / 3;
-        levels += 1;
-    }
-    levels * (d.route + d.lut) + d.route + d.adder + (a + b + 1) as i32 * d.carry
+/// Through a multiplier: the choice of each digit, then an adder for each digit but one.
+fn multiplier(d: &Delays, product: &Product) -> i32 {
+    let adders = product.digits.len() as i32 - 1;
+    d.route + d.lut + adders * (d.route + d.adder) + (bits_of(product.range()) as i32 + 2 * adders) * d.carry
 }
