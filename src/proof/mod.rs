@@ -3,12 +3,12 @@
 //! ```text
 //! model ─► graph ─► linear forms, intervals          equal the weights         (hw::prove)
 //!            └────► requantizers                     equal the definition      (hw::requantizers, value by value; wide.rs, z3)
-//! Verilog ─► netlist ─► ranks                        one latency on every path (netlist.rs)
-//!               └─────► without registers            equal the plain specification (spec.rs; equivalence in Yosys)
+//! Verilog ─► netlist ─► ranks                        one latency on every path (netlist.rs); folded: cycles (unroll.rs)
+//!               └─────► cut at every node (cut.rs)   each operation that of the graph (steps.rs; equivalence in Yosys)
 //! ```
 //!
-//! The last step needs a SAT solver and does not end for large layers: it has a time limit, and the certificate says whether
-//! it was met. Nothing is claimed that was not shown.
+//! Few products are compared with a plain specification of the whole as well (spec.rs). The solvers have a time limit, and the
+//! certificate says what was shown within it. Nothing is claimed that was not shown.
 
 mod certificate;
 mod cut;
