@@ -216,9 +216,14 @@ fn rest(network: IntegerNetwork, options: &CompileOptions, ii: u32, last: &Grid)
             return Ok(Rest { network: finish, built: Built::Summed(sums, graph) });
         }
     }
-    let (_, built) = match best {
-        Some(best) if options.effort == Effort::Fast => best,
-        _ => banked(&network, options, ii)?,
+    let built = match best {
+        Some((_, built)) if options.effort == Effort::Fast => built,
+        Some((_, Built::Folded(quick))) => match fold::fold_most(&network, options, ii) {
+            // Other adders, whose digits may be too wide for the clock.
+            Err(e) if e.code() == Code::Schedule => Built::Folded(quick),
+            folded => Built::Folded(folded?),
+        },
+        _ => Built::Pipelined(compile(&network, options)?),
     };
     Ok(Rest { network, built })
 }
