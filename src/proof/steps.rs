@@ -4,6 +4,7 @@
 //! are those of the graph computes the network. Each node is an equivalence of one addition, in which its operands are free:
 //! what they have in common with other nodes plays no part, and no problem grows with the layer. A requantizer, table or
 //! maximum may lean on the interval of its operand, which the graph's proof has shown; nothing is asked for outside of it.
+//! High bits that the design does not make are free as well: that nothing depends on them is shown here, not taken over.
 
 use std::fmt::Write as _;
 
@@ -33,18 +34,23 @@ pub(super) struct Point {
 pub(super) fn text(graph: &StageGraph, cut: &Cut, manifest: &DesignManifest) -> (String, Vec<Point>) {
     let (free, made) = (cut.bits, cut.made);
     let (out, n_out) = (manifest.out_width, graph.output_formats.len());
-    let mut v = format!("module {TOP}(input [{}:0] f);\n  wire [{made}:0] g;\n", free.max(1) - 1);
+    let not_made: u32 = graph.nodes.iter().map(|n| n.full_width() - n.width()).sum();
+    let mut v = format!(
+        "module {TOP}(input [{}:0] f, input [{}:0] h);\n  wire [{made}:0] g;\n",
+        free.max(1) - 1,
+        not_made.max(1) - 1
+    );
     let y_bits = out * n_out as u32;
     let g = if made == 0 { "()".to_owned() } else { format!("(g[{}:0])", made - 1) };
     let _ = writeln!(v, "  wire [{}:0] y;\n  {} cut(.f(f), .g{g}, .y(y));", y_bits - 1, Cut::MODULE);
     let mut points = Vec::new();
+    let mut high = 0;
     for (id, node) in graph.nodes.iter().enumerate() {
         let width = node.width();
         if cut.absent.contains(&id) {
             // Nothing to compare: what reads it is compared with what it is made of.
             plain(&mut v, graph, id, manifest.in_width, width);
-            let sign = if node.is_signed() { String::new() } else { "1'b0, ".to_owned() };
-            let _ = writeln!(v, "  wire signed [{width}:0] v{id} = $signed({{{sign}p{id}[{}:0]}});", width - 1);
+            value(&mut v, node, id, &format!("p{id}[{}:0]", width - 1), &mut high);
             continue;
         }
         let Some(all) = cut.nodes.get(&id) else {
@@ -55,8 +61,7 @@ pub(super) fn text(graph: &StageGraph, cut: &Cut, manifest: &DesignManifest) -> 
         };
         // The design may make more bits than the node has.
         let (bits, total) = (&all[..width as usize], all.len() as u32);
-        let seen = if node.is_signed() { bits_of(bits) } else { format!("{{1'b0, {}}}", bits_of(bits)) };
-        let _ = writeln!(v, "  wire signed [{width}:0] v{id} = $signed({seen});");
+        value(&mut v, node, id, &bits_of(bits), &mut high);
         let inside = plain(&mut v, graph, id, manifest.in_width, total);
         // What makes a bit: for those of other nodes the bit itself.
         let own = |i: &usize| i.checked_sub(cut.x_bits).is_some_and(|k| cut.owners.get(k) == Some(&id));
@@ -85,6 +90,15 @@ pub(super) fn text(graph: &StageGraph, cut: &Cut, manifest: &DesignManifest) -> 
         points.push(Point { layer, node: j, name, bits: out });
     }
     (v + "endmodule\n", points)
+}
+
+/// The wire `v<id>` of a node as wide as its value: `low` are the bits that are made, those above are free.
+fn value(v: &mut String, node: &Node, id: NodeId, low: &str, high: &mut u32) {
+    let (from, full) = (*high, node.full_width());
+    *high += full - node.width();
+    let above = if *high > from { format!("h[{}:{from}], ", *high - 1) } else { String::new() };
+    let sign = if node.range.0 < 0 { "" } else { "1'b0, " };
+    let _ = writeln!(v, "  wire signed [{full}:0] v{id} = $signed({{{sign}{above}{low}}});");
 }
 
 /// An equivalence for each bit of `a` and `b` in a range.
@@ -119,7 +133,7 @@ fn bits_of(bits: &[Bit]) -> String {
 /// The value `p<id>` of a node by its operation, in at least `total` bits; what must hold of the operands for it to be asked for.
 fn plain(v: &mut String, graph: &StageGraph, id: NodeId, lane: u32, total: u32) -> Option<String> {
     let node = &graph.nodes[id];
-    let width_of = |a: NodeId| graph.nodes[a].width() + 1;
+    let width_of = |a: NodeId| graph.nodes[a].full_width() + 1;
     let name = format!("p{id}");
     match &node.op {
         Op::Input(i) => {
@@ -181,7 +195,7 @@ fn widened(v: &mut String, name: &str, bits: u32, least: u32, make: impl Fn(&mut
 /// That a node is in its interval; of the low bits that nothing depends on, nothing is known.
 fn within(node: &Node, id: NodeId) -> String {
     let (low, high) = (node.range.0 >> node.unread, node.range.1 >> node.unread);
-    let number = |n: i64| literal(n.into(), node.width() + 1);
+    let number = |n: i64| literal(n.into(), node.full_width() + 1);
     let high_part = format!("(v{id} >>> {})", node.unread);
     format!("{high_part} >= {} && {high_part} <= {}", number(low), number(high))
 }

@@ -12,7 +12,7 @@ use crate::hw::stream::{Product, Sums, bits_of, digits};
 fn word(sums: &Sums, position: usize) -> String {
     // Bit by bit: words are wider than any number here.
     let mut bits: Vec<bool> = Vec::new();
-    for (o, row) in sums.products().iter().enumerate() {
+    for (o, row) in sums.products.iter().enumerate() {
         for p in row {
             let digits = digits(sums.weights[position][o][p.channel]);
             for k in 0..p.digits.len() {
@@ -85,7 +85,7 @@ fn product(top: &mut Top, p: &Product, weights: (u32, u32), values: (u32, u32, Q
 /// * `token`: high one cycle before its first position
 pub(super) fn sums(top: &mut Top, sums: &Sums, (last, from): (&str, u32), token: &str, lane: u32) -> (String, String) {
     let (depth, levels) = (sums.depth(), sums.levels() as usize);
-    let products = sums.products();
+    let products = &sums.products;
     let (row_bits, column_bits) = top.place_bits();
     let address = row_bits + column_bits;
     let (all, grid_columns) = (sums.word(), top.last_columns());

@@ -123,7 +123,7 @@ impl Streamed {
                 for cycles in [sums.depth() - 1, sums.depth(), sums.depth(), graph.latency.0] {
                     end.add(token(cycles, self.ii));
                 }
-                all.multipliers = sums.products().iter().map(|row| row.len() as u64).sum();
+                all.multipliers = sums.products.iter().map(|row| row.len() as u64).sum();
                 all.memory_bits += u64::from(sums.word()) * sums.weights.len() as u64;
                 all.layers.extend(costs);
             }

@@ -88,27 +88,27 @@ fn image(op: &IntegerOp) -> Option<[usize; 3]> {
 
 /// A layer over an image of `size`, and the size of what it gives; `None` if it is no such layer.
 fn streamed(layer: &IntegerLayer, size: [usize; 3], formats: &[QFormat]) -> Result<Option<(Front, [usize; 3])>> {
-    let (op, window, [h, w], channels) = match &layer.op {
+    let (op, window, channels) = match &layer.op {
         IntegerOp::Conv2d { geometry } if geometry.in_shape == size => {
             let Conv2d { kernel: [y, x], stride, pad, filters, .. } = *geometry;
             let geometry = Conv2d { in_shape: [y, x, size[2]], kernel: [y, x], stride: [1, 1], pad: [0; 4], filters };
             let window =
                 Window { kernel: small([y, x])?, stride: small(stride)?, pad: small(pad)?, fill: vec![0; size[2]] };
-            (IntegerOp::Conv2d { geometry }, window, layer_size(&layer.op), filters)
+            (IntegerOp::Conv2d { geometry }, window, filters)
         }
         IntegerOp::MaxPool2d { geometry } if geometry.in_shape == size => {
             // Nothing is less than the least number of a format: it does not count.
             let fill = formats.iter().map(|f| QFormat::min(*f)).collect();
             let (geometry, window) = pool(geometry, fill)?;
-            (IntegerOp::MaxPool2d { geometry }, window, layer_size(&layer.op), size[2])
+            (IntegerOp::MaxPool2d { geometry }, window, size[2])
         }
         IntegerOp::AvgPool2d { geometry } if geometry.in_shape == size => {
             let (geometry, window) = pool(geometry, vec![0; size[2]])?;
-            (IntegerOp::AvgPool2d { geometry }, window, layer_size(&layer.op), size[2])
+            (IntegerOp::AvgPool2d { geometry }, window, size[2])
         }
         IntegerOp::Lookup { tables, .. } if size[2] % tables.len() == 0 => {
             let op = IntegerOp::Lookup { n: size[2], tables: tables.clone() };
-            (op, Window::point(size[2]), [size[0], size[1]], size[2])
+            (op, Window::point(size[2]), size[2])
         }
         _ => return Ok(None),
     };
@@ -120,6 +120,7 @@ fn streamed(layer: &IntegerLayer, size: [usize; 3], formats: &[QFormat]) -> Resu
     };
     position.check()?;
     let [made] = small([channels])?;
+    let [h, w] = window.sizes(small([size[0], size[1]])?).map(|n| n as usize);
     Ok(Some((Front { position, window, channels: made }, [h, w, channels])))
 }
 
@@ -128,15 +129,6 @@ fn pool(geometry: &Pool2d, fill: Vec<i64>) -> Result<(Pool2d, Window)> {
     let Pool2d { in_shape: [.., channels], kernel: [y, x], stride, pad } = *geometry;
     let one = Pool2d { in_shape: [y, x, channels], kernel: [y, x], stride: [1, 1], pad: [0; 4] };
     Ok((one, Window { kernel: small([y, x])?, stride: small(stride)?, pad: small(pad)?, fill }))
-}
-
-/// `[height, width]` of what a layer gives.
-fn layer_size(op: &IntegerOp) -> [usize; 2] {
-    match op {
-        IntegerOp::Conv2d { geometry } => geometry.out_size(),
-        IntegerOp::MaxPool2d { geometry } | IntegerOp::AvgPool2d { geometry } => geometry.out_size(),
-        IntegerOp::Dense | IntegerOp::Lookup { .. } => [1, 1],
-    }
 }
 
 /// A layer that reads the input of the rest where it read the last tensor that streams.

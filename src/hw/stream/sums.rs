@@ -30,6 +30,8 @@ pub struct Sums {
     pub weights: Vec<Vec<Vec<i64>>>,
     /// Formats of the accumulators.
     pub accumulators: Vec<QFormat>,
+    /// The multipliers of each output; weights that are 0 at every position have none.
+    pub products: Vec<Vec<Product>>,
 }
 
 /// One multiplier.
@@ -80,7 +82,9 @@ impl Sums {
                 Err(_) => return Ok(None),
             }
         }
-        Ok(Some(Sums { channels: formats[..channels].to_vec(), weights, accumulators }))
+        let channels = formats[..channels].to_vec();
+        let products = products(&channels, &weights);
+        Ok(Some(Sums { channels, weights, accumulators, products }))
     }
 
     /// The network of accumulators that is left of one whose first layer adds up.
@@ -101,27 +105,6 @@ impl Sums {
         }
     }
 
-    /// The multipliers of each output; weights that are 0 at every position have none.
-    pub fn products(&self) -> Vec<Vec<Product>> {
-        let of = |o: usize, c: usize| {
-            let (low, high) = (i128::from(self.channels[c].min()), i128::from(self.channels[c].max()));
-            let mut made: Vec<(i128, i128)> = Vec::new();
-            for (k, digit) in self.weights.iter().flat_map(|p| digits(p[o][c]).into_iter().enumerate()) {
-                let (least, most) = match digit {
-                    0 => (0, 0),
-                    -1 => (!high, !low),
-                    d => (low * i128::from(d), high * i128::from(d)),
-                };
-                made.resize(made.len().max(k + 1), (0, 0));
-                made[k] = (made[k].0.min(least), made[k].1.max(most));
-            }
-            Product { channel: c, digits: made }
-        };
-        let channels = 0..self.channels.len();
-        let row = |o: usize| channels.clone().map(|c| of(o, c)).filter(|p| !p.digits.is_empty()).collect();
-        (0..self.accumulators.len()).map(row).collect()
-    }
-
     /// What an accumulator begins with: one for each complement, at the place of its digit.
     pub fn begin(&self, output: usize) -> i128 {
         let weights = self.weights.iter().flat_map(|p| p[output].iter());
@@ -134,7 +117,7 @@ impl Sums {
 
     /// Additions one after the other in the widest tree, each with a register.
     pub fn levels(&self) -> u32 {
-        let most = self.products().iter().map(Vec::len).max().unwrap_or(1);
+        let most = self.products.iter().map(Vec::len).max().unwrap_or(1);
         most.next_power_of_two().trailing_zeros()
     }
 
@@ -155,19 +138,19 @@ impl Sums {
 
     /// Bits of a word of weights.
     pub fn word(&self) -> u32 {
-        self.products().iter().flatten().map(Product::weight_bits).sum()
+        self.products.iter().flatten().map(Product::weight_bits).sum()
     }
 
     /// Flip-flops and lookup tables, without those of the counters.
     pub(super) fn cost(&self, lane: u32, target: Target) -> (u64, u64) {
-        let products = self.products();
+        let products = &self.products;
         let word = u64::from(self.word());
         let mut ff = word + u64::from(lane) * self.channels.len() as u64;
         // Weights of few positions are looked up.
         let entries = 1 << target.delays().inputs;
         let mut lut =
             if self.weights.len() <= 4 * entries { word * self.weights.len().div_ceil(entries) as u64 } else { 0 };
-        for row in &products {
+        for row in products {
             lut += row
                 .iter()
                 .flat_map(|p| p.digits.iter().copied().chain(p.partial().into_iter().skip(1)))
@@ -186,7 +169,7 @@ impl Sums {
     /// Whether each of its steps fits the clock, by the delay model.
     pub(super) fn fits(&self, options: &CompileOptions) -> Result<bool> {
         let (d, period) = (options.target.delays(), options.period()?);
-        let products = self.products();
+        let products = &self.products;
         let slowest = products.iter().flatten().map(|p| multiplier(&d, p));
         let widest = self.accumulators.iter().map(|f| f.width).max().unwrap_or(1) as i32;
         let add = d.route + d.adder + (widest + 1) * d.carry;
@@ -216,6 +199,26 @@ impl Product {
     pub fn range(&self) -> (i128, i128) {
         self.partial().last().copied().unwrap_or((0, 0))
     }
+}
+
+/// The multipliers of each output for values of the formats `channels` and weights `[position][output][channel]`.
+fn products(channels: &[QFormat], weights: &[Vec<Vec<i64>>]) -> Vec<Vec<Product>> {
+    let of = |o: usize, c: usize| {
+        let (low, high) = (i128::from(channels[c].min()), i128::from(channels[c].max()));
+        let mut made: Vec<(i128, i128)> = Vec::new();
+        for (k, digit) in weights.iter().flat_map(|p| digits(p[o][c]).into_iter().enumerate()) {
+            let (least, most) = match digit {
+                0 => (0, 0),
+                -1 => (!high, !low),
+                d => (low * i128::from(d), high * i128::from(d)),
+            };
+            made.resize(made.len().max(k + 1), (0, 0));
+            made[k] = (made[k].0.min(least), made[k].1.max(most));
+        }
+        Product { channel: c, digits: made }
+    };
+    let row = |o: usize| (0..channels.len()).map(|c| of(o, c)).filter(|p| !p.digits.is_empty()).collect();
+    (0..weights.first().map_or(0, Vec::len)).map(row).collect()
 }
 
 /// Smallest and largest product of a weight in a range and a number of a format.

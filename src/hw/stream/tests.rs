@@ -221,7 +221,7 @@ fn a_dense_layer_of_many_positions_adds_them_up_as_they_come() {
         let streamed = streams(&network, 4);
         let Some(Rest { built: Built::Summed(sums, _), .. }) = &streamed.rest else { panic!("not summed") };
         assert_eq!(sums.weights.len(), streamed.layers[0].output.positions() as usize);
-        assert_eq!(sums.products().iter().map(Vec::len).sum::<usize>(), 3 * filters - 1);
+        assert_eq!(sums.products.iter().map(Vec::len).sum::<usize>(), 3 * filters - 1);
         let wrong: [fn(&mut Sums); 3] =
             [|s| s.weights[2][0][0] += 1, |s| s.accumulators[1].width -= 1, |s| s.weights.swap(3, 4)];
         for change in wrong {
