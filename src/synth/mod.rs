@@ -7,10 +7,12 @@
 //!
 //! For ECP5 the design sits in a shift-register harness, because a flat bus has more bits than a package has pins; the
 //! harness is subtracted. Numbers compare only within one target and one tool version, so the report names both.
-//! Without place and route the report has no frequency and says why; nothing is estimated.
+//! Without place and route the report has no frequency and says why; what it has for every family is the longest path of the
+//! netlist by the scheduler's delays (`path.rs`), which compares designs and promises no clock.
 
 mod harness;
 mod nextpnr;
+mod path;
 mod rtl;
 mod yosys;
 
@@ -59,6 +61,20 @@ impl fmt::Display for SynthTarget {
             SynthTarget::Ice40 => "ice40",
             SynthTarget::Rtl => "rtl",
         })
+    }
+}
+
+impl SynthTarget {
+    /// The family whose delays hold for its netlist.
+    fn family(self) -> Option<Target> {
+        match self {
+            SynthTarget::Generic => Some(Target::Generic),
+            SynthTarget::Ecp5 => Some(Target::Ecp5),
+            SynthTarget::Xcup => Some(Target::Xcup),
+            SynthTarget::Xc7 => Some(Target::Xc7),
+            SynthTarget::Ice40 => Some(Target::Ice40),
+            SynthTarget::Rtl => None,
+        }
     }
 }
 
@@ -119,6 +135,10 @@ pub struct SynthReport {
     /// Counts of `rtl`, which has no lookup tables; absent elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<WordCounts>,
+    /// Longest path between registers of the netlist by the delay model of the family, in ns: not placed. Absent for `rtl`, and
+    /// where cells drive each other in a circle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_ns: Option<f64>,
     /// Lookup tables after place and route, which adds cells that feed carry chains: more than `lut`.
     pub lut_routed: Option<u64>,
     /// Highest clock frequency after place and route, in MHz: the median over the seeds; `null` without place and route.
@@ -166,6 +186,9 @@ impl fmt::Display for SynthReport {
         }
         write!(f, ", {} carry", self.carry)?;
         write!(f, ", {} DSP, {} BRAM", self.dsp, self.bram)?;
+        if let Some(ns) = self.path_ns {
+            write!(f, ", longest path {ns:.2} ns by the delay model")?;
+        }
         match (self.fmax_mhz, &self.no_fmax) {
             (Some(mhz), _) => {
                 write!(f, ", Fmax {mhz:.1} MHz")?;

@@ -51,6 +51,9 @@ fn yosys_counts_the_cells_of_a_small_design_on_every_target() {
     assert_eq!(reports.iter().map(|r| r.target).collect::<Vec<_>>(), targets);
     for report in reports {
         let target = report.target;
+        // A route, a lookup table, a register.
+        let d = target.family().unwrap().delays();
+        assert_eq!(report.path_ns, Some(f64::from(d.route + d.lut + d.register) / 1e3), "{report}");
         assert!(report.no_fmax.is_some(), "{report}");
         assert_eq!((report.ff, report.carry, report.dsp, report.bram), (4, 0, 0, 0), "{report}");
         assert_eq!(report.fmax_mhz, None);
@@ -61,6 +64,7 @@ fn yosys_counts_the_cells_of_a_small_design_on_every_target() {
             assert_eq!(report.lut, 4, "{report}");
         }
     }
+    assert_eq!(yosys(&dut, SynthTarget::Rtl).unwrap().path_ns, None);
     let words = yosys(&dut, SynthTarget::Rtl).unwrap().words.unwrap();
     assert_eq!(words, WordCounts { register_bits: 4, ..Default::default() });
     // Two sums in a row, the first read by nobody else: 5 + 6 bits, and one carry-save tree.
@@ -75,6 +79,35 @@ endmodule
     std::fs::write(folder.path().join("mix.v"), "module mix(input clk; endmodule").unwrap();
     let e = yosys(&dut, SynthTarget::Generic).unwrap_err();
     assert!(e.code() == Code::ToolFailed && e.to_string().contains("mix.v:1"), "{e}");
+}
+
+#[test]
+fn a_path_goes_along_one_carry_chain_and_into_the_next() {
+    if tool("yosys", "").is_err() {
+        eprintln!("skipped: yosys not found");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut dut = exclusive_or(folder.path());
+    (dut.in_width, dut.out_width) = (12, 12);
+    dut.input_formats = vec![QFormat::unsigned(12, 0); 2];
+    dut.output_formats = vec![QFormat::unsigned(12, 0)];
+    let path = |text: &str, target: SynthTarget| {
+        let ports = "input clk, input [23:0] x, output reg [11:0] y";
+        std::fs::write(folder.path().join("mix.v"), format!("module mix({ports});\n{text}\nendmodule\n")).unwrap();
+        (yosys(&dut, target).unwrap().path_ns.unwrap() * 1e3).round() as i32
+    };
+    for target in [SynthTarget::Ecp5, SynthTarget::Xcup, SynthTarget::Xc7, SynthTarget::Ice40] {
+        let d = target.family().unwrap().delays();
+        let one = path("always @(posedge clk) y <= x[23:12] + x[11:0];", target);
+        let wanted = d.route + 11 * d.carry + d.adder + d.register;
+        assert!((one - wanted).abs() <= d.carry, "{target}: {one} ps, by the scheduler {wanted}");
+        // The high bit of the second waits for that of the first; the carry is paid once.
+        let two = path("wire [11:0] s = x[23:12] + x[11:0]; reg [11:0] z;
+            (* keep *) wire [11:0] k = s; always @(posedge clk) begin z <= x[11:0]; y <= k + {x[1], 2'b0, k[11:3]}; end", target);
+        let more = two - one - d.route - d.adder;
+        assert!((0..=d.fan + 2 * d.lut + 3 * d.carry).contains(&more), "{target}: {two} ps after {one}");
+    }
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{SynthReport, SynthTarget, harness, rtl};
+use super::{SynthReport, SynthTarget, harness, path, rtl};
 use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
 use crate::tool::tool;
 
-/// Name of the netlist that [`map`] leaves for place and route (ECP5 only).
+/// Name of the netlist that [`map`] leaves.
 pub(super) const NETLIST: &str = "netlist.json";
 
 /// Synthesizes the design for `target`; counts cells, knows no clock frequency.
@@ -44,15 +44,17 @@ pub(super) fn map(dut: &Dut, target: SynthTarget, folder: &Path) -> Result<Synth
     let top = if in_harness { harness::TOP } else { &dut.top };
     let synth = match target {
         SynthTarget::Generic => format!("synth -flatten -lut 6 -top {top}"),
-        SynthTarget::Ecp5 => format!("synth_ecp5 -nodsp -top {top} -json {NETLIST}"),
+        SynthTarget::Ecp5 => format!("synth_ecp5 -nodsp -top {top}"),
         SynthTarget::Xcup | SynthTarget::Xc7 => {
             format!("synth_xilinx -family {target} -noiopad -noclkbuf -nodsp -flatten -top {top}")
         }
         SynthTarget::Ice40 => format!("synth_ice40 -top {top}"),
         SynthTarget::Rtl => rtl::script(top),
     };
-    let stat = if target == SynthTarget::Rtl { "" } else { "; tee -q -o stat.json stat -json" };
-    let script = format!("read_verilog -sv -defer {}; {synth}{stat}", read.join(" "));
+    let family = target.family();
+    let stat = if family.is_none() { "" } else { "; tee -q -o stat.json stat -json" };
+    let netlist = if family.is_none() { String::new() } else { format!("; write_json {NETLIST}") };
+    let script = format!("read_verilog -sv -defer {}; {synth}{stat}{netlist}", read.join(" "));
     yosys.run(folder, &["-p", &script]).map_err(|e| e.at(dut.folder.display().to_string()))?;
     let cells = |name: &str| {
         let path = folder.join(name);
@@ -67,6 +69,11 @@ pub(super) fn map(dut: &Dut, target: SynthTarget, folder: &Path) -> Result<Synth
         let words = rtl::count(&report.cells, &cells("merged.json")?);
         report.ff = words.register_bits;
         report.words = Some(words);
+    }
+    if let Some(family) = family {
+        let clock = if in_harness { "clk" } else { &dut.clock };
+        let longest = path::longest(&folder.join(NETLIST), (top, clock), !in_harness, family)?;
+        report.path_ns = longest.map(|ps| f64::from(ps) / 1e3);
     }
     report.tool = yosys.name;
     report.tool_version = yosys.version;
@@ -133,6 +140,7 @@ fn count(target: SynthTarget, cells: BTreeMap<String, u64>) -> SynthReport {
         carry,
         shift_registers,
         words: None,
+        path_ns: None,
         lut_routed: None,
         fmax_mhz: None,
         no_fmax: None,
