@@ -254,8 +254,9 @@ pub fn graphs(model: &QuantizedModel, clock_mhz: f64, after: Option<&str>) -> Re
 
 /// One line on a design.
 pub fn describe_design(m: &DesignManifest) -> String {
+    let clock = m.path_ns.map_or(String::new(), |ns| format!(", {:.0} MHz by the delay model", (1e3 / ns).floor()));
     format!(
-        "{}: latency {}, II {}, {} adders, {} adder bits, {} register bits",
+        "{}: latency {}, II {}{clock}, {} adders, {} adder bits, {} register bits",
         m.top, m.latency_cycles, m.ii, m.adders, m.adder_bits, m.register_bits
     )
 }

@@ -88,6 +88,9 @@ pub struct DesignManifest {
     pub ii: u32,
     /// Clock that was scheduled for; absent if a latency was asked for.
     pub clock_mhz: Option<f64>,
+    /// Longest path between registers by the delay model, in ns: not placed. Absent from folded and streamed designs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_ns: Option<f64>,
     /// FPGA family.
     pub target: String,
     /// How long shared adders were searched for.
@@ -249,6 +252,7 @@ pub fn emit(
     let path = if axis { "core." } else { "" };
     let manifest = DesignManifest {
         clock_mhz: if options.latency.is_some() { None } else { options.clock_mhz },
+        path_ns: Some(f64::from(graph.period(options.target)) / 1e3),
         adders: graph.adders(),
         adder_bits: graph.adder_bits(),
         register_bits: graph.register_bits(),
@@ -429,6 +433,7 @@ impl<'a> Printer<'a> {
             latency_cycles: latency,
             ii,
             clock_mhz: None,
+            path_ns: None,
             target: options.target.name().to_owned(),
             effort: options.effort,
             seed: options.seed,

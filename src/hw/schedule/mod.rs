@@ -73,7 +73,7 @@ impl StageGraph {
     }
 
     /// Picoseconds from edge to edge that the schedule needs, by the delay model.
-    pub(super) fn period(&self, target: Target) -> u32 {
+    pub(crate) fn period(&self, target: Target) -> u32 {
         let (delays, mut arrivals) = (target.delays(), Vec::with_capacity(self.nodes.len()));
         let timing = Timing::new(self, delays);
         let mut longest = 0;
