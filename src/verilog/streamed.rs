@@ -16,7 +16,7 @@ use super::core::{gather_unread, names};
 use super::print::{Kind, Module};
 use super::{Lanes, Positions, StageSignals, core, folded, stream_sums};
 use crate::hw::stream::{Built, Grid, MEMORY_CYCLES, Rest, StreamLayer, Streamed, bits, timers};
-use crate::hw::{StageGraph, Target};
+use crate::hw::{Registers, StageGraph, Target};
 use crate::model::IntegerNetwork;
 use crate::model::network::INPUT;
 
@@ -61,12 +61,16 @@ pub(super) fn signals(streamed: &Streamed) -> Vec<StageSignals> {
     all
 }
 
-/// The elements of a tensor that are made at a rank.
+/// The elements of a tensor at a rank: where they are made, or the register that holds one made before as a whole.
 fn of_rank(graph: &StageGraph, tensor: usize, rank: u32, names: &[Option<String>], scope: &str) -> StageSignals {
-    let tensor = &graph.tensors[tensor];
+    let (tensor, registers) = (&graph.tensors[tensor], Registers::new(graph));
     let name = |id: &Option<usize>| {
-        let id = id.filter(|id| graph.nodes[*id].rank == rank)?;
-        names[id].as_ref().map(|n| format!("{scope}{n}"))
+        let id = (*id)?;
+        let (node, name) = (&graph.nodes[id], names[id].as_ref()?);
+        if node.rank == rank {
+            return Some(format!("{scope}{name}"));
+        }
+        (registers.held(graph, id, rank) == [(0, node.width())]).then(|| format!("{scope}{name}_r{rank}"))
     };
     StageSignals {
         layer: tensor.name.clone(),
