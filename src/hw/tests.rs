@@ -91,7 +91,7 @@ fn compiled_step_by_step(network: &IntegerNetwork, what: &str) -> StageGraph {
 }
 
 /// A network of tables, a maximum and an average around dense layers.
-fn tables() -> IntegerNetwork {
+pub(super) fn tables() -> IntegerNetwork {
     let x = QFormat::signed(6, 3);
     let (all, h) = (x.min()..=x.max(), QFormat::unsigned(5, 3));
     let lookup = |name: &str, input: &str, tables: Vec<Vec<i64>>, format| {

@@ -253,6 +253,11 @@ impl Unrolled {
                 named.insert(name.clone(), word);
             }
         }
+        for id in folded.choices() {
+            let name = names[id].as_ref()?;
+            let word = u.bits(wire(name)?, i64::from(folded.made_at(id)));
+            named.insert(name.clone(), word);
+        }
         let y = u.bits(list(ports.get("y")?.get("bits"))?, latency);
         // `at` is `x_valid` of the cycles before, always, and nothing after reset; the last bit says that `y` is there.
         let mut claims = Vec::new();

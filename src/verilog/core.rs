@@ -10,9 +10,9 @@ use super::bus::{Bus, Piece, Reads, Source, number};
 use super::lone::{handed_on, lone};
 use super::print::{Kind, Module};
 use super::requantize::requantizer;
-use super::tables::Tables;
+use super::tables::{Tables, maximum};
 use super::{Lanes, StageSignals};
-use crate::hw::{NodeId, Op, Origin, Registers, StageGraph, Target, Tensor, split, width_of};
+use crate::hw::{NodeId, Op, Origin, Registers, StageGraph, Target, Tensor, split};
 
 /// Name of the wire of each node: the element of a tensor that it is, or its number. Constants have none.
 pub(crate) fn names(graph: &StageGraph) -> Vec<Option<String>> {
@@ -173,20 +173,8 @@ impl<'a> Core<'a> {
                 format!("{}({})", self.tables.of(id), self.at(a, node.rank).slice(0, self.graph.nodes[a].width()))
             }
             Op::Max { a, b } => {
-                let (bus_a, bus_b) = (self.at(a, node.rank), self.at(b, node.rank));
-                let (a, b) = (&self.graph.nodes[a], &self.graph.nodes[b]);
-                // As wide as both need in one notation; with the sign turned, two's complement compares like unsigned.
-                let bits = width_of(a.range.0.min(b.range.0).into(), a.range.1.max(b.range.1).into());
-                let ordered = |bus: &Bus| match a.is_signed() || b.is_signed() {
-                    true if bits == 1 => format!("~{}", bus.sign()),
-                    true => format!("{{~{}, {}}}", bus.sign(), bus.slice(0, bits - 1)),
-                    false => bus.slice(0, bits),
-                };
-                let (name, more) = (format!("{}_m", self.name(id, node.rank)), (ordered(&bus_a), ordered(&bus_b)));
-                self.declare(m, &name, Kind::Wire, 1);
-                let _ = writeln!(m.body, "assign {name} = {} > {};", more.0, more.1);
-                self.reads.mark(&name, 0, 1);
-                format!("{name} ? {} : {}", bus_a.slice(0, width), bus_b.slice(0, width))
+                let of = |a: NodeId| (self.at(a, node.rank), self.graph.nodes[a].range);
+                maximum(m, self.reads, &self.name(id, node.rank), [of(a), of(b)], width)
             }
             Op::Const(_) | Op::Sum { .. } => number(0, width),
         }

@@ -14,6 +14,7 @@ use super::bus::{Bus, Piece, Reads, Source, number};
 use super::core::{gather_unread, names};
 use super::print::{Kind, Module};
 use super::requantize::requantizer;
+use super::tables::{Tables, maximum};
 use super::{Lanes, StageSignals};
 use crate::fixed::Rounding;
 use crate::hw::{FoldStage, Folded, NodeId, Op, Tensor, WITHOUT_CHAIN};
@@ -50,10 +51,13 @@ pub(super) fn module(folded: &Folded, name: &str, header: &[String], lanes: Lane
     core.m.declare("y_valid", Kind::Output, 1);
     core.m.declare("at", Kind::Reg, folded.latency.0);
     core.enter_names();
+    let tables = Tables::new(graph);
+    core.m.body += &tables.text;
     core.inputs(lanes);
     for k in 0..folded.stages.len() {
         core.stage(k);
     }
+    core.choices(&tables);
     core.copies();
     let outputs = core.outputs(lanes);
     let gate = if enable { "if (ce) " } else { "" };
@@ -126,6 +130,7 @@ impl<'a> Core<'a> {
                 enter(id, "_w".to_owned(), stage.window_bits(id, low));
             }
         }
+        self.folded.choices().for_each(|id| self.reads.declare(self.name(id), graph.nodes[id].width()));
         for (id, count) in self.folded.copies() {
             let width = graph.nodes[id].width();
             (1..=count).for_each(|n| self.reads.declare(&format!("{}_h{n}", self.name(id)), width));
@@ -166,11 +171,32 @@ impl<'a> Core<'a> {
     /// A leaf as a whole in cycle `at`.
     fn whole(&self, id: NodeId, at: u32) -> Bus<'a> {
         let node = &self.folded.graph.nodes[id];
+        if node.is_constant() {
+            return Bus::Number(node.range.0.into());
+        }
         let name = match self.folded.copy_at(id, at) {
             0 => self.name(id).to_owned(),
             n => format!("{}_h{n}", self.name(id)),
         };
         self.bus(&name, node.width(), node.is_signed())
+    }
+
+    /// Tables and maxima, each in the cycle in which the last of its operands is made.
+    fn choices(&mut self, tables: &Tables) {
+        for id in self.folded.choices() {
+            let (graph, at) = (&self.folded.graph, self.folded.made_at(id));
+            let (name, width) = (self.name(id).to_owned(), graph.nodes[id].width());
+            let of = |a: NodeId| (self.whole(a, at), graph.nodes[a].range);
+            let text = match graph.nodes[id].op {
+                Op::Table { a, .. } => format!("{}({})", tables.of(id), of(a).0.slice(0, graph.nodes[a].width())),
+                Op::Max { a, b } => {
+                    let operands = [of(a), of(b)];
+                    maximum(&mut self.m, self.reads, &name, operands, width)
+                }
+                _ => continue,
+            };
+            self.assign(&name, width, &text);
+        }
     }
 
     fn copies(&mut self) {

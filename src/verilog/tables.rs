@@ -1,10 +1,12 @@
-//! Tables as functions of a module: one text for each distinct table, however many elements it serves.
+//! What is chosen by whole numbers. Tables are functions of a module: one text for each distinct table, however many elements
+//! it serves. A maximum is a comparison and a choice.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::bus::number;
-use crate::hw::{NodeId, Op, StageGraph};
+use super::bus::{Bus, Reads, number};
+use super::print::{Kind, Module};
+use crate::hw::{NodeId, Op, StageGraph, width_of};
 
 /// What a function is: operand of the first entry, entries, bits in and out.
 type Key = (i64, Vec<i64>, u32, u32);
@@ -47,6 +49,30 @@ impl Tables {
     pub fn of(&self, id: NodeId) -> &str {
         self.names.get(&id).map_or("", String::as_str)
     }
+}
+
+/// Text of the larger of two numbers, each with its interval; declares the comparison `<name>_m`.
+pub(super) fn maximum(
+    m: &mut Module,
+    reads: &Reads,
+    name: &str,
+    [(a, in_a), (b, in_b)]: [(Bus, (i64, i64)); 2],
+    width: u32,
+) -> String {
+    // As wide as both need in one notation; with the sign turned, two's complement compares like unsigned.
+    let bits = width_of(in_a.0.min(in_b.0).into(), in_a.1.max(in_b.1).into());
+    let signed = in_a.0.min(in_b.0) < 0;
+    let ordered = |bus: &Bus| match signed {
+        true if bits == 1 => format!("~{}", bus.sign()),
+        true => format!("{{~{}, {}}}", bus.sign(), bus.slice(0, bits - 1)),
+        false => bus.slice(0, bits),
+    };
+    let (name, more) = (format!("{name}_m"), (ordered(&a), ordered(&b)));
+    m.declare(&name, Kind::Wire, 1);
+    reads.declare(&name, 1);
+    let _ = writeln!(m.body, "assign {name} = {} > {};", more.0, more.1);
+    reads.mark(&name, 0, 1);
+    format!("{name} ? {} : {}", a.slice(0, width), b.slice(0, width))
 }
 
 /// One function. Entries with the most frequent value are the default.

@@ -344,7 +344,7 @@ fn random_networks_agree_when_they_are_folded() {
     }
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("simulations");
     let options = CompileOptions { effort: Effort::Fast, ..Default::default() };
-    let (mut next, mut digits, mut copies) = (200, BTreeSet::new(), 0);
+    let (mut next, mut digits, mut copies, mut tables, mut maxima) = (200, BTreeSet::new(), 0, 0, 0);
     for reuse in REUSES {
         let mut made = Vec::new();
         let (mut inputs, mut wanted, mut input_formats) = (Vec::new(), Vec::new(), Vec::new());
@@ -356,11 +356,9 @@ fn random_networks_agree_when_they_are_folded() {
             let x = stimuli(&formats, VECTORS, n as u64);
             let y = engine.infer_batch(&x);
             let few = x.slice(ndarray::s![..60, ..]).to_owned();
-            let graph = match hw::fold(&model.encoder, &options, 2) {
-                Ok(folded) => folded.graph,
-                Err(e) if e.code() == Code::Unsupported => continue,
-                Err(e) => panic!("network {n}: {e}"),
-            };
+            let graph = hw::fold(&model.encoder, &options, 2).unwrap_or_else(|e| panic!("network {n}: {e}")).graph;
+            tables += usize::from(graph.nodes.iter().any(|n| matches!(n.op, hw::Op::Table { .. })));
+            maxima += usize::from(graph.nodes.iter().any(|n| matches!(n.op, hw::Op::Max { .. })));
             let right: Vec<Vec<i64>> = few.rows().into_iter().map(|x| engine.infer(&x.to_vec())).collect();
             let mut chosen = None;
             for every in 2..=8 {
@@ -398,4 +396,5 @@ fn random_networks_agree_when_they_are_folded() {
         digits.contains(&1) && digits.contains(&3) && *digits.last().unwrap() > 6 && copies > 10,
         "{digits:?} {copies}"
     );
+    assert!(tables > 5 && maxima > 5, "{tables} with tables, {maxima} with maxima");
 }

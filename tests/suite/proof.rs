@@ -195,12 +195,23 @@ fn folded_designs_are_proved_over_the_cycles_of_a_vector_and_wrong_ones_refused(
     assert!(all(&certificate) && certificate.verilog.points > 25 && certificate.verilog.latency == 15, "{certificate}");
     let wide = tempfile::tempdir().unwrap();
     let options = CompileOptions { clock_mhz: Some(60.0), ..options() };
-    for interface in [Interface::Kernel, Interface::Axis] {
-        let folded = hw::compile_reuse(&self::wide().encoder, &options, Reuse::Cycles(8)).unwrap();
+    let models = [(self::wide(), Interface::Kernel), (self::wide(), Interface::Axis), (tables(), Interface::Kernel)];
+    for (model, interface) in models {
+        let folded = hw::compile_reuse(&model.encoder, &options, Reuse::Cycles(8)).unwrap();
         let Compiled::Folded(folded) = folded else { panic!("not folded") };
-        verilog::emit_folded(&self::wide(), &folded, interface, &options).unwrap().write(wide.path()).unwrap();
+        verilog::emit_folded(&model, &folded, interface, &options).unwrap().write(wide.path()).unwrap();
         let certificate = proof::prove(wide.path(), LIMIT).unwrap();
         assert!(all(&certificate), "{certificate}");
+    }
+    // The last of them with one entry, and one comparison, that is not the model's.
+    let text = std::fs::read_to_string(wide.path().join("tables.v")).unwrap();
+    let entry = text.lines().find(|l| l.contains(": table0 = ")).unwrap();
+    let wrong = entry.replace(": table0 = 5'h", ": table0 = 5'h1 ^ 5'h");
+    for (from, to) in [(entry, wrong.as_str()), (" > ", " < ")] {
+        change(wide.path(), "tables.v", from, to);
+        let e = proof::prove(wide.path(), LIMIT).expect_err(from);
+        assert!(e.code() == Code::Design && e.to_string().contains("is not what the graph says"), "{from}: {e}");
+        change(wide.path(), "tables.v", to, from);
     }
     // (text, what replaces it, what the error says)
     for (from, to, says) in [

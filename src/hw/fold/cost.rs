@@ -51,6 +51,7 @@ impl Folded {
                 cost.register_bits += u64::from(delays) * digit + u64::from(reach);
             }
         }
+        cost.lut += self.choices().map(|id| self.graph.choice_luts(id, target)).sum::<u64>();
         cost.register_bits += self.copies().into_iter().map(|(id, n)| width(id) * u64::from(n)).sum::<u64>();
         let outputs = self.graph.outputs().into_iter().filter(|id| !nodes[*id].is_constant());
         cost.register_bits += outputs.map(width).sum::<u64>() + u64::from(self.latency.0);

@@ -77,6 +77,21 @@ impl<'a> Run<'a> {
                 made[*id] = Some(self.result(k, stage, *id));
             }
         }
+        for id in self.folded.choices() {
+            let at = self.folded.made_at(id);
+            let value = |a: NodeId| match (graph.nodes[a].is_constant(), self.folded.copy_at(a, at)) {
+                (false, n) if n > 0 => Some(self.copies[a][n as usize - 1]),
+                _ => made[a],
+            };
+            made[id] = match &graph.nodes[id].op {
+                // Between vectors there may be anything, also what no entry is for.
+                Op::Table { a, first, values } => {
+                    value(*a).and_then(|a| usize::try_from(a - first).ok()).and_then(|at| values.get(at).copied())
+                }
+                Op::Max { a, b } => value(*a).zip(value(*b)).map(|(a, b)| a.max(b)),
+                _ => None,
+            };
+        }
         let now = |run: &Self, id: NodeId, at: u32| match run.folded.copy_at(id, at) {
             0 => made[id].unwrap_or(0),
             n => run.copies[id][n as usize - 1],

@@ -15,7 +15,8 @@
 //! docs/adr/0007-folding.md says why it is not an array of multipliers.
 //!
 //! A stage holds the adders between two requantizations; what it reads (its leaves) and what it gives are whole numbers in
-//! registers, so the requantizers are those of the pipelined design.
+//! registers, so the requantizers are those of the pipelined design. So are tables and maxima: they follow on what they read
+//! in the cycle in which it is made.
 
 mod choose;
 mod cost;
@@ -64,7 +65,7 @@ pub struct FoldStage {
     pub start: u32,
     /// Cycles from there to the first digit of the last accumulator.
     pub depth: u32,
-    /// What is read, in ascending order: inputs and requantized values.
+    /// What is read, in ascending order: inputs, requantized values, and what tables and maxima make of those.
     pub leaves: Vec<NodeId>,
     /// Adders in topological order, each with the cycle of its first digit after `start`.
     pub adders: Vec<(NodeId, u32)>,
@@ -145,7 +146,18 @@ impl FoldStage {
 impl Folded {
     /// The cycle in which a leaf is there as a whole, before any register holds it: 0 for inputs.
     pub fn made_at(&self, id: NodeId) -> u32 {
-        self.stages.iter().find(|s| s.results.contains(&id)).map_or(0, FoldStage::end)
+        match &self.graph.nodes[id].op {
+            op @ (Op::Table { .. } | Op::Max { .. }) => {
+                op.operands().into_iter().map(|a| self.made_at(a)).max().unwrap_or(0)
+            }
+            _ => self.stages.iter().find(|s| s.results.contains(&id)).map_or(0, FoldStage::end),
+        }
+    }
+
+    /// Tables and maxima, in the order of what they read.
+    pub(crate) fn choices(&self) -> impl Iterator<Item = NodeId> {
+        let nodes = self.graph.nodes.iter().enumerate();
+        nodes.filter(|(_, n)| matches!(n.op, Op::Table { .. } | Op::Max { .. }) && !n.is_constant()).map(|(id, _)| id)
     }
 
     /// The cycle in which the outputs are taken into their registers.
@@ -168,8 +180,12 @@ impl Folded {
         for stage in &self.stages {
             stage.leaves.iter().for_each(|id| need(*id, stage.start - 1));
         }
-        let outputs = self.graph.outputs().into_iter().filter(|id| !self.graph.nodes[*id].is_constant());
-        outputs.for_each(|id| need(id, self.last()));
+        let is_made = |id: &NodeId| !self.graph.nodes[*id].is_constant();
+        for id in self.choices() {
+            let operands = self.graph.nodes[id].op.operands().into_iter().filter(is_made);
+            operands.for_each(|a| need(a, self.made_at(id)));
+        }
+        self.graph.outputs().into_iter().filter(is_made).for_each(|id| need(id, self.last()));
         copies
     }
 }
@@ -203,12 +219,6 @@ pub fn fold_graph(graph: StageGraph, network: &IntegerNetwork, options: &Compile
             .hint("a reuse of 1 is the pipelined design; 2 or more folds it"));
     }
     super::prove(&graph, network)?;
-    if let Some(node) = graph.nodes.iter().find(|n| matches!(n.op, Op::Table { .. } | Op::Max { .. })) {
-        let name = &graph.tensors[node.layer].name;
-        return Err(Error::new(Code::Unsupported, format!("layer `{name}` cannot be folded"))
-            .cause("lookup and max_pool2d need whole numbers, folded designs have a few bits a cycle")
-            .hint("use a reuse of 1"));
-    }
     let folded = stages::stages(graph, options, reuse)?;
     folded.check()?;
     Ok(folded)
@@ -261,6 +271,10 @@ impl Folded {
                 return bad(format!("stage {k} reads n{id}, which is not there"));
             }
         }
+        let is_there = |a: &NodeId| self.graph.nodes[*a].is_constant() || self.is_leaf(*a);
+        if let Some(id) = self.choices().find(|id| !self.graph.nodes[*id].op.operands().iter().all(is_there)) {
+            return bad(format!("n{id} reads a number that is never whole"));
+        }
         if self.latency.0 != self.last() + 1 {
             return bad(format!("its latency is not {}", self.last() + 1));
         }
@@ -270,8 +284,9 @@ impl Folded {
         }
     }
 
-    /// Whether a node is an input or a result of some stage.
+    /// Whether a node is an input, a result of some stage, or made of such.
     fn is_leaf(&self, id: NodeId) -> bool {
-        matches!(self.graph.nodes[id].op, Op::Input(_)) || self.stages.iter().any(|s| s.results.contains(&id))
+        matches!(self.graph.nodes[id].op, Op::Input(_) | Op::Table { .. } | Op::Max { .. })
+            || self.stages.iter().any(|s| s.results.contains(&id))
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! An operand of an earlier offset comes from registers, and so does one that is shifted by a digit or more.
 
-use super::FoldStage;
+use super::{FoldStage, Folded};
 use crate::error::{Code, Error, Result};
 use crate::hw::delay::Delays;
-use crate::hw::graph::{NodeId, StageGraph};
+use crate::hw::graph::{NodeId, Op, StageGraph};
 use crate::hw::passes::CompileOptions;
 
 /// Digits of at most so many bits are added by lookup tables alone: no more of them than a carry chain needs with the
@@ -23,11 +23,7 @@ pub(super) fn offsets(graph: &StageGraph, stage: &mut FoldStage, options: &Compi
     for (id, _) in &stage.adders {
         graph.nodes[*id].op.operands().into_iter().for_each(|a| readers[a] += 1);
     }
-    let slow = |id: NodeId, takes: i32| {
-        let (takes, period) = (f64::from(takes + delays.register) * 1e-3, f64::from(period) * 1e-3);
-        Error::new(Code::Schedule, format!("node n{id} takes {takes:.2} ns, the period of {period:.2} ns is shorter"))
-            .hint("lower the clock, or use a larger reuse, which makes digits shorter")
-    };
+    let slow = |id, takes| slow(id, takes + delays.register, period, "use a larger reuse, which makes digits shorter");
     // Arrival of the last bit of the digit, in picoseconds after the clock edge, where it is made.
     let mut made = vec![(0u32, 0i32); graph.nodes.len()];
     let digit = stage.digit;
@@ -49,6 +45,38 @@ pub(super) fn offsets(graph: &StageGraph, stage: &mut FoldStage, options: &Compi
     stage.depth = stage.results.iter().map(|id| made[accumulator(id)].0).max().unwrap_or(0);
     let late = stage.results.iter().map(|id| (*id, graph.alone(options.target, *id))).find(|(_, takes)| *takes > limit);
     late.map_or(Ok(()), |(id, takes)| Err(slow(id, takes)))
+}
+
+/// Checks that the clock leaves time for tables and maxima, after the requantizers of their cycle.
+///
+/// # Errors
+/// Those of [`offsets`].
+pub(super) fn choices(folded: &Folded, options: &CompileOptions) -> Result<()> {
+    let (delays, period) = (options.target.delays(), options.period()?);
+    let graph = &folded.graph;
+    let mut takes: Vec<Option<i32>> = vec![None; graph.nodes.len()];
+    for id in folded.choices() {
+        let mut before = 0;
+        for a in graph.nodes[id].op.operands() {
+            let requantizes = matches!(graph.nodes[a].op, Op::Requantize { .. }) && !graph.nodes[a].is_constant();
+            if folded.made_at(a) == folded.made_at(id) && (takes[a].is_some() || requantizes) {
+                before = takes[a].unwrap_or_else(|| graph.alone(options.target, a)).max(before);
+            }
+        }
+        let all = before + graph.alone(options.target, id);
+        if all + delays.register > period {
+            return Err(slow(id, all + delays.register, period, "use a reuse of 1, which takes as many cycles as it needs"));
+        }
+        takes[id] = Some(all);
+    }
+    Ok(())
+}
+
+/// A node takes longer than the period, both in picoseconds.
+fn slow(id: NodeId, takes: i32, period: i32, or: &str) -> Error {
+    let (takes, period) = (f64::from(takes) * 1e-3, f64::from(period) * 1e-3);
+    Error::new(Code::Schedule, format!("node n{id} takes {takes:.2} ns, the period of {period:.2} ns is shorter"))
+        .hint(format!("lower the clock, or {or}"))
 }
 
 /// Through an adder of a digit.

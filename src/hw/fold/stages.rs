@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::offsets::offsets;
+use super::offsets::{choices, offsets};
 use super::{FoldStage, Folded};
 use crate::error::{Code, Error, Result};
 use crate::fixed::Rounding;
@@ -31,7 +31,9 @@ pub(super) fn stages(graph: StageGraph, options: &CompileOptions, reuse: u32) ->
         offsets(&graph, stage, options)?;
         start = stage.end() + 1;
     }
-    Ok(Folded { graph, reuse, stages: members, latency: Cycles(start) })
+    let folded = Folded { graph, reuse, stages: members, latency: Cycles(start) };
+    choices(&folded, options)?;
+    Ok(folded)
 }
 
 /// The largest reuse that saves anything.
@@ -58,7 +60,7 @@ pub(super) fn low_bit(op: &Op) -> u32 {
 }
 
 /// Stages with what belongs to them, in no time yet: a result belongs to the stage after the last of the values that its
-/// accumulator reads. An adder that accumulators of two stages read runs in both.
+/// accumulator reads, by way of tables and maxima too. An adder that accumulators of two stages read runs in both.
 fn members(graph: &StageGraph) -> Vec<FoldStage> {
     let mut depth = vec![0usize; graph.nodes.len()];
     for (id, node) in graph.nodes.iter().enumerate() {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::hw::tests::{MODES, network};
+use crate::hw::tests::{MODES, network, tables};
 use crate::hw::{Effort, eval};
 use crate::reference::Engine;
 
@@ -39,6 +39,31 @@ fn digits_give_the_numbers_of_the_reference_at_the_promised_cycle_for_every_reus
         }
         assert!(folded >= 8, "reuse 2 to {} only", folded + 1);
     }
+}
+
+#[test]
+fn tables_and_maxima_follow_on_whole_numbers_within_a_cycle() {
+    let network = tables();
+    let engine = Engine::new(&network).unwrap();
+    let x: Vec<Vec<i64>> = (-32..32).step_by(3).flat_map(|a| (-32..32).step_by(7).map(move |b| vec![a, b])).collect();
+    let slow = CompileOptions { clock_mhz: Some(50.0), ..options() };
+    for reuse in [2, 3, 5, 8] {
+        let made = fold(&network, &slow, reuse).unwrap();
+        assert!(made.choices().count() >= 3);
+        let drive = spaced(&made, &x, |i| i as u32 % 3);
+        let outputs: Vec<Vec<i64>> = eval_folded(&made, &drive).into_iter().flatten().collect();
+        assert!(outputs == x.iter().map(|x| engine.infer(x)).collect::<Vec<_>>(), "reuse {reuse}");
+    }
+    let made = fold(&network, &slow, 4).unwrap();
+    // A table that reads digits, and a clock that leaves no time after the requantizer.
+    let mut wrong = made.clone();
+    let (table, adder) = (made.choices().next().unwrap(), made.stages[0].adders[0].0);
+    let above = wrong.choices().find(|id| *id > adder).unwrap();
+    wrong.graph.nodes[above].op.map(|_| adder);
+    assert!(table < above && wrong.check().is_err());
+    let mut clocks = (60..400).step_by(10).map(|mhz| CompileOptions { clock_mhz: Some(f64::from(mhz)), ..options() });
+    let refused = clocks.find_map(|options| fold(&network, &options, 4).err()).unwrap();
+    assert!(refused.code() == Code::Schedule && refused.to_string().contains("use a reuse of 1"), "{refused}");
 }
 
 #[test]

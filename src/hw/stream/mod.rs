@@ -242,8 +242,8 @@ fn banked(network: &IntegerNetwork, options: &CompileOptions, ii: u32) -> Result
             let cost = own.lut + own.register_bits;
             Ok(if cost < plain.0 { (cost, Built::Folded(folded)) } else { plain })
         }
-        // Lookups and maxima cannot be folded, and a digit may be too wide for the clock.
-        Err(e) if matches!(e.code(), Code::Unsupported | Code::Schedule) => Ok(plain),
+        // A digit may be too wide for the clock, or a table behind a requantizer too slow.
+        Err(e) if e.code() == Code::Schedule => Ok(plain),
         Err(e) => Err(e),
     }
 }
