@@ -168,7 +168,8 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        let mut ready: Vec<usize> = (0..self.cells.len()).filter(|i| is_logic(self.cells[*i].1) && waits[*i] == 0).collect();
+        let mut ready: Vec<usize> =
+            (0..self.cells.len()).filter(|i| is_logic(self.cells[*i].1) && waits[*i] == 0).collect();
         let mut left = self.cells.iter().filter(|c| is_logic(c.1)).count();
         while let Some(id) = ready.pop() {
             self.pass(id);

@@ -6,13 +6,13 @@
 
 use std::fmt::Write as _;
 
+use super::Lanes;
 use super::bus::{Bus, Piece, Reads, Source, number};
 use super::lone::{handed_on, lone};
 use super::print::{Kind, Module};
 use super::requantize::requantizer;
 use super::tables::{Tables, maximum};
-use super::{Lanes, StageSignals};
-use crate::hw::{NodeId, Op, Origin, Registers, StageGraph, Target, Tensor, split};
+use crate::hw::{NodeId, Op, Origin, Registers, StageGraph, Target, split};
 
 /// Name of the wire of each node: the element of a tensor that it is, or its number. Constants have none.
 pub(crate) fn names(graph: &StageGraph) -> Vec<Option<String>> {
@@ -31,18 +31,6 @@ pub(crate) fn names(graph: &StageGraph) -> Vec<Option<String>> {
         }
     }
     names
-}
-
-/// The signal of each element of each layer, for a simulator that looks inside.
-pub(super) fn signals(graph: &StageGraph, scope: &str) -> Vec<StageSignals> {
-    let names = names(graph);
-    let layers = graph.tensors.iter().skip(1);
-    let name = |id: &Option<NodeId>| id.and_then(|id| names[id].as_ref()).map(|n| format!("{scope}{n}"));
-    let stage = |t: &Tensor| {
-        let signals = t.elements.iter().map(name).collect();
-        StageSignals { layer: t.name.clone(), signals, cycle: None, positions: None }
-    };
-    layers.map(stage).collect()
 }
 
 struct Core<'a> {

@@ -10,29 +10,14 @@
 
 use std::fmt::Write as _;
 
+use super::Lanes;
 use super::bus::{Bus, Piece, Reads, Source, number};
 use super::core::{gather_unread, names};
 use super::print::{Kind, Module};
 use super::requantize::requantizer;
 use super::tables::{Tables, maximum};
-use super::{Lanes, StageSignals};
 use crate::fixed::Rounding;
-use crate::hw::{FoldStage, Folded, NodeId, Op, Tensor, WITHOUT_CHAIN};
-
-/// The signal of each element of each layer, and the cycle in which it is that element.
-pub(super) fn signals(folded: &Folded, scope: &str) -> Vec<StageSignals> {
-    let names = names(&folded.graph);
-    let made = |id: NodeId| Some(folded.made_at(id)).filter(|cycle| *cycle > 0);
-    let stage = |t: &Tensor| {
-        let cycle = t.elements.iter().flatten().filter_map(|id| made(*id)).max();
-        let signal = |id: &Option<NodeId>| {
-            let id = id.filter(|id| cycle.is_some() && made(*id) == cycle)?;
-            names[id].as_ref().map(|name| format!("{scope}{name}"))
-        };
-        StageSignals { layer: t.name.clone(), signals: t.elements.iter().map(signal).collect(), cycle, positions: None }
-    };
-    folded.graph.tensors.iter().skip(1).map(stage).collect()
-}
+use crate::hw::{FoldStage, Folded, NodeId, Op, WITHOUT_CHAIN};
 
 /// The module's text: ports `clk`, `resetn`, `ce` if asked for, `x`, `x_valid`, `y`, `y_valid`.
 pub(super) fn module(folded: &Folded, name: &str, header: &[String], lanes: Lanes, enable: bool) -> String {

@@ -18,6 +18,7 @@ mod folded;
 mod lone;
 mod print;
 mod requantize;
+mod signals;
 mod stream_sums;
 mod streamed;
 mod tables;
@@ -258,7 +259,7 @@ pub fn emit(
         register_bits: graph.register_bits(),
         lut_estimate: graph.lut_estimate(options.target),
         layers: layer_costs(graph, options.target),
-        stages: core::signals(graph, path),
+        stages: signals::pipelined(graph, path),
         ..print.manifest(options, graph.latency, 1)
     };
     Ok(print.design(manifest, core, shell))
@@ -294,7 +295,7 @@ pub fn emit_folded(
         adder_bits: cost.adder_bits,
         register_bits: cost.register_bits,
         lut_estimate: cost.lut,
-        stages: folded::signals(folded, if axis { "core." } else { "" }),
+        stages: signals::folded(folded, if axis { "core." } else { "" }),
         ..print.manifest(options, folded.latency, folded.reuse)
     };
     Ok(print.design(manifest, core, shell))
@@ -349,7 +350,7 @@ pub fn emit_streamed(
         memory_bits: cost.memory_bits,
         lut_estimate: cost.sum(|c| c.lut),
         layers: cost.layers,
-        stages: streamed::signals(streamed),
+        stages: signals::streamed(streamed),
         ..print.manifest(options, streamed.latency, streamed.ii)
     };
     let files = files.into_iter().map(|(name, text)| (format!("{name}.v"), text)).collect();

@@ -12,11 +12,11 @@
 use std::fmt::Write as _;
 
 use super::bus::{Reads, number};
-use super::core::{gather_unread, names};
+use super::core::gather_unread;
 use super::print::{Kind, Module};
-use super::{Lanes, Positions, StageSignals, core, folded, stream_sums};
+use super::{Lanes, core, folded, stream_sums};
+use crate::hw::Target;
 use crate::hw::stream::{Built, Grid, MEMORY_CYCLES, Rest, StreamLayer, Streamed, bits, timers};
-use crate::hw::{Registers, StageGraph, Target};
 use crate::model::IntegerNetwork;
 use crate::model::network::INPUT;
 
@@ -26,59 +26,6 @@ pub(super) const PARTS: [(&str, &str); 3] = [
     ("stream_timer", include_str!("../../hdl/stream_timer.v")),
     ("stream_walk", include_str!("../../hdl/stream_walk.v")),
 ];
-
-/// The signals of each layer, and when they hold it.
-pub(super) fn signals(streamed: &Streamed) -> Vec<StageSignals> {
-    let mut all = Vec::new();
-    for (k, layer) in streamed.layers.iter().enumerate() {
-        let (names, late) = (names(&layer.graph), layer.graph.latency.0);
-        let elements = &layer.graph.tensors[1].elements;
-        let rank = elements.iter().flatten().map(|id| layer.graph.nodes[*id].rank).max().unwrap_or(0);
-        let Grid { rows, columns, row_pitch, column_pitch, start, .. } = layer.output;
-        all.push(StageSignals {
-            positions: Some(Positions { rows, columns, row_pitch, column_pitch, cycle: start - late + rank }),
-            ..of_rank(&layer.graph, 1, rank, &names, &format!("s{}_position.", k + 1))
-        });
-    }
-    let from = streamed.whole();
-    match streamed.rest.as_ref().map(|r| &r.built) {
-        None => {}
-        Some(Built::Folded(folded)) => all.extend(folded::signals(folded, "rest.").into_iter().map(|s| {
-            let cycle = s.cycle.map(|c| c + from);
-            StageSignals { cycle, ..s }
-        })),
-        Some(Built::Pipelined(graph) | Built::Summed(_, graph)) => {
-            let rest = streamed.rest.as_ref().map_or(0, |r| r.built.latency());
-            let from = from + rest - graph.latency.0;
-            let names = names(graph);
-            for (t, tensor) in graph.tensors.iter().enumerate().skip(1) {
-                let rank = tensor.elements.iter().flatten().map(|id| graph.nodes[*id].rank).max().unwrap_or(0);
-                let stage = of_rank(graph, t, rank, &names, "rest.");
-                all.push(StageSignals { cycle: Some(from + rank), ..stage });
-            }
-        }
-    }
-    all
-}
-
-/// The elements of a tensor at a rank: where they are made, or the register that holds one made before as a whole.
-fn of_rank(graph: &StageGraph, tensor: usize, rank: u32, names: &[Option<String>], scope: &str) -> StageSignals {
-    let (tensor, registers) = (&graph.tensors[tensor], Registers::new(graph));
-    let name = |id: &Option<usize>| {
-        let id = (*id)?;
-        let (node, name) = (&graph.nodes[id], names[id].as_ref()?);
-        if node.rank == rank {
-            return Some(format!("{scope}{name}"));
-        }
-        (registers.held(graph, id, rank) == [(0, node.width())]).then(|| format!("{scope}{name}_r{rank}"))
-    };
-    StageSignals {
-        layer: tensor.name.clone(),
-        signals: tensor.elements.iter().map(name).collect(),
-        cycle: None,
-        positions: None,
-    }
-}
 
 /// Name and text of each module, the top first, without the hand-written parts.
 pub(super) fn modules(

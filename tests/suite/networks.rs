@@ -6,7 +6,6 @@ use std::path::Path;
 use ndarray::{Array2, Axis, concatenate};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use sluice::Code;
 use sluice::fixed::{Overflow, QFormat, Rounding};
 use sluice::hw::{self, CompileOptions, Effort};
 use sluice::model::network::Conv2d;

@@ -65,7 +65,8 @@ pub(super) fn choices(folded: &Folded, options: &CompileOptions) -> Result<()> {
         }
         let all = before + graph.alone(options.target, id);
         if all + delays.register > period {
-            return Err(slow(id, all + delays.register, period, "use a reuse of 1, which takes as many cycles as it needs"));
+            let or = "use a reuse of 1, which takes as many cycles as it needs";
+            return Err(slow(id, all + delays.register, period, or));
         }
         takes[id] = Some(all);
     }
