@@ -1,8 +1,9 @@
 //! The longest path of a mapped netlist by the delays of its family: what can be said about speed without place and route.
 //!
 //! The same table as the scheduler's (`hw/delay.rs`), on cells instead of operations, so it holds for Verilog of any origin.
-//! A lookup table next to a carry chain, and a register next to what it stores, are reached without a route. Enables and
-//! resets are left out; memories and multipliers begin and end paths.
+//! A carry chain is one reader of a net with all its cells and the lookup tables beside it, which lie side by side; those
+//! tables, and a register next to what it stores, are reached without a route. Enables and resets are left out; memories and
+//! multipliers begin and end paths.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -82,6 +83,17 @@ impl Kind {
     }
 }
 
+/// Whether a pin takes the carry of an iCE40 adder beside it.
+fn sums(cell: &Cell, pin: &str) -> bool {
+    cell.kind == "SB_LUT4" && pin == "I3"
+}
+
+fn distinct(mut list: Vec<usize>) -> usize {
+    list.sort_unstable();
+    list.dedup();
+    list.len()
+}
+
 /// Of what is always there.
 const NEVER: i32 = i32::MIN / 4;
 
@@ -119,7 +131,7 @@ struct Walk<'a> {
     cells: Vec<(&'a Cell, Kind)>,
     clock: Option<usize>,
     delays: Delays,
-    /// By net: the cell that drives it, input pins that it drives, arrival, and arrival inside a carry chain.
+    /// By net: the cell that drives it, its readers, arrival, and arrival inside a carry chain.
     driver: Vec<Option<usize>>,
     readers: Vec<usize>,
     at: Vec<i32>,
@@ -144,11 +156,48 @@ impl<'a> Walk<'a> {
         };
         for (id, (cell, _)) in walk.cells.iter().enumerate() {
             cell.pins("output").for_each(|(_, _, net)| walk.driver[net] = Some(id));
-            cell.pins("input").for_each(|(_, _, net)| walk.readers[net] += 1);
         }
+        let places = walk.places();
+        let mut seen = vec![Vec::new(); nets];
+        for (id, (cell, _)) in walk.cells.iter().enumerate() {
+            cell.pins("input").for_each(|(_, _, net)| seen[net].push(places[id]));
+        }
+        walk.readers = seen.into_iter().map(distinct).collect();
         let ports = module.ports.values().filter(|p| p.direction == "input" && !from_ports);
         ports.flat_map(|p| p.bits.nets()).for_each(|(_, net)| walk.at[net] = NEVER);
         walk
+    }
+
+    /// For each cell the first of those that lie beside it: a carry chain with the tables in front of it or behind.
+    fn places(&self) -> Vec<usize> {
+        let carries = |pin: &str| matches!(pin, "CI" | "CIN");
+        let chain = |net: usize| self.driver[net].filter(|id| self.cells[*id].1 == Kind::Carry);
+        let first = |mut id: usize| {
+            // No chain is longer than all cells.
+            for _ in 0..self.cells.len() {
+                let mut below = self.cells[id].0.pins("input").filter(|p| carries(p.0)).filter_map(|p| chain(p.2));
+                let Some(next) = below.next() else { break };
+                id = next;
+            }
+            id
+        };
+        let mut places: Vec<usize> = (0..self.cells.len()).collect();
+        for (id, (cell, kind)) in self.cells.iter().enumerate() {
+            match kind {
+                Kind::Carry => {
+                    places[id] = first(id);
+                    let in_front = cell.pins("input").filter(|p| p.0 == "S").filter_map(|p| self.driver[p.2]);
+                    let tables = in_front.filter(|t| self.cells[*t].1 == Kind::Table).collect::<Vec<_>>();
+                    tables.into_iter().for_each(|table| places[table] = places[id]);
+                }
+                Kind::Table => {
+                    let below = cell.pins("input").filter(|p| sums(cell, p.0)).find_map(|p| chain(p.2));
+                    places[id] = below.map_or(places[id], first);
+                }
+                _ => {}
+            }
+        }
+        places
     }
 
     fn driven_by(&self, net: usize) -> Option<Kind> {
@@ -213,8 +262,7 @@ impl<'a> Walk<'a> {
         let arrival = cell.pins("input").map(|(pin, _, net)| match kind {
             Kind::Wire => self.at[net],
             Kind::Mux if pin != "S" && pin != "C0" && pin != "SD" => self.at[net] + d.lut,
-            // The sum of an iCE40 adder.
-            _ if self.driven_by(net) == Some(Kind::Carry) && pin == "I3" => self.chain[net] + d.adder,
+            _ if sums(cell, pin) && self.chain[net] > NEVER => self.chain[net] + d.adder,
             _ => self.reached(net) + d.lut,
         });
         let arrival = arrival.max().unwrap_or(NEVER).max(NEVER);

@@ -442,5 +442,6 @@ impl<'a> Core<'a> {
 /// The counter of digits at an offset and its bits; none for a single digit.
 fn counter(k: usize, stage: &FoldStage, offset: u32) -> Option<(String, u32)> {
     let bits = stage.counter_bits();
-    (bits > 0).then(|| (format!("t{k}_{offset}"), bits))
+    // No element of a layer has a name that ends so.
+    (bits > 0).then(|| (format!("t{k}_at{offset}"), bits))
 }

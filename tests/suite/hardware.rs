@@ -4,7 +4,6 @@ use std::path::Path;
 use std::process::Command;
 
 use ndarray::Array2;
-use sluice::Code;
 use sluice::dut::Dut;
 use sluice::fixed::{Overflow, QFormat, Rounding};
 use sluice::hw::{self, CompileOptions};
@@ -357,11 +356,6 @@ fn designs_are_lint_clean_and_read_by_yosys_and_icarus() {
             let clock = CompileOptions { clock_mhz: Some(100.0), ..Default::default() };
             let pipelined = emitted(&model, folder.path(), interface, &clock);
             clean(&pipelined);
-            if model == tables() {
-                let e = hw::fold(&model.encoder, &CompileOptions::default(), 2).unwrap_err();
-                assert!(e.code() == Code::Unsupported && e.to_string().contains("cannot be folded"), "{e}");
-                continue;
-            }
             for reuse in [2, 5] {
                 let folder = tempfile::tempdir().unwrap();
                 clean(&emitted_folded(&model, folder.path(), interface, reuse));

@@ -355,14 +355,18 @@ fn random_networks_agree_when_they_are_folded() {
             let x = stimuli(&formats, VECTORS, n as u64);
             let y = engine.infer_batch(&x);
             let few = x.slice(ndarray::s![..60, ..]).to_owned();
-            let graph = hw::fold(&model.encoder, &options, 2).unwrap_or_else(|e| panic!("network {n}: {e}")).graph;
+            // Tables behind requantizers may take longer than the clock of the others.
+            let slow = CompileOptions { clock_mhz: Some(40.0), ..options };
+            let fits = |options: &&CompileOptions| hw::fold(&model.encoder, options, 2).is_ok();
+            let options = [&options, &slow].into_iter().find(fits).unwrap_or(&slow);
+            let graph = hw::fold(&model.encoder, options, 2).unwrap_or_else(|e| panic!("network {n}: {e}")).graph;
             tables += usize::from(graph.nodes.iter().any(|n| matches!(n.op, hw::Op::Table { .. })));
             maxima += usize::from(graph.nodes.iter().any(|n| matches!(n.op, hw::Op::Max { .. })));
             let right: Vec<Vec<i64>> = few.rows().into_iter().map(|x| engine.infer(&x.to_vec())).collect();
             let mut chosen = None;
             for every in 2..=8 {
                 // Networks of few bits have no use for a large one.
-                let folded = hw::fold::fold_graph(graph.clone(), &model.encoder, &options, every);
+                let folded = hw::fold::fold_graph(graph.clone(), &model.encoder, options, every);
                 let Ok(folded) = folded else { break };
                 digits.extend(folded.stages.iter().map(|s| s.digit));
                 copies += usize::from(folded.copies().values().any(|n| *n > 1));
@@ -370,7 +374,7 @@ fn random_networks_agree_when_they_are_folded() {
                 chosen = if every == reuse { Some(folded) } else { chosen };
             }
             let Some(folded) = chosen else { continue };
-            let design = verilog::emit_folded(&model, &folded, Interface::Kernel, &options).unwrap();
+            let design = verilog::emit_folded(&model, &folded, Interface::Kernel, options).unwrap();
             made.push((input_formats.len(), design));
             (input_formats.extend(formats), inputs.push(x), wanted.push(y));
         }
@@ -395,5 +399,5 @@ fn random_networks_agree_when_they_are_folded() {
         digits.contains(&1) && digits.contains(&3) && *digits.last().unwrap() > 6 && copies > 10,
         "{digits:?} {copies}"
     );
-    assert!(tables > 5 && maxima > 5, "{tables} with tables, {maxima} with maxima");
+    assert!(tables > 9 && maxima > 2, "{tables} with tables, {maxima} with maxima");
 }

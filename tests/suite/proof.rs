@@ -195,9 +195,10 @@ fn folded_designs_are_proved_over_the_cycles_of_a_vector_and_wrong_ones_refused(
     assert!(all(&certificate) && certificate.verilog.points > 25 && certificate.verilog.latency == 15, "{certificate}");
     let wide = tempfile::tempdir().unwrap();
     let options = CompileOptions { clock_mhz: Some(60.0), ..options() };
-    let models = [(self::wide(), Interface::Kernel), (self::wide(), Interface::Axis), (tables(), Interface::Kernel)];
-    for (model, interface) in models {
-        let folded = hw::compile_reuse(&model.encoder, &options, Reuse::Cycles(8)).unwrap();
+    for (model, interface, reuse) in
+        [(self::wide(), Interface::Kernel, 8), (self::wide(), Interface::Axis, 8), (tables(), Interface::Kernel, 5)]
+    {
+        let folded = hw::compile_reuse(&model.encoder, &options, Reuse::Cycles(reuse)).unwrap();
         let Compiled::Folded(folded) = folded else { panic!("not folded") };
         verilog::emit_folded(&model, &folded, interface, &options).unwrap().write(wide.path()).unwrap();
         let certificate = proof::prove(wide.path(), LIMIT).unwrap();

@@ -18,31 +18,21 @@ pub(super) const NEVER: i32 = i32::MIN / 4;
 pub(super) struct Timing<'a> {
     graph: &'a StageGraph,
     delays: Delays,
-    /// From each node to its readers, and from its sign, which an adder of a wider sum reads once for each bit above.
+    /// From each node to its readers. That an adder reads a sign once for each bit above it does not count: those lie side by
+    /// side.
     route: Vec<i32>,
-    sign_route: Vec<i32>,
 }
 
 impl<'a> Timing<'a> {
     pub fn new(graph: &'a StageGraph, delays: Delays) -> Self {
-        let (mut readers, mut signs) = (vec![0; graph.nodes.len()], vec![0; graph.nodes.len()]);
+        let mut readers = vec![0; graph.nodes.len()];
         for node in &graph.nodes {
             for a in node.op.operands() {
                 readers[a] += 1;
             }
-            if let Op::Add { a, shift_a, b, shift_b, .. } = node.op {
-                for (x, shift) in [(a, shift_a), (b, shift_b)] {
-                    signs[x] += node.width().saturating_sub(graph.nodes[x].width() + shift) as usize;
-                }
-            }
         }
-        let sign_route = |(id, n): (NodeId, usize)| {
-            let more = if graph.nodes[id].is_signed() { n } else { 0 };
-            delays.route_to(readers[id] + more)
-        };
-        let sign_route = signs.into_iter().enumerate().map(sign_route).collect();
         let route = readers.into_iter().map(|n| delays.route_to(n)).collect();
-        Timing { graph, delays, route, sign_route }
+        Timing { graph, delays, route }
     }
 
     /// Arrival of node `id`; `operand` gives that of an operand, `None` if it is of no concern.
@@ -57,10 +47,7 @@ impl<'a> Timing<'a> {
                 _ => NEVER,
             }
         };
-        let routed = |a: NodeId, i: u32| {
-            let is_sign = i + 1 >= self.graph.nodes[a].width();
-            at(a, i).saturating_add(if is_sign { self.sign_route[a] } else { self.route[a] }).max(NEVER)
-        };
+        let routed = |a: NodeId, i: u32| at(a, i).saturating_add(self.route[a]).max(NEVER);
         let mut out = [NEVER; 64];
         match node.op {
             Op::Input(_) => out = [0; 64],

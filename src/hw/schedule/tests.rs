@@ -204,16 +204,6 @@ fn a_chain_of_adders_pays_its_carry_once() {
 }
 
 #[test]
-fn the_sign_of_a_short_operand_is_read_once_for_each_bit_above_it() {
-    // Four bits beside twelve: the sign goes to the fourth of the sum's thirteen bits and to the nine above.
-    let text = "stage latency 0\ninput fixed<4,4> fixed<12,12>\n\
-        n0 = input 0 : [-8, 7] x @0\nn1 = input 1 : [-2048, 2047] x @0\n\
-        n2 = n1<<0 + n0<<0 : [-2056, 2054] y @0\ntensor x = n0 n1\ntensor y = n2\noutput fixed<13,13>\n";
-    let d = Target::Ecp5.delays();
-    assert_eq!(longest(&crate::hw::parse(text).unwrap(), d), d.route_to(10) + 9 * d.carry + d.adder);
-}
-
-#[test]
 fn bits_that_pass_through_are_stored_once() {
     // n2 = a + 4b shows the low two bits of a, which the output of rank 2 reads beside a itself.
     let text = "stage latency 2\ninput ufixed<4,4> ufixed<4,4>\n\
