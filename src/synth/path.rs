@@ -232,7 +232,7 @@ impl<'a> Walk<'a> {
         }
         let ends = self.cells.iter().filter(|c| c.1 == Kind::State).flat_map(|(cell, _)| {
             // Data of a register come from beside it; what goes to other cells has a way.
-            let register = cell.nets("D").chain(cell.nets("DI")).next().is_some();
+            let register = ["FD", "SRL", "TRELLIS_FF", "SB_DFF", "$_"].iter().any(|kind| cell.kind.starts_with(kind));
             cell.pins("input").filter_map(move |(pin, _, net)| match (register, pin) {
                 (true, "D" | "DI") => Some((net, false)),
                 (true, _) => None,
