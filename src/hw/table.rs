@@ -61,7 +61,7 @@ impl Delays {
 
 impl StageGraph {
     /// Lookup tables of a table or a maximum on a family; 0 for other nodes.
-    pub(in crate::hw) fn choice_luts(&self, id: NodeId, target: Target) -> u64 {
+    pub(super) fn choice_luts(&self, id: NodeId, target: Target) -> u64 {
         let delays = target.delays();
         // PFUMX and L6MUX21, MUXF7 and MUXF8.
         let dedicated = if matches!(target, Target::Ice40 | Target::Generic) { 0 } else { 2 };

@@ -357,9 +357,8 @@ fn random_networks_agree_when_they_are_folded() {
             let few = x.slice(ndarray::s![..60, ..]).to_owned();
             // Tables behind requantizers may take longer than the clock of the others.
             let slow = CompileOptions { clock_mhz: Some(40.0), ..options };
-            let fits = |options: &&CompileOptions| hw::fold(&model.encoder, options, 2).is_ok();
-            let options = [&options, &slow].into_iter().find(fits).unwrap_or(&slow);
-            let graph = hw::fold(&model.encoder, options, 2).unwrap_or_else(|e| panic!("network {n}: {e}")).graph;
+            let folded = |options| Some((options, hw::fold(&model.encoder, options, 2).ok()?.graph));
+            let Some((options, graph)) = [&options, &slow].into_iter().find_map(folded) else { panic!("network {n}") };
             tables += usize::from(graph.nodes.iter().any(|n| matches!(n.op, hw::Op::Table { .. })));
             maxima += usize::from(graph.nodes.iter().any(|n| matches!(n.op, hw::Op::Max { .. })));
             let right: Vec<Vec<i64>> = few.rows().into_iter().map(|x| engine.infer(&x.to_vec())).collect();

@@ -203,7 +203,10 @@ fn lookups_between_the_layers_stream_and_after_them_are_part_of_the_rest() {
     );
     let streamed = streams(&encoder(shape, vec![first, lookup, d, last]), 9);
     let built = streamed.rest.map(|r| r.built);
-    assert!(streamed.layers.len() == 2 && matches!(built, Some(Built::Pipelined(_) | Built::Folded(_))), "{built:?}");
+    assert!(
+        streamed.layers.len() == 2 && matches!(built, Some(Built::Pipelined(_))),
+        "three sums are small: {built:?}"
+    );
 }
 
 #[test]
