@@ -8,9 +8,9 @@ use super::graph::{NodeId, Op, StageGraph};
 use super::interval::{Form, derive, requantized};
 use super::prove::modes;
 use crate::error::{Code, Error, Result};
-use crate::fixed::requantize;
+use crate::fixed::{QFormat, requantize};
 use crate::model::network::INPUT;
-use crate::model::{AffineRow, IntegerLayer, IntegerNetwork, Outputs, TableRow};
+use crate::model::{AffineRow, IntegerNetwork, Outputs, TableRow};
 
 /// Accumulators with more values than this are not compared one by one.
 pub const MOST_VALUES: i128 = 1 << 20;
@@ -74,32 +74,45 @@ pub fn requantizers(graph: &StageGraph, network: &IntegerNetwork) -> Result<Vec<
     let form_of = |id: &Option<NodeId>| id.map(|id| known[id].form.clone());
     let mut tensors: Vec<(&str, Vec<Option<Form>>)> =
         vec![(INPUT, graph.tensors.first().map_or(vec![], |t| t.elements.iter().map(form_of).collect()))];
+    // The interval of every element by the definition: of those too that the graph does not have.
+    let limits = |f: QFormat| (i128::from(f.min()), i128::from(f.max()));
+    let mut ranges: Vec<(&str, Vec<Range>)> =
+        vec![(INPUT, network.formats_of(INPUT).into_iter().map(limits).collect())];
     let mut found = Vec::new();
     for (layer, tensor) in network.layers.iter().zip(graph.tensors.iter().skip(1)) {
         let find = |name: &String| tensors.iter().find(|t| t.0 == *name).map(|t| t.1.clone());
         let joined: Vec<Option<Form>> = layer.inputs.iter().filter_map(find).flatten().collect();
-        let mut forms = Vec::with_capacity(layer.n_out());
+        let near = |name: &String| ranges.iter().find(|t| t.0 == *name).map(|t| t.1.clone());
+        let reach: Vec<Range> = layer.inputs.iter().filter_map(near).flatten().collect();
+        let (mut forms, mut made) = (Vec::with_capacity(layer.n_out()), Vec::with_capacity(layer.n_out()));
         let rows = match layer.outputs(&network.joined_formats(layer))? {
             Outputs::Affine(rows) => rows,
             outputs => {
                 for output in 0..layer.n_out() {
                     let id = tensor.elements.get(output).copied().flatten();
-                    let mut only = None;
+                    made.push(match &outputs {
+                        Outputs::Tables(rows) => entries(&rows[output], reach[rows[output].index]),
+                        Outputs::Maxima(rows) => largest(&rows[output], &reach),
+                        Outputs::Affine(_) => (0, 0),
+                    });
                     if let Outputs::Tables(rows) = &outputs {
                         let row = &rows[output];
-                        let Some(operand) = &joined[row.index] else {
-                            forms.push(None);
-                            continue;
-                        };
-                        let range = operand.range(|leaf| known[leaf].range).unwrap_or_default();
-                        let entries = looked_up(graph, id, row, operand, range, |id| &known[id].form);
-                        only = entries.map_err(|what| bad(&layer.name, output, &what))?;
+                        let mut range = reach[row.index];
+                        if let Some(operand) = &joined[row.index] {
+                            range = operand.range(|leaf| known[leaf].range).unwrap_or_default();
+                            looked_up(graph, id, row, operand, range, |id| &known[id].form)
+                                .map_err(|what| bad(&layer.name, output, &what))?;
+                            made[output] = entries(row, range);
+                        } else if id.is_some_and(|id| !is_number(graph, id, made[output])) {
+                            return Err(bad(&layer.name, output, ABSENT));
+                        }
                         if id.is_some() {
                             found.push(Requantizer { layer: layer.name.clone(), output, range, wide: None });
                         }
                     }
-                    forms.push(form_of(&id).or(only.map(Form::number)));
+                    forms.push(form_of(&id).or_else(|| only(made[output])));
                 }
+                ranges.push((&layer.name, made));
                 tensors.push((&layer.name, forms));
                 continue;
             }
@@ -112,17 +125,26 @@ pub fn requantizers(graph: &StageGraph, network: &IntegerNetwork) -> Result<Vec<
             for (i, c) in row.terms.iter().filter(|_| there) {
                 form.add(joined[*i].as_ref().ok_or_else(wide)?, (*c).into()).ok_or_else(wide)?;
             }
-            let range = form.range(|leaf| known[leaf].range).ok_or_else(wide)?;
+            // What is not in the graph counts with all that it can be.
+            let range = match there {
+                true => form.range(|leaf| known[leaf].range),
+                false => accumulator(row, &reach),
+            };
+            let range = range.ok_or_else(wide)?;
             let wanted = modes(layer, row);
+            made.push(result(range, &wanted).unwrap_or_else(|| limits(row.output)));
             let Some(id) = tensor.elements.get(output).copied().flatten() else {
                 // Taken out because it is a number, or because nothing reads it.
-                let only = there.then(|| number(range, layer, row)).flatten();
-                forms.push(only.map(|n| Form { constant: n.into(), ..Form::default() }));
+                forms.push(only(made[output]));
                 continue;
             };
             forms.push(form_of(&Some(id)));
             if !there {
-                return Err(bad(&layer.name, output, "it reads a value that is not in the graph"));
+                if !is_number(graph, id, made[output]) {
+                    return Err(bad(&layer.name, output, ABSENT));
+                }
+                found.push(Requantizer { layer: layer.name.clone(), output, range, wide: None });
+                continue;
             }
             let built = Built::new(graph, id, &form, |id| &known[id].form)
                 .ok_or_else(|| bad(&layer.name, output, "the accumulator is not that of the row"))?;
@@ -137,11 +159,55 @@ pub fn requantizers(graph: &StageGraph, network: &IntegerNetwork) -> Result<Vec<
             found.push(Requantizer { layer: layer.name.clone(), output, range, wide });
         }
         tensors.push((&layer.name, forms));
+        ranges.push((&layer.name, made));
     }
     Ok(found)
 }
 
-/// Compares the element `id` with every entry of a table that its operand can reach; the entry if there is but one.
+/// Smallest and largest value.
+type Range = (i128, i128);
+
+/// Of an element that is in the graph as more than a number.
+const ABSENT: &str = "it reads a value that is not in the graph";
+
+/// The form of an element that can be but one number.
+fn only(range: Range) -> Option<Form> {
+    (range.0 == range.1).then(|| Form { constant: range.0, ..Form::default() })
+}
+
+/// Whether a node is the one number of a range.
+fn is_number(graph: &StageGraph, id: NodeId, range: Range) -> bool {
+    range.0 == range.1 && matches!(graph.nodes[id].op, Op::Const(c) if i128::from(c) == range.0)
+}
+
+/// The interval of a row's accumulator; `None` beyond 127 bits.
+fn accumulator(row: &AffineRow, reach: &[Range]) -> Option<Range> {
+    let mut sum = (i128::from(row.bias), i128::from(row.bias));
+    for (i, c) in &row.terms {
+        let (p, q) = (reach[*i].0.checked_mul((*c).into())?, reach[*i].1.checked_mul((*c).into())?);
+        sum = (sum.0.checked_add(p.min(q))?, sum.1.checked_add(p.max(q))?);
+    }
+    Some(sum)
+}
+
+/// The interval of a requantized accumulator; `None` if that has more than 64 bits.
+fn result(range: Range, modes: &Op) -> Option<Range> {
+    let (low, high) = requantized((i64::try_from(range.0).ok()?, i64::try_from(range.1).ok()?), modes);
+    Some((low.into(), high.into()))
+}
+
+/// The interval of the entries of a table in a range.
+fn entries(row: &TableRow, range: Range) -> Range {
+    let values = (range.0..=range.1).map(|x| i128::from(row.at(x as i64)));
+    values.map(|y| (y, y)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or_default()
+}
+
+/// The interval of a largest value.
+fn largest(row: &[usize], reach: &[Range]) -> Range {
+    row.iter().map(|i| reach[*i]).reduce(|a, b| (a.0.max(b.0), a.1.max(b.1))).unwrap_or_default()
+}
+
+/// Compares the element `id` with every entry of a table that its operand can reach.
 fn looked_up<'k>(
     graph: &StageGraph,
     id: Option<NodeId>,
@@ -149,29 +215,20 @@ fn looked_up<'k>(
     operand: &Form,
     range: (i128, i128),
     form: impl Fn(NodeId) -> &'k Form,
-) -> Result<Option<i64>, String> {
-    let reached = (range.0..=range.1).map(|x| (x as i64, row.at(x as i64)));
-    if let Some(id) = id {
-        let built = |x: i64| match &graph.nodes[id].op {
-            Op::Const(c) => Some(*c),
-            Op::Table { a, first, values } if form(*a) == operand => {
-                usize::try_from(x - first).ok().and_then(|i| values.get(i).copied())
-            }
-            _ => (form(id) == operand).then_some(x),
-        };
-        if let Some((x, _)) = reached.clone().find(|(x, wanted)| built(*x) != Some(*wanted)) {
-            return Err(format!("the entry for {x} is another number"));
+) -> Result<(), String> {
+    let Some(id) = id else { return Ok(()) };
+    let built = |x: i64| match &graph.nodes[id].op {
+        Op::Const(c) => Some(*c),
+        Op::Table { a, first, values } if form(*a) == operand => {
+            usize::try_from(x - first).ok().and_then(|i| values.get(i).copied())
         }
+        _ => (form(id) == operand).then_some(x),
+    };
+    let mut reached = (range.0..=range.1).map(|x| (x as i64, row.at(x as i64)));
+    match reached.find(|(x, wanted)| built(*x) != Some(*wanted)) {
+        Some((x, _)) => Err(format!("the entry for {x} is another number")),
+        None => Ok(()),
     }
-    let mut values = reached.map(|(_, y)| y);
-    let first = values.next();
-    Ok(first.filter(|f| values.all(|v| v == *f)))
-}
-
-/// The value of a row that has but one.
-fn number(range: (i128, i128), layer: &IntegerLayer, row: &AffineRow) -> Option<i64> {
-    let (low, high) = requantized((i64::try_from(range.0).ok()?, i64::try_from(range.1).ok()?), &modes(layer, row));
-    (low == high).then_some(low)
 }
 
 /// What the graph computes of an accumulator `v` of the network.
