@@ -15,7 +15,7 @@ use crate::hw::{NodeId, Op, StageGraph};
 pub(super) enum Bit {
     Known(bool),
     Free(usize),
-    /// Beyond the width of the node: what makes it is bit `k` of the outputs `g`, what reads it reads the sign instead.
+    /// Beyond the full width of the node: what makes it is bit `k` of the outputs `g`, what reads it reads the sign instead.
     Beyond(usize),
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Cut {
     pub owners: Vec<NodeId>,
     /// Bits of `g`.
     pub made: usize,
-    /// The bits of each node, lowest first, and those beyond its width that the design makes too; constants have none.
+    /// The bits of each node, lowest first, and those beyond its full width that the design makes too; constants have none.
     pub nodes: BTreeMap<NodeId, Vec<Bit>>,
     /// Nodes made of bits of later ones, from which equality would not follow node by node.
     pub late: BTreeSet<NodeId>,
@@ -81,11 +81,12 @@ impl Cut {
             free.insert(b.as_u64()?, next).is_none().then_some(())?;
         }
         let (mut owners, mut owned, mut nodes) = (Vec::new(), Vec::new(), BTreeMap::new());
-        // Nets beyond the width of a node: what they are replaced by, and whose they are.
+        // Nets beyond the full width of a node: what they are replaced by, and whose they are.
         let mut beyond: BTreeMap<u64, (Bit, NodeId)> = BTreeMap::new();
         for (&id, list) in lists.iter().filter(|(_, list)| !list.is_empty()) {
             let node = &graph.nodes[id];
-            let (list, more) = list.split_at_checked(node.width() as usize)?;
+            // Of a node whose high bits nothing needs, some of these may be there: they are bits like the others, not signs.
+            let (list, more) = list.split_at(list.len().min(node.full_width() as usize));
             let of = |b: &Value| match (b.as_u64(), b.as_str()) {
                 (Some(net), _) => Some(Bit::Free(*free.entry(net).or_insert_with(|| {
                     owners.push(id);
@@ -97,9 +98,9 @@ impl Cut {
                 _ => None,
             };
             let bits = list.iter().map(of).collect::<Option<Vec<Bit>>>()?;
-            let sign = if node.is_signed() { *bits.last()? } else { Bit::Known(false) };
+            let sign = if node.range.0 < 0 { *bits.last()? } else { Bit::Known(false) };
             for net in more {
-                // One that is shared with a bit within some width is compared as that.
+                // One that is shared with a bit of some node is compared as that.
                 match net.as_u64() {
                     Some(net) if !free.contains_key(&net) => drop(beyond.entry(net).or_insert((sign, id))),
                     _ => {}

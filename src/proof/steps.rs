@@ -50,7 +50,7 @@ pub(super) fn text(graph: &StageGraph, cut: &Cut, manifest: &DesignManifest) -> 
         if cut.absent.contains(&id) {
             // Nothing to compare: what reads it is compared with what it is made of.
             plain(&mut v, graph, id, manifest.in_width, width);
-            value(&mut v, node, id, &format!("p{id}[{}:0]", width - 1), &mut high);
+            value(&mut v, node, id, (&format!("p{id}[{}:0]", width - 1), width), &mut high);
             continue;
         }
         let Some(all) = cut.nodes.get(&id) else {
@@ -59,9 +59,10 @@ pub(super) fn text(graph: &StageGraph, cut: &Cut, manifest: &DesignManifest) -> 
             let _ = writeln!(v, "  wire signed [{width}:0] v{id} = {value};");
             continue;
         };
-        // The design may make more bits than the node has.
-        let (bits, total) = (&all[..width as usize], all.len() as u32);
-        value(&mut v, node, id, &bits_of(bits), &mut high);
+        // The design may make more bits than are needed, and more than the node has.
+        let total = all.len() as u32;
+        let bits = total.min(node.full_width());
+        value(&mut v, node, id, (&bits_of(&all[..bits as usize]), bits), &mut high);
         let inside = plain(&mut v, graph, id, manifest.in_width, total);
         // What makes a bit: for those of other nodes the bit itself.
         let own = |i: &usize| i.checked_sub(cut.x_bits).is_some_and(|k| cut.owners.get(k) == Some(&id));
@@ -92,10 +93,10 @@ pub(super) fn text(graph: &StageGraph, cut: &Cut, manifest: &DesignManifest) -> 
     (v + "endmodule\n", points)
 }
 
-/// The wire `v<id>` of a node as wide as its value: `low` are the bits that are made, those above are free.
-fn value(v: &mut String, node: &Node, id: NodeId, low: &str, high: &mut u32) {
+/// The wire `v<id>` of a node as wide as its value: `low` are the bits that are made and their number, those above are free.
+fn value(v: &mut String, node: &Node, id: NodeId, (low, made): (&str, u32), high: &mut u32) {
     let (from, full) = (*high, node.full_width());
-    *high += full - node.width();
+    *high += full - made;
     let above = if *high > from { format!("h[{}:{from}], ", *high - 1) } else { String::new() };
     let sign = if node.range.0 < 0 { "" } else { "1'b0, " };
     let _ = writeln!(v, "  wire signed [{full}:0] v{id} = $signed({{{sign}{above}{low}}});");
