@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::certificate::VerilogProof;
-use super::operations::{FAULT, PROC, Read, by_steps, other};
+use super::operations::{FAULT, PROC, Read, by_steps, foreign, other};
 use super::{netlist, spec};
 use crate::error::{Code, Error, Result};
 use crate::hw::StageGraph;
@@ -40,7 +40,10 @@ pub(super) fn equal(
     );
     read.yosys.run_within(read.work.path(), &["-p", &script], limit)?;
     let module = &read.module;
-    let latency = netlist::latency(&read.json("clean.json")?, module, enable)?;
+    let clean = read.json("clean.json")?;
+    // Numbers have no rank.
+    let latency = netlist::latency(&clean, module, enable)?.unwrap_or(manifest.latency_cycles.0);
+    netlist::defined(&clean, module)?;
     if latency != manifest.latency_cycles.0 {
         return Err(Error::new(
             Code::Design,
@@ -49,14 +52,14 @@ pub(super) fn equal(
     }
     let mut proof = VerilogProof { latency, ..read.nothing(network)? };
     let mut unequal = None;
-    let mut why = String::new();
+    let mut why = None;
     match by_steps(&read, graph)? {
         Ok((layers, first)) => {
             proof.points = layers.iter().map(|l| l.points).sum();
             proof.proved = layers.iter().all(|l| l.proved == l.points);
             (proof.layers, unequal) = (layers, first);
         }
-        Err(other) => why = format!("it is not made of the operations of the graph, {other}; "),
+        Err(other) => why = Some(other),
     }
     // As a whole where that is quick, or where the design is made of other operations than the graph.
     let some = match (proof.proved, &unequal) {
@@ -73,14 +76,19 @@ pub(super) fn equal(
                 (proof.points, proof.proved, proof.layers) = (points, true, Vec::new());
             }
         }
-        Err(e) if e.code() == Code::ToolTimeout => match unequal {
-            Some(point) => {
+        Err(e) if e.code() == Code::ToolTimeout => {
+            let refused = match (unequal, why) {
+                (Some(point), _) => Some(other(manifest, graph, &point)),
+                (None, why) => why.map(|why| foreign(module, &why)),
+            };
+            if let Some(refused) = refused {
                 let cause = format!("that it computes the same all the same was not shown within {} s", some.as_secs());
-                return Err(other(manifest, graph, &point).cause(cause));
+                return Err(refused.cause(cause));
             }
-            None if proof.proved => {}
-            None => proof.not_proved = Some(format!("{why}the solver did not end within {} s", limit.as_secs())),
-        },
+            if !proof.proved {
+                proof.not_proved = Some(format!("the solver did not end within {} s", limit.as_secs()));
+            }
+        }
         Err(e) => return Err(e),
     }
     proof.seconds = read.start.elapsed().as_secs_f64();

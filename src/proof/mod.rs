@@ -70,6 +70,7 @@ pub fn prove(folder: &Path, limit: Duration) -> Result<Certificate> {
     for (graph, network) in &parts {
         hw::prove(graph, network)?;
     }
+    described(&manifest, &printed.manifest)?;
     let printed = printed.manifest.file_sha256;
     let graph_proof = GraphProof {
         nodes: parts.iter().map(|(graph, _)| graph.nodes.len()).sum(),
@@ -91,6 +92,38 @@ pub fn prove(folder: &Path, limit: Duration) -> Result<Certificate> {
         requantizers: requantizers(&parts, limit)?,
         verilog,
     })
+}
+
+/// Whether design.json says of ports, numbers and cycles what is true of the design of its model: who drives the Verilog goes by that.
+///
+/// # Errors
+/// [`Code::Design`] with the key.
+fn described(said: &DesignManifest, own: &DesignManifest) -> Result<()> {
+    // The ranks of a pipeline are counted in its netlist.
+    let latency = |m: &DesignManifest| (own.ii > 1).then_some(m.latency_cycles);
+    let wrong = [
+        ("top", said.top != own.top),
+        ("clock", said.clock != own.clock),
+        ("reset", said.reset != own.reset),
+        ("input_port", said.input_port != own.input_port),
+        ("output_port", said.output_port != own.output_port),
+        ("input_valid", said.input_valid != own.input_valid),
+        ("output_valid", said.output_valid != own.output_valid),
+        ("pixels", said.pixels != own.pixels),
+        ("latency_cycles", latency(said) != latency(own)),
+        ("ii", said.ii != own.ii),
+        ("input_formats", said.input_formats != own.input_formats),
+        ("output_formats", said.output_formats != own.output_formats),
+        ("in_width", said.in_width != own.in_width),
+        ("out_width", said.out_width != own.out_width),
+    ];
+    match wrong.iter().find(|(_, wrong)| *wrong) {
+        Some((key, _)) => {
+            Err(Error::new(Code::Design, format!("design.json: `{key}` is not that of the model's design"))
+                .hint(operations::FAULT))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The Verilog of a design that keeps something from cycle to cycle is no function of one input: it is not compared here.

@@ -17,6 +17,39 @@ pub(super) fn widths(json: &Value, top: &str) -> BTreeMap<String, u32> {
     names.into_iter().flatten().filter_map(|(name, net)| Some((name.clone(), width(net)?))).collect()
 }
 
+/// Whether every bit that the module reads has a value in every simulator and on every device: the solver takes one that has none,
+/// an `x` or a place beyond the end of a vector, for 0.
+///
+/// # Errors
+/// [`Code::Design`] with the place of the first that has none.
+pub(super) fn defined(json: &Value, top: &str) -> Result<()> {
+    let module = json.pointer(&format!("/modules/{top}"));
+    let all = |key: &str| module.and_then(|m| m.get(key)).and_then(Value::as_object).into_iter().flatten();
+    let open = |bits: &Value| bits.as_array().into_iter().flatten().any(|b| b == "x" || b == "z");
+    let bad = |place: &str| {
+        let what = format!("module `{top}`: `{place}` reads a bit that has no value");
+        Error::new(Code::Design, what).cause("an `x`, or a place beyond the end of a vector")
+    };
+    for (name, cell) in all("cells") {
+        let place = || cell.pointer("/attributes/src").and_then(Value::as_str).unwrap_or(name);
+        let wires = cell.get("connections").and_then(Value::as_object).into_iter().flatten();
+        let is_input = |port: &str| cell.pointer(&format!("/port_directions/{port}")).is_none_or(|d| d != "output");
+        if wires.into_iter().any(|(port, bits)| is_input(port) && open(bits)) {
+            return Err(bad(place()));
+        }
+        // An element that a number picks: every number picks one.
+        let bits =
+            |port: &str| cell.pointer(&format!("/connections/{port}")).and_then(Value::as_array).map_or(0, Vec::len);
+        if cell["type"] == "$shiftx" && bits("B") < 32 && bits("A") < 1 << bits("B") {
+            return Err(bad(place()));
+        }
+    }
+    match all("ports").find(|(_, port)| port["direction"] == "output" && port.get("bits").is_some_and(open)) {
+        Some((name, _)) => Err(bad(name)),
+        None => Ok(()),
+    }
+}
+
 struct Cell<'a> {
     name: &'a str,
     kind: &'a str,
@@ -25,12 +58,12 @@ struct Cell<'a> {
     value: &'a Value,
 }
 
-/// Ranks between `x` and `y` of module `top`.
+/// Ranks between `x` and `y` of module `top`; none if `y` is the same whatever `x` is.
 ///
 /// # Errors
 /// [`Code::Design`] with the place if there is feedback, another clock or edge, another kind of register, an operation that
 /// reads two ranks, or an output of another rank than the others.
-pub(super) fn latency(json: &Value, top: &str, enable: bool) -> Result<u32> {
+pub(super) fn latency(json: &Value, top: &str, enable: bool) -> Result<Option<u32>> {
     let bad = |what: String| Error::new(Code::Design, format!("module `{top}`: {what}"));
     let module = json.pointer(&format!("/modules/{top}")).ok_or_else(|| bad("it is not in the netlist".to_owned()))?;
     let port = |name: &str| module.pointer(&format!("/ports/{name}/bits")).map(bits).unwrap_or_default();
@@ -95,9 +128,9 @@ pub(super) fn latency(json: &Value, top: &str, enable: bool) -> Result<u32> {
         return Err(bad(format!("`{stuck}` is in a loop, or reads a signal that nothing drives")));
     }
     let mut outputs = port("y").into_iter().filter_map(|b| ranks.get(&b).copied());
-    let latency = outputs.next().ok_or_else(|| bad("no output depends on an input".to_owned()))?;
-    match outputs.find(|r| *r != latency) {
-        Some(other) => Err(bad(format!("outputs come after {latency} and after {other} ranks"))),
+    let latency = outputs.next();
+    match outputs.find(|r| Some(*r) != latency) {
+        Some(other) => Err(bad(format!("outputs come after {} and after {other} ranks", latency.unwrap_or(0)))),
         None => Ok(latency),
     }
 }

@@ -41,7 +41,12 @@ impl<'a> Read<'a> {
         let read = Read { yosys, work, commands, module, manifest, start: Instant::now(), limit };
         for name in &manifest.files {
             let path = folder.join(name);
-            read.write(name, &std::fs::read(&path).map_err(|e| Error::io("read", &path, &e))?)?;
+            let text = std::fs::read(&path).map_err(|e| Error::io("read", &path, &e))?;
+            if let Some(line) = races(&String::from_utf8_lossy(&text)) {
+                return Err(Error::new(Code::Design, format!("`{name}`: a clocked block assigns with `=`: `{line}`"))
+                    .cause("what a simulator reads of it in the same step, before or after, is a matter of chance"));
+            }
+            read.write(name, &text)?;
         }
         Ok(read)
     }
@@ -79,6 +84,25 @@ impl<'a> Read<'a> {
     pub fn enable(&self) -> bool {
         self.manifest.interface == Interface::Axis
     }
+}
+
+/// The first line of a clocked block that assigns with `=`. Yosys takes it for a register like any other.
+fn races(text: &str) -> Option<&str> {
+    let mut clocked = false;
+    text.lines().map(str::trim).find(|line| {
+        let begins = |word: &&str| line.starts_with(*word);
+        if ["always", "initial", "assign", "function", "module", "endmodule", "wire", "reg"].iter().any(|w| begins(&w))
+        {
+            clocked = line.contains("posedge") || line.contains("negedge");
+        }
+        let mut before = ' ';
+        let mut lone = line.char_indices().filter(|(at, c)| {
+            let is = *c == '=' && !"<>=!".contains(before) && !line[at + 1..].starts_with('=');
+            before = *c;
+            is
+        });
+        clocked && !line.starts_with("//") && lone.next().is_some()
+    })
 }
 
 /// What to think of a difference.
@@ -123,6 +147,12 @@ pub(super) fn by_steps(read: &Read, graph: &StageGraph) -> Result<Found> {
     }
     let first = points.iter().find(|p| unequal.contains(&p.name) || is_late(p));
     Ok(Ok((found, first.cloned())))
+}
+
+/// A design that has no place for some node of the graph.
+pub(super) fn foreign(module: &str, why: &str) -> Error {
+    Error::new(Code::Design, format!("module `{module}`: the design is not made of the operations of the graph, {why}"))
+        .hint(FAULT)
 }
 
 /// A point that is not what the graph says.

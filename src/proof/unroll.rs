@@ -15,8 +15,12 @@ use serde_json::{Value, json};
 
 use crate::hw::{Folded, Op};
 
-/// A net of the netlist in a cycle; in cycle -1 the design is in reset.
+/// A net of the netlist in a cycle.
 type At = (u64, i64);
+
+/// A cycle in which the design is in reset, and one in which `ce` is low.
+const RESET: i64 = -1;
+const WAITING: i64 = -2;
 
 /// The netlist of a folded design over the cycles of one vector.
 pub(super) struct Unrolled {
@@ -31,7 +35,7 @@ struct Unroller<'a> {
     drivers: HashMap<u64, (&'a str, usize)>,
     cells: &'a serde_json::Map<String, Value>,
     /// What each register reads, by the net that it holds.
-    held: HashMap<u64, u64>,
+    held: HashMap<u64, &'a Value>,
     /// Inputs, by net: the port and the bit of it.
     inputs: HashMap<u64, (&'a str, usize)>,
     /// `at`, by net.
@@ -94,7 +98,7 @@ impl Unroller<'_> {
     /// A net in a cycle: back through registers, and through choices that are made already.
     fn followed(&mut self, mut net: u64, mut cycle: i64) -> Value {
         loop {
-            if let Some(from) = self.held.get(&net) {
+            if let Some(from) = self.held.get(&net).copied() {
                 match cycle {
                     0 => {
                         return match self.tokens.get(&net) {
@@ -103,15 +107,18 @@ impl Unroller<'_> {
                         };
                     }
                     c if c < 0 => return self.any((net, c)),
-                    c => (net, cycle) = (*from, c - 1),
+                    c => match from.as_u64() {
+                        Some(from) => (net, cycle) = (from, c - 1),
+                        None => return from.clone(),
+                    },
                 }
                 continue;
             }
             if let Some((port, _)) = self.inputs.get(&net).copied() {
                 return match port {
                     "x_valid" if cycle >= 0 => self.valid(cycle),
-                    "resetn" => if cycle < 0 { "0" } else { "1" }.into(),
-                    "ce" if cycle >= 0 => "1".into(),
+                    "resetn" => if cycle == RESET { "0" } else { "1" }.into(),
+                    "ce" if cycle != RESET => if cycle == WAITING { "0" } else { "1" }.into(),
                     _ => self.any((net, cycle)),
                 };
             }
@@ -206,8 +213,7 @@ impl Unrolled {
                     return None;
                 }
                 for (q, d) in wired("Q")?.iter().zip(wired("D")?) {
-                    // A register of a constant is one that the emitter does not make.
-                    u.held.insert(q.as_u64()?, d.as_u64()?);
+                    u.held.insert(q.as_u64()?, d);
                 }
                 continue;
             }
@@ -269,8 +275,22 @@ impl Unrolled {
             claim(format!("y_valid_{t}"), seen, vec![u.valid(t - latency)]);
         }
         let after: Vec<Value> =
-            at.iter().map(|b| u.held.get(&b.as_u64()?).copied().map(Value::from)).collect::<Option<_>>()?;
-        claim("at_reset".to_owned(), u.bits(&after, -1), vec!["0".into(); at.len()]);
+            at.iter().map(|b| u.held.get(&b.as_u64()?).map(|d| (*d).clone())).collect::<Option<_>>()?;
+        claim("at_reset".to_owned(), u.bits(&after, RESET), vec!["0".into(); at.len()]);
+        // A cycle in which `ce` is low changes no register: it is as if it were not there.
+        if ports.contains_key("ce") {
+            let names = wires.as_object()?.iter().flat_map(|(name, w)| {
+                let bits = list(w.get("bits")).into_iter().flatten();
+                bits.filter_map(Value::as_u64).map(move |net| (net, name))
+            });
+            let names: HashMap<u64, &String> = names.collect();
+            let mut held: Vec<(u64, &Value)> = u.held.iter().map(|(q, d)| (*q, *d)).collect();
+            held.sort_unstable_by_key(|(q, _)| *q);
+            for (q, d) in held {
+                let name = names.get(&q).map_or("a register", |n| n.as_str());
+                claim(format!("{name}_waits"), vec![u.bit(d, WAITING)], vec![u.any((q, WAITING))]);
+            }
+        }
         let mut made = serde_json::Map::new();
         while let Some((net, cycle)) = u.open.pop() {
             let (cell, _) = u.drivers[&net];
