@@ -288,7 +288,7 @@ fn changed(text: &str, line: &str) -> Vec<String> {
 }
 
 /// A folded module with one place changed: a line of logic, or what a register takes and when.
-fn folded_texts(good: &str) -> Vec<(String, String)> {
+pub fn folded_texts(good: &str) -> Vec<(String, String)> {
     let lines: Vec<&str> = good.lines().collect();
     let mut made = Vec::new();
     for (i, line) in lines.iter().enumerate() {
@@ -371,7 +371,7 @@ fn simulated(model: &QuantizedModel, dut: &Dut, mutants: &[(String, String)]) ->
 }
 
 /// The module with one place changed.
-fn texts(good: &str) -> Vec<(String, String)> {
+pub fn texts(good: &str) -> Vec<(String, String)> {
     let mut made = Vec::new();
     let lines: Vec<&str> = good.lines().collect();
     let with = |i: usize, line: &str, more: &str| {

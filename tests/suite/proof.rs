@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 use sluice::Code;
 use sluice::fixed::{Overflow, QFormat, Rounding};
 use sluice::hw::{self, CompileOptions, Compiled, Reuse};
@@ -10,9 +13,9 @@ use sluice::model::{IntegerLayer, QuantizedModel};
 use sluice::proof::{self, Certificate};
 use sluice::verilog::{self, Interface};
 
-use super::golden::{design, options, root, tables};
+use super::golden::{design, options, root, tables, tiny};
 use super::hardware::{every_mode, layer, model};
-use super::{has, networks, sluice, stderr};
+use super::{has, mutants, networks, sluice, stderr};
 
 /// The model's design, in a folder.
 fn emitted(model: &QuantizedModel, interface: Interface) -> tempfile::TempDir {
@@ -98,6 +101,10 @@ fn a_changed_design_is_refused_with_layer_and_output() {
         ("x[7:4]", "x[6:3]", "layer `"),
         ("{2'b0, hidden_0_r2}", "{2'b0, hidden_0}", "reads ranks "),
         ("posedge", "negedge", "another clock or the other edge"),
+        ("hidden_0_r2 <= hidden_0", "hidden_0_r2 = hidden_0", "a clocked block assigns with `=`"),
+        // The solver would take a bit without a value for 0, a simulator takes it for X.
+        ("{2'b0, hidden_0_r2}", "{2'b0x, hidden_0_r2}", "reads a bit that has no value"),
+        ("x[7:4]", "x[12:9]", "reads a bit that has no value"),
         ("n20_r3 <= n20;", "n20_r3 <= n20 + n20_r3;", "loop"),
     ];
     for (from, to, says) in mutants {
@@ -230,6 +237,106 @@ fn folded_designs_are_proved_over_the_cycles_of_a_vector_and_wrong_ones_refused(
         assert!(e.code() == Code::Design && e.to_string().contains(says), "{from}: {e}");
         change(folder.path(), "tiny.v", to, from);
     }
+}
+
+#[test]
+fn a_folded_core_that_does_not_wait_for_its_stream_or_has_another_clock_is_refused() {
+    if !has("yosys") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let folded = hw::fold(&tiny().encoder, &options(), 5).unwrap();
+    verilog::emit_folded(&tiny(), &folded, Interface::Axis, &options()).unwrap().write(folder.path()).unwrap();
+    assert!(proof::prove(folder.path(), LIMIT).unwrap().verilog.proved);
+    for (from, to, says) in [
+        ("always @(posedge clk) if (ce) begin", "always @(posedge clk) begin", "does not wait while `ce` is low"),
+        ("else if (ce) at <=", "else at <=", "does not wait while `ce` is low"),
+        ("posedge", "negedge", "not made of the operations of the graph"),
+        ("wire [7:0] n7_s0_k0;", "wire [6:0] n7_s0_k0;", "reads a bit that has no value"),
+    ] {
+        change(folder.path(), "tiny_core.v", from, to);
+        let e = proof::prove(folder.path(), LIMIT).expect_err(from);
+        assert!(e.code() == Code::Design && e.to_string().contains(says), "{from}: {e}");
+        change(folder.path(), "tiny_core.v", to, from);
+    }
+}
+
+#[test]
+fn what_design_json_says_of_ports_numbers_and_cycles_is_proved_too() {
+    let folder = copy(&root().join("hdl/golden/tiny_folded"));
+    let path = folder.path().join("design.json");
+    let good: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let format = serde_json::json!({ "signed": true, "width": 4, "frac": 1 });
+    for (key, wrong) in [
+        ("latency_cycles", serde_json::json!(14)),
+        ("output_valid", "y".into()),
+        ("reset", serde_json::Value::Null),
+        ("in_width", 5.into()),
+        ("input_formats", vec![format; 3].into()),
+    ] {
+        let mut said = good.clone();
+        said[key] = wrong;
+        std::fs::write(&path, said.to_string()).unwrap();
+        let e = proof::prove(folder.path(), LIMIT).expect_err(key);
+        assert!(e.code() == Code::Design && e.to_string().contains(&format!("`{key}` is not")), "{key}: {e}");
+    }
+}
+
+/// Random designs, and mutants of each.
+const MUTATED: usize = 10;
+const MUTANTS: usize = 5;
+
+/// A mutant that the proof lets pass must be one that no simulation tells from the design.
+#[test]
+fn mutants_of_random_designs_are_refused_or_right() {
+    if !has("yosys") || !has("z3") || !has("verilator") || !has("iverilog") {
+        return;
+    }
+    let (mut designs, mut refused, mut right) = (0, 0, 0);
+    for n in 300.. {
+        let model = networks::model(n);
+        let options = CompileOptions { clock_mhz: Some(50.0), effort: hw::Effort::Fast, ..options() };
+        // Large enough to have faults, small enough to be proved in a second.
+        let Some(graph) = hw::compile(&model.encoder, &options).ok().filter(|g| (4..=16).contains(&g.adders())) else {
+            continue;
+        };
+        let interface = [Interface::Kernel, Interface::Axis][designs / 2 % 2];
+        let reuse = [1, 2, 1, 3][designs % 4];
+        let design = match hw::compile_reuse(&model.encoder, &options, Reuse::Cycles(reuse)) {
+            Ok(Compiled::Folded(folded)) => verilog::emit_folded(&model, &folded, interface, &options).unwrap(),
+            _ => verilog::emit(&model, &graph, interface, &options).unwrap(),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        design.write(folder.path()).unwrap();
+        // The data path, alone or beside the shell of a stream.
+        let module = format!("{}{}", design.manifest.top, if interface == Interface::Axis { "_core.v" } else { ".v" });
+        let (name, good) = design.files.iter().find(|f| f.0 == module).unwrap();
+        let mut all = if design.manifest.ii > 1 { mutants::folded_texts(good) } else { mutants::texts(good) };
+        all.shuffle(&mut ChaCha8Rng::seed_from_u64(n as u64));
+        for (what, text) in all.iter().take(MUTANTS) {
+            change(folder.path(), name, good, text);
+            match proof::prove(folder.path(), LIMIT) {
+                Err(e) => {
+                    assert_eq!(e.code(), Code::Design, "network {n}: {what}: {e}");
+                    refused += 1;
+                }
+                Ok(certificate) => {
+                    assert!(certificate.verilog.proved, "network {n}: {what}: {certificate}");
+                    let stall = if interface == Interface::Axis { "30" } else { "0" };
+                    let out = sluice(folder.path(), &["verify", ".", "--random", "5000", "--stall", stall]);
+                    assert!(out.status.success(), "network {n}: {what}: {}", stderr(&out));
+                    right += 1;
+                }
+            }
+            change(folder.path(), name, text, good);
+        }
+        designs += 1;
+        if designs == MUTATED {
+            break;
+        }
+    }
+    println!("mutants of random designs: {refused} refused, {right} right");
+    assert!(refused * 10 >= MUTATED * MUTANTS * 8, "{refused} refused, {right} right");
 }
 
 #[test]
