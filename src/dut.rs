@@ -57,6 +57,8 @@ pub struct Dut {
     pub input_formats: Vec<QFormat>,
     /// One format per output.
     pub output_formats: Vec<QFormat>,
+    /// Whether it has multipliers that are meant for DSP slices.
+    pub dsp: bool,
     /// Promised latency in clock cycles.
     pub latency: u32,
     /// Promised cycles from one vector to the next.
@@ -84,6 +86,7 @@ impl Dut {
             out_width: manifest.out_width,
             input_formats: manifest.input_formats.clone(),
             output_formats: manifest.output_formats.clone(),
+            dsp: manifest.multipliers > 0 && manifest.pixels.is_none(),
             latency: manifest.latency_cycles.0,
             ii: manifest.ii,
             cache,

@@ -82,6 +82,9 @@ pub struct HardwareSection {
     /// Lookup tables that the design may use, by the compiler's estimate: the reuse is the least that fits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_lut: Option<u64>,
+    /// Multipliers (DSP slices) that a folded design may use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_dsp: Option<u32>,
     /// A pixel a cycle, convolutions built once.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stream: bool,
@@ -107,6 +110,7 @@ impl Default for HardwareSection {
             effort: Effort::Default,
             reuse: 1,
             max_lut: None,
+            max_dsp: None,
             stream: false,
         }
     }
@@ -174,6 +178,13 @@ impl Recipe {
         if recipe.hardware.reuse > 1 && recipe.hardware.max_lut.is_some() {
             return Err(Error::new(Code::Recipe, "`hardware` has a reuse and a budget to choose one by")
                 .hint("keep `reuse` or `max_lut`"));
+        }
+        if recipe.hardware.max_dsp.is_some() && recipe.hardware.reuse == 1 && recipe.hardware.max_lut.is_none() {
+            return Err(Error::new(
+                Code::Recipe,
+                "`hardware` has a budget of multipliers for a design that is not folded",
+            )
+            .hint("set `reuse` to 2 or more, or `max_lut`; or leave `max_dsp` out"));
         }
         if recipe.hardware.stream && (recipe.hardware.reuse > 1 || recipe.hardware.max_lut.is_some()) {
             return Err(Error::new(Code::Recipe, "`hardware` streams pixels and has a reuse or a budget for one")

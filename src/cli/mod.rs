@@ -150,8 +150,11 @@ enum Verb {
         /// Lookup tables that `--reuse auto` may use, by its estimate
         #[arg(long)]
         max_lut: Option<u64>,
+        /// Multipliers (DSP slices) that a folded design may use: the layers that save most lookup tables by them get them
+        #[arg(long, conflicts_with_all = ["latency", "pareto"])]
+        max_dsp: Option<u32>,
         /// Take the pixels of an image one a cycle, and build each convolution once behind line buffers
-        #[arg(long, conflicts_with_all = ["latency", "pareto", "reuse", "max_lut"])]
+        #[arg(long, conflicts_with_all = ["latency", "pareto", "reuse", "max_lut", "max_dsp"])]
         stream: bool,
         /// Write no design, but every latency worth having: a table, pareto.json and pareto.svg
         #[arg(long, conflicts_with_all = ["latency", "clock_mhz"])]
@@ -358,13 +361,15 @@ impl Cli {
                 seed,
                 reuse,
                 max_lut,
+                max_dsp,
                 stream,
                 pareto: false,
             } => {
                 let reuse = if stream { Reuse::Stream } else { stages::reuse(&reuse, max_lut)? };
+                let multipliers = stages::multipliers(max_dsp, reuse)?;
                 let model = QuantizedModel::load(&model)?;
                 let clock_mhz = if latency.is_none() { clock_mhz.or(Some(100.0)) } else { None };
-                let options = CompileOptions { target, clock_mhz, latency, effort, seed, slack: None };
+                let options = CompileOptions { target, clock_mhz, latency, effort, seed, slack: None, multipliers };
                 let manifest = stages::emit(&model, interface, &options, reuse, &out)?;
                 done(json, &manifest)
             }

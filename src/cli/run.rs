@@ -83,7 +83,13 @@ impl Run {
         let h = &self.recipe.hardware;
         let design = self.ledger.path("design");
         let clock_mhz = Some(h.clock_mhz);
-        let options = CompileOptions { target: h.target, clock_mhz, effort: h.effort, ..Default::default() };
+        let options = CompileOptions {
+            target: h.target,
+            clock_mhz,
+            effort: h.effort,
+            multipliers: h.max_dsp.unwrap_or(0),
+            ..Default::default()
+        };
         let make = || stages::emit(model, h.interface, &options, h.reuse(), &design);
         // The manifest's own place is inside the design folder; the copy here says that the stage is done.
         let untouched = |m: &DesignManifest| DesignManifest::load(&design).is_ok_and(|found| found == *m);

@@ -163,6 +163,20 @@ pub fn reuse(text: &str, max_lut: Option<u64>) -> Result<Reuse> {
     }
 }
 
+/// The multipliers that `--max-dsp` allows a folded design.
+///
+/// # Errors
+/// `U001` if the design is not folded.
+pub fn multipliers(max_dsp: Option<u32>, reuse: Reuse) -> Result<u32> {
+    match max_dsp {
+        Some(_) if reuse == Reuse::Cycles(1) => {
+            Err(Error::new(Code::Usage, "`--max-dsp` is a budget of folded designs only")
+                .hint("pass --reuse with 2 cycles or more, or --reuse auto"))
+        }
+        most => Ok(most.unwrap_or(0)),
+    }
+}
+
 /// Lowers, proves, schedules or folds, and prints a model's encoder; writes the design folder.
 pub fn emit(
     model: &QuantizedModel,
@@ -179,10 +193,15 @@ pub fn emit(
         }
         Compiled::Folded(folded) => {
             let mut lines: Vec<String> = folded.stages.iter().map(ToString::to_string).collect();
-            let (lut, pipelined) = (folded.cost(options.target).lut, folded.graph.lut_estimate(options.target));
-            lines.push(format!("about {lut} LUT on {}, fully pipelined {pipelined}", options.target.name()));
-            if lut >= pipelined {
-                lines.push(format!("a reuse of {} saves no lookup tables: use more, or 1", folded.reuse));
+            let (cost, target) = (folded.cost(options.target), options.target.name());
+            if cost.multipliers > 0 {
+                lines.push(format!("about {} LUT on {target}, {} multipliers", cost.lut, cost.multipliers));
+            } else {
+                let (lut, pipelined) = (cost.lut, folded.graph.lut_estimate(options.target));
+                lines.push(format!("about {lut} LUT on {target}, fully pipelined {pipelined}"));
+                if lut >= pipelined {
+                    lines.push(format!("a reuse of {} saves no lookup tables: use more, or 1", folded.reuse));
+                }
             }
             (verilog::emit_folded(model, &folded, interface, options)?, lines)
         }

@@ -46,6 +46,8 @@ pub(crate) struct Delays {
     pub fan: i32,
     /// Clock to output and set-up.
     pub register: i32,
+    /// Through a multiplier of a DSP slice.
+    pub multiplier: i32,
     /// Inputs of a lookup table.
     pub inputs: u32,
 }
@@ -63,21 +65,23 @@ impl Target {
     }
 
     pub(crate) fn delays(self) -> Delays {
-        let d = |inputs, [lut, adder, carry, route, fan, register]: [i32; 6]| Delays {
+        let d = |inputs, multiplier, [lut, adder, carry, route, fan, register]: [i32; 6]| Delays {
             lut,
             adder,
             carry,
             route,
             fan,
             register,
+            multiplier,
             inputs,
         };
         match self {
-            Target::Ecp5 => d(4, [180, 640, 30, 950, 300, 500]),
-            Target::Ice40 => d(4, [400, 700, 130, 1100, 300, 1000]),
-            Target::Xcup => d(6, [100, 250, 15, 350, 100, 150]),
-            Target::Xc7 => d(6, [120, 500, 30, 550, 150, 500]),
-            Target::Generic => d(4, [500, 500, 30, 1000, 0, 400]),
+            Target::Ecp5 => d(4, 4000, [180, 640, 30, 950, 300, 500]),
+            // The HX parts have none.
+            Target::Ice40 => d(4, 0, [400, 700, 130, 1100, 300, 1000]),
+            Target::Xcup => d(6, 2500, [100, 250, 15, 350, 100, 150]),
+            Target::Xc7 => d(6, 3000, [120, 500, 30, 550, 150, 500]),
+            Target::Generic => d(4, 4000, [500, 500, 30, 1000, 0, 400]),
         }
     }
 }

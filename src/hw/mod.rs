@@ -36,7 +36,7 @@ pub use delay::Target;
 pub use eval::{eval, trace};
 pub use fold::{Compiled, Folded, FoldedCost, Reuse, compile_reuse, eval_folded, fold};
 #[cfg(feature = "verilog")]
-pub(crate) use fold::{FoldStage, WITHOUT_CHAIN};
+pub(crate) use fold::{FoldStage, Held, Multipliers, Row, WITHOUT_CHAIN};
 pub use graph::{Node, NodeId, Op, StageGraph, Tensor};
 #[cfg(feature = "verilog")]
 pub(crate) use interval::width_of;

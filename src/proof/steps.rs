@@ -177,7 +177,14 @@ fn plain(v: &mut String, graph: &StageGraph, id: NodeId, lane: u32, total: u32) 
             largest(v, &name, format, vec![format!("v{a}"), format!("v{b}")]);
             Some(format!("{} && {}", within(&graph.nodes[*a], *a), within(&graph.nodes[*b], *b)))
         }
-        Op::Const(_) | Op::Sum { .. } => {
+        Op::Sum { terms, constant } => {
+            let width = node.full_width().max(total) + 1;
+            let terms = terms.iter().map(|(a, c)| format!("v{a} * {}", literal((*c).into(), width)));
+            let text: Vec<String> = terms.chain([literal((*constant).into(), width)]).collect();
+            let _ = writeln!(v, "  wire signed [{}:0] {name} = {};", width - 1, text.join(" + "));
+            None
+        }
+        Op::Const(_) => {
             let _ = writeln!(v, "  wire signed [{0}:0] {name} = {0}'d0;", node.width());
             None
         }

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::{Value, json};
 
 use crate::hw::{Folded, Op};
+use crate::verilog::names_of;
 
 /// A net of the netlist in a cycle.
 type At = (u64, i64);
@@ -131,6 +132,23 @@ impl Unroller<'_> {
                     Some("0") => Some(&a[k]),
                     _ => None,
                 },
+                (Some("$pmux"), Some(a), Some(b), Some(select)) => {
+                    let select = self.bits(select, cycle);
+                    let known = select.iter().all(|s| s == "0" || s == "1");
+                    match select.iter().position(|s| s == "1").filter(|_| known) {
+                        Some(one) if select.iter().filter(|s| *s == "1").count() == 1 => Some(&b[one * a.len() + k]),
+                        None if known => Some(&a[k]),
+                        _ => None,
+                    }
+                }
+                (Some(kind @ ("$add" | "$eq")), Some(a), Some(b), _) => {
+                    let operands = [self.bits(a, cycle), self.bits(b, cycle)];
+                    match operands.map(|bits| unsigned(&bits)) {
+                        [Some(a), Some(b)] if kind == "$eq" => return if a == b && k == 0 { "1" } else { "0" }.into(),
+                        [Some(a), Some(b)] if k < 64 => return if (a + b) >> k & 1 == 1 { "1" } else { "0" }.into(),
+                        _ => None,
+                    }
+                }
                 (Some("$not" | "$logic_not"), Some([a]), ..) if k == 0 => match self.bit(a, cycle).as_str() {
                     Some("1") => return "0".into(),
                     Some("0") => return "1".into(),
@@ -162,6 +180,16 @@ impl Unroller<'_> {
     fn bits(&mut self, bits: &[Value], cycle: i64) -> Vec<Value> {
         bits.iter().map(|b| self.bit(b, cycle)).collect()
     }
+}
+
+/// A number of few bits that are all known.
+fn unsigned(bits: &[Value]) -> Option<u64> {
+    let bit = |(i, b): (usize, &Value)| match b.as_str() {
+        Some("1") => Some(1 << i),
+        Some("0") => Some(0),
+        _ => None,
+    };
+    (bits.len() < 32).then(|| bits.iter().enumerate().map(bit).sum())?
 }
 
 fn list(value: Option<&Value>) -> Option<&[Value]> {
@@ -251,6 +279,12 @@ impl Unrolled {
                 // The sum of an earlier stage is not made again for a later one.
                 if named.insert(name.clone(), word).is_some() {
                     return None;
+                }
+            }
+            for (register, cycle, id) in stage.multipliers.iter().flat_map(|m| names_of(stage, k, m)) {
+                if let Some(name) = names[id].as_ref().filter(|name| !named.contains_key(*name)) {
+                    let word = u.bits(wire(&register)?, i64::from(cycle));
+                    named.insert(name.clone(), word);
                 }
             }
             for id in stage.results.iter().filter(|id| !graph.nodes[**id].is_constant()) {

@@ -28,6 +28,7 @@ endmodule
         out_width: 4,
         input_formats: vec![QFormat::unsigned(4, 0); 2],
         output_formats: vec![QFormat::unsigned(4, 0)],
+        dsp: false,
         latency: 1,
         ii: 1,
         pixels: None,

@@ -42,11 +42,12 @@ pub(super) fn map(dut: &Dut, target: SynthTarget, folder: &Path) -> Result<Synth
         read.push("sluice_harness.v");
     }
     let top = if in_harness { harness::TOP } else { &dut.top };
+    let no_dsp = if dut.dsp { "" } else { " -nodsp" };
     let synth = match target {
         SynthTarget::Generic => format!("synth -flatten -lut 6 -top {top}"),
-        SynthTarget::Ecp5 => format!("synth_ecp5 -nodsp -top {top}"),
+        SynthTarget::Ecp5 => format!("synth_ecp5{no_dsp} -top {top}"),
         SynthTarget::Xcup | SynthTarget::Xc7 => {
-            format!("synth_xilinx -family {target} -noiopad -noclkbuf -nodsp -flatten -top {top}")
+            format!("synth_xilinx -family {target} -noiopad -noclkbuf{no_dsp} -flatten -top {top}")
         }
         SynthTarget::Ice40 => format!("synth_ice40 -top {top}"),
         SynthTarget::Rtl => rtl::script(top),

@@ -24,6 +24,7 @@ mod streamed;
 mod tables;
 
 pub(crate) use core::names;
+pub(crate) use folded::names_of;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -113,7 +114,8 @@ pub struct DesignManifest {
     pub out_width: u32,
     /// Adders.
     pub adders: usize,
-    /// Multipliers of a weight out of a memory; absent if there are none. `adders` are without those that they are made of.
+    /// Multipliers of a value and a weight out of a memory; absent if there are none. `adders` are without those that they are
+    /// made of. Those of a folded design go into DSP slices, those of a streamed one are lookup tables.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub multipliers: u64,
     /// Sum of their widths.
@@ -279,7 +281,8 @@ pub fn emit_folded(
     let formats = (&folded.graph.input_formats[..], &folded.graph.output_formats[..]);
     let print = Printer::new(model, formats, interface)?;
     let every = format!("a new vector every {} cycles at most", folded.reuse);
-    let header = print.header(["folded shift-add encoder", &every], folded.latency);
+    let kind = if folded.multipliers() > 0 { "folded encoder with multipliers" } else { "folded shift-add encoder" };
+    let header = print.header([kind, &every], folded.latency);
     let ((x_bits, y_bits), lanes) = (print.bus_bits(), print.lanes);
     let axis = interface == Interface::Axis;
     let core = |name: &str| folded::module(folded, name, &header, lanes, axis);
@@ -294,6 +297,7 @@ pub fn emit_folded(
         adders: cost.adders,
         adder_bits: cost.adder_bits,
         register_bits: cost.register_bits,
+        multipliers: cost.multipliers,
         lut_estimate: cost.lut,
         stages: signals::folded(folded, if axis { "core." } else { "" }),
         ..print.manifest(options, folded.latency, folded.reuse)

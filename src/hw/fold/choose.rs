@@ -56,9 +56,10 @@ fn choose(graph: &StageGraph, options: &CompileOptions, most: u64) -> Result<u32
         return Ok(1);
     }
     let mut least = (1, pipelined);
-    for reuse in 2..=stages::most_reuse(graph) {
+    for reuse in 2..=stages::most_reuse(graph, options) {
         // A digit that is too wide for the clock is none for a larger reuse.
         let Ok(folded) = stages::stages(graph.clone(), options, reuse) else { continue };
+        // Multipliers are within what the options allow.
         let lut = folded.cost(options.target).lut;
         if lut <= most {
             return Ok(reuse);

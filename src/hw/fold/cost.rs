@@ -9,10 +9,12 @@ use crate::hw::delay::Target;
 /// Cells of a folded design: flip-flops as printed, lookup tables estimated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FoldedCost {
-    /// Adders of a digit.
+    /// Adders of a digit, and those that add up products.
     pub adders: usize,
     /// Bits of them.
     pub adder_bits: u64,
+    /// Multipliers of a value and a weight.
+    pub multipliers: u64,
     /// Flip-flops.
     pub register_bits: u64,
     /// Lookup tables, by the rule of docs/HARDWARE.md.
@@ -27,6 +29,14 @@ impl Folded {
         let mut cost = FoldedCost::default();
         let small = target.delays().inputs < 6;
         for stage in &self.stages {
+            cost.lut += stage.results.iter().map(|id| width(*id) + 3).sum::<u64>();
+            if let Some(multipliers) = &stage.multipliers {
+                let (ff, lut, adders, bits) = multipliers.cost(&self.graph, stage, target);
+                (cost.register_bits, cost.lut) = (cost.register_bits + ff, cost.lut + lut);
+                (cost.adders, cost.adder_bits) = (cost.adders + adders as usize, cost.adder_bits + bits);
+                cost.multipliers += multipliers.count();
+                continue;
+            }
             let digit = u64::from(stage.digit);
             cost.adders += stage.adders.len();
             cost.adder_bits += stage.adders.len() as u64 * digit;
@@ -43,7 +53,6 @@ impl Folded {
                 cost.register_bits += width(*id);
                 cost.lut += width(*id);
             }
-            cost.lut += stage.results.iter().map(|id| width(*id) + 3).sum::<u64>();
             for (id, low) in stage.windows(&self.graph) {
                 cost.register_bits += u64::from(stage.window_bits(id, low));
             }
@@ -68,6 +77,14 @@ impl FoldStage {
 
 impl fmt::Display for FoldStage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(multipliers) = &self.multipliers {
+            let (count, rows) = (multipliers.count(), multipliers.rows.len());
+            return write!(
+                f,
+                "stage from cycle {}: {count} multipliers, {rows} accumulators, {} cycles, {} ranks",
+                self.start, self.digits, self.depth
+            );
+        }
         write!(
             f,
             "stage from cycle {}: {} adders of {} bit{}, {} cycles, {} ranks",

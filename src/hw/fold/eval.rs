@@ -1,7 +1,7 @@
 //! A folded graph cycle by cycle: digits, carries and registers as the hardware has them, none of it by way of the numbers
 //! that they stand for.
 
-use super::{FoldStage, Folded};
+use super::{FoldStage, Folded, Multipliers};
 use crate::hw::graph::{NodeId, Op};
 
 /// What comes out in each cycle: `None` where `y_valid` is low.
@@ -28,6 +28,8 @@ struct Run<'a> {
     carry: Vec<Vec<bool>>,
     /// By stage, then node: the register that shifts a leaf out.
     shift: Vec<Vec<i64>>,
+    /// By stage: its multipliers.
+    arrays: Vec<Option<Array<'a>>>,
     /// By node: its copies, the latest first.
     copies: Vec<Vec<i64>>,
     outputs: Vec<i64>,
@@ -45,6 +47,7 @@ impl<'a> Run<'a> {
             digits: vec![vec![Trace::new(); n]; stages],
             carry: vec![vec![false; n]; stages],
             shift: vec![vec![0; n]; stages],
+            arrays: folded.stages.iter().map(|s| s.multipliers.as_ref().map(Array::new)).collect(),
             copies,
             outputs: vec![0; folded.graph.outputs().len()],
         }
@@ -110,9 +113,18 @@ impl<'a> Run<'a> {
         }
         for (k, stage) in self.folded.stages.iter().enumerate() {
             let load = self.token(stage.start - 1);
-            for id in &stage.leaves {
-                self.shift[k][*id] =
-                    if load { now(self, *id, stage.start - 1) } else { self.shift[k][*id] >> stage.digit };
+            let lanes = self.arrays[k].as_ref().map(|a| a.multipliers.lanes);
+            if let Some(lanes) = lanes {
+                let values: Vec<i64> = stage.leaves.iter().take(lanes).map(|id| self.shift[k][*id]).collect();
+                let first = self.token(stage.start + stage.depth);
+                self.arrays[k].iter_mut().for_each(|a| a.edge(&values, load, first));
+            }
+            for (i, id) in stage.leaves.iter().enumerate() {
+                let next = match lanes {
+                    None => self.shift[k][*id] >> stage.digit,
+                    Some(lanes) => stage.leaves.get(i + lanes).map_or(0, |next| self.shift[k][*next]),
+                };
+                self.shift[k][*id] = if load { now(self, *id, stage.start - 1) } else { next };
             }
         }
         for (id, value) in made.iter().enumerate() {
@@ -179,7 +191,10 @@ impl<'a> Run<'a> {
         let first = (stage.digits + stage.depth - stage.offset(a)) as usize;
         let node = &self.folded.graph.nodes[a];
         let mut sum: i128 = 0;
-        for t in 0..stage.digits {
+        if let Some(array) = &self.arrays[k] {
+            sum = array.accumulator(a);
+        }
+        for t in (0..stage.digits).filter(|_| self.arrays[k].is_none()) {
             let digit = (now + t as usize).checked_sub(first).and_then(|c| self.digits[k][a].get(c)).unwrap_or(&0);
             sum |= i128::from(*digit) << (t * stage.digit);
         }
@@ -187,5 +202,61 @@ impl<'a> Run<'a> {
         let spare = 128 - node.width();
         let acc = if node.is_signed() { sum << spare >> spare } else { ((sum as u128) << spare >> spare) as i128 };
         op.requantized(acc)
+    }
+}
+
+/// The registers of multipliers.
+struct Array<'a> {
+    multipliers: &'a Multipliers,
+    /// Cycles since the leaves were loaded, and the one whose weights are there.
+    count: usize,
+    word: usize,
+    values: Vec<i64>,
+    /// `[row][level][place]`.
+    trees: Vec<Vec<Vec<i128>>>,
+    accumulators: Vec<i128>,
+}
+
+impl<'a> Array<'a> {
+    fn new(multipliers: &'a Multipliers) -> Self {
+        let tree = |lanes: usize| {
+            let sizes = std::iter::successors(Some(lanes), |n| (*n > 1).then(|| n.div_ceil(2)));
+            sizes.map(|n| vec![0; n]).collect::<Vec<_>>()
+        };
+        let rows = multipliers.rows.len();
+        Array {
+            multipliers,
+            count: 0,
+            word: 0,
+            values: vec![0; multipliers.lanes],
+            trees: vec![tree(multipliers.lanes); rows],
+            accumulators: vec![0; rows],
+        }
+    }
+
+    /// The clock edge: `values` are those of the lanes, loaded at this edge anew if `load`; with `first`, the first products
+    /// have come through the trees.
+    fn edge(&mut self, values: &[i64], load: bool, first: bool) {
+        for ((row, tree), accumulator) in self.multipliers.rows.iter().zip(&mut self.trees).zip(&mut self.accumulators)
+        {
+            let last = tree[tree.len() - 1][0];
+            // Between vectors it counts on, as far as its bits go.
+            *accumulator = if first { row.begin.into() } else { *accumulator }.wrapping_add(last);
+            for level in (1..tree.len()).rev() {
+                tree[level] = tree[level - 1].chunks(2).map(|pair| pair.iter().sum()).collect();
+            }
+            let weights = row.weights.get(self.word);
+            let weight = |lane: usize| weights.map_or(0, |w| i128::from(w[lane]));
+            tree[0] = self.values.iter().enumerate().map(|(lane, x)| weight(lane) * i128::from(*x)).collect();
+        }
+        self.values.iter_mut().zip(values).for_each(|(held, x)| *held = *x);
+        self.word = self.count;
+        self.count = if load { 0 } else { self.count + 1 };
+    }
+
+    /// What an accumulator holds.
+    fn accumulator(&self, id: NodeId) -> i128 {
+        let at = self.multipliers.rows.iter().position(|row| row.last() == Some(id));
+        at.map_or(0, |at| self.accumulators[at])
     }
 }

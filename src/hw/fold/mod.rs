@@ -21,6 +21,7 @@
 mod choose;
 mod cost;
 mod eval;
+mod multipliers;
 mod offsets;
 mod stages;
 #[cfg(test)]
@@ -39,6 +40,9 @@ pub use choose::{Compiled, Reuse, compile_reuse};
 pub use cost::FoldedCost;
 pub use eval::eval_folded;
 #[cfg(feature = "verilog")]
+pub(crate) use multipliers::Held;
+pub use multipliers::{Multipliers, Row};
+#[cfg(feature = "verilog")]
 pub(crate) use offsets::WITHOUT_CHAIN;
 
 /// A graph with a place in time for every digit.
@@ -54,16 +58,16 @@ pub struct Folded {
     pub latency: Cycles,
 }
 
-/// The adders between two requantizations.
+/// The sums between two requantizations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoldStage {
-    /// Bits of every number that are there in one cycle.
+    /// Bits of every number that are there in one cycle; without meaning for multipliers.
     pub digit: u32,
-    /// Cycles until all bits were there: at most the reuse.
+    /// Cycles until all bits were there, or all leaves were multiplied: at most the reuse.
     pub digits: u32,
-    /// The cycle, counted from that of the vector, in which the first digit of every leaf is there.
+    /// The cycle, counted from that of the vector, in which the first digit of every leaf, or the first leaves are there.
     pub start: u32,
-    /// Cycles from there to the first digit of the last accumulator.
+    /// Cycles from there to the first digit of the last accumulator, or until accumulators are about to take the first products.
     pub depth: u32,
     /// What is read, in ascending order: inputs, requantized values, and what tables and maxima make of those.
     pub leaves: Vec<NodeId>,
@@ -71,6 +75,8 @@ pub struct FoldStage {
     pub adders: Vec<(NodeId, u32)>,
     /// Requantizers at the end of it.
     pub results: Vec<NodeId>,
+    /// What makes the sums instead of adders of digits.
+    pub multipliers: Option<Multipliers>,
 }
 
 impl FoldStage {
@@ -129,10 +135,10 @@ impl FoldStage {
         self.digits.next_power_of_two().trailing_zeros()
     }
 
-    /// For each accumulator: its lowest bit that a result needs.
+    /// For each accumulator of digits: its lowest bit that a result needs.
     pub(crate) fn windows(&self, graph: &StageGraph) -> BTreeMap<NodeId, u32> {
         let mut windows = BTreeMap::new();
-        for id in &self.results {
+        for id in self.results.iter().filter(|_| self.multipliers.is_none()) {
             let op = &graph.nodes[*id].op;
             let accumulator = op.operands()[0];
             // The highest bit stays: it is the sign.
@@ -205,7 +211,7 @@ pub fn fold(network: &IntegerNetwork, options: &CompileOptions, reuse: u32) -> R
 /// Those of [`fold`].
 pub(super) fn fold_most(network: &IntegerNetwork, options: &CompileOptions, most: u32) -> Result<Folded> {
     let graph = lowered(network, options)?;
-    let reuse = stages::most_reuse(&graph).min(most);
+    let reuse = stages::most_reuse(&graph, options).min(most);
     fold_graph(graph, network, options, reuse)
 }
 
@@ -239,6 +245,14 @@ impl Folded {
                 return bad(format!("stage {k} does not follow the one before it, or takes more than its cycles"));
             }
             start = stage.end() + 1;
+            if let Some(multipliers) = &stage.multipliers {
+                let sums: Vec<NodeId> = multipliers.rows.iter().filter_map(Row::last).collect();
+                let is_sum =
+                    |id: &NodeId| matches!(self.graph.nodes[*id].op, Op::Requantize { a, .. } if sums.contains(&a));
+                if multipliers.check(&self.graph, stage).is_none() || !stage.results.iter().all(is_sum) {
+                    return bad(format!("the multipliers of stage {k} make other sums"));
+                }
+            }
             let there = |id: NodeId, by: u32| {
                 let node = &self.graph.nodes[id];
                 let made = match node.op {
@@ -259,7 +273,7 @@ impl Folded {
                     return bad(format!("n{id} of stage {k} reads n{a} before it is there"));
                 }
             }
-            for id in &stage.results {
+            for id in stage.results.iter().filter(|_| stage.multipliers.is_none()) {
                 let Op::Requantize { a, .. } = self.graph.nodes[*id].op else {
                     return bad(format!("n{id} is no requantizer"));
                 };

@@ -12,6 +12,8 @@ use crate::hw::passes::CompileOptions;
 /// cells that let a carry in and out.
 pub(crate) const WITHOUT_CHAIN: u32 = 2;
 
+const LARGER: &str = "use a larger reuse, which makes digits shorter";
+
 /// Sets the offsets and the depth of a stage.
 ///
 /// # Errors
@@ -23,7 +25,6 @@ pub(super) fn offsets(graph: &StageGraph, stage: &mut FoldStage, options: &Compi
     for (id, _) in &stage.adders {
         graph.nodes[*id].op.operands().into_iter().for_each(|a| readers[a] += 1);
     }
-    let slow = |id, takes| slow(id, takes + delays.register, period, "use a larger reuse, which makes digits shorter");
     // Arrival of the last bit of the digit, in picoseconds after the clock edge, where it is made.
     let mut made = vec![(0u32, 0i32); graph.nodes.len()];
     let digit = stage.digit;
@@ -36,15 +37,27 @@ pub(super) fn offsets(graph: &StageGraph, stage: &mut FoldStage, options: &Compi
         let same = operands().filter(|(a, shift, _)| made[*a].0 == earliest && *shift < digit);
         let before = same.map(|(a, ..)| made[*a].1).max().unwrap_or(0);
         if own > limit {
-            return Err(slow(*id, own));
+            return Err(slow(*id, own + delays.register, period, LARGER));
         }
         made[*id] = if before + own <= limit { (earliest, before + own) } else { (earliest + 1, own) };
         *place = made[*id].0;
     }
     let accumulator = |id: &NodeId| graph.nodes[*id].op.operands()[0];
     stage.depth = stage.results.iter().map(|id| made[accumulator(id)].0).max().unwrap_or(0);
-    let late = stage.results.iter().map(|id| (*id, graph.alone(options.target, *id))).find(|(_, takes)| *takes > limit);
-    late.map_or(Ok(()), |(id, takes)| Err(slow(id, takes)))
+    late(graph, stage, options)
+}
+
+/// Checks that the clock leaves time for the requantizers of a stage.
+///
+/// # Errors
+/// Those of [`offsets`].
+pub(super) fn late(graph: &StageGraph, stage: &FoldStage, options: &CompileOptions) -> Result<()> {
+    let (delays, period) = (options.target.delays(), options.period()?);
+    let mut takes = stage.results.iter().map(|id| (*id, graph.alone(options.target, *id) + delays.register));
+    match takes.find(|(_, takes)| *takes > period) {
+        Some((id, takes)) => Err(slow(id, takes, period, LARGER)),
+        None => Ok(()),
+    }
 }
 
 /// Checks that the clock leaves time for tables and maxima, after the requantizers of their cycle.

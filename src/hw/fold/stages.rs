@@ -1,13 +1,15 @@
-//! Which adders run in which stage, how wide their digits are, and when each stage starts.
+//! Which adders run in which stage, how wide their digits are, which stages have multipliers, and when each stage starts.
 
 use std::collections::BTreeSet;
 
-use super::offsets::{choices, offsets};
+use super::multipliers::multiplied;
+use super::offsets::{choices, late, offsets};
 use super::{FoldStage, Folded};
 use crate::error::{Code, Error, Result};
 use crate::fixed::Rounding;
+use crate::hw::delay::Target;
 use crate::hw::graph::{NodeId, Op, StageGraph};
-use crate::hw::passes::CompileOptions;
+use crate::hw::passes::{CompileOptions, DeadBits, Pass as _};
 use crate::units::Cycles;
 
 /// Folds a lowered graph.
@@ -15,34 +17,89 @@ use crate::units::Cycles;
 /// # Errors
 /// Those of [`fold`](super::fold).
 pub(super) fn stages(graph: StageGraph, options: &CompileOptions, reuse: u32) -> Result<Folded> {
-    let mut members = members(&graph);
-    let most = most_of(&graph, &members);
+    let members = members(&graph);
+    let most = most_of(&graph, &members, options);
     if reuse > most {
+        let cause = match options.multipliers {
+            0 => "a reuse of that many cycles already takes the widest accumulator bit by bit",
+            _ => "a reuse of that many cycles already takes the values of the largest layer one by one",
+        };
         return Err(Error::new(Code::Usage, format!("a reuse of {reuse} saves nothing over one of {most}"))
-            .cause("a reuse of that many cycles already takes the widest accumulator bit by bit")
+            .cause(cause)
             .hint(format!("use 2 to {most}")));
     }
+    if options.multipliers == 0 {
+        return placed(graph, members, options, reuse);
+    }
+    if options.target == Target::Ice40 {
+        return Err(Error::new(Code::Usage, "iCE40 HX parts have no multipliers").hint("leave --max-dsp out"));
+    }
+    let with = |chosen: &BTreeSet<usize>| {
+        let (mut graph, stages) = multiplied(&graph, &members, chosen, reuse)?;
+        DeadBits.run(&mut graph, options)?;
+        placed(graph, stages, options, reuse)
+    };
+    let lut = |folded: &Folded| folded.cost(options.target).lut;
+    let fits = |folded: &Folded| folded.multipliers() <= u64::from(options.multipliers);
+    // One stage after the other, as long as it saves lookup tables; or all of them, where digits do not fit the clock.
+    let all: BTreeSet<usize> = (0..members.len()).collect();
+    let (mut chosen, mut best) = (BTreeSet::new(), placed(graph.clone(), members.clone(), options, reuse));
+    loop {
+        let more = all.difference(&chosen).filter_map(|k| {
+            let next: BTreeSet<usize> = chosen.iter().chain([k]).copied().collect();
+            let folded = with(&next).ok().filter(fits)?;
+            Some((lut(&folded), next, folded))
+        });
+        let Some((least, next, folded)) = more.min_by_key(|m| m.0) else { break };
+        if best.as_ref().is_ok_and(|best| lut(best) <= least) {
+            break;
+        }
+        (chosen, best) = (next, Ok(folded));
+    }
+    match best {
+        Err(e) => with(&all).ok().filter(fits).ok_or(e),
+        best => best,
+    }
+}
+
+/// A graph whose stages all have multipliers.
+#[cfg(test)]
+pub(super) fn all_multiplied(graph: StageGraph, options: &CompileOptions, reuse: u32) -> Result<Folded> {
+    let members = members(&graph);
+    let (mut graph, stages) = multiplied(&graph, &members, &(0..members.len()).collect(), reuse)?;
+    DeadBits.run(&mut graph, options)?;
+    placed(graph, stages, options, reuse)
+}
+
+/// Sets when everything happens.
+fn placed(graph: StageGraph, mut stages: Vec<FoldStage>, options: &CompileOptions, reuse: u32) -> Result<Folded> {
     let mut start = 1;
-    for stage in &mut members {
-        let width = widest(&graph, stage);
-        stage.digit = width.div_ceil(reuse);
-        stage.digits = width.div_ceil(stage.digit);
+    for stage in &mut stages {
         stage.start = start;
-        offsets(&graph, stage, options)?;
+        if stage.multipliers.is_some() {
+            stage.place_multipliers(&graph, options)?;
+            late(&graph, stage, options)?;
+        } else {
+            let width = widest(&graph, stage);
+            stage.digit = width.div_ceil(reuse);
+            stage.digits = width.div_ceil(stage.digit);
+            offsets(&graph, stage, options)?;
+        }
         start = stage.end() + 1;
     }
-    let folded = Folded { graph, reuse, stages: members, latency: Cycles(start) };
+    let folded = Folded { graph, reuse, stages, latency: Cycles(start) };
     choices(&folded, options)?;
     Ok(folded)
 }
 
 /// The largest reuse that saves anything.
-pub(super) fn most_reuse(graph: &StageGraph) -> u32 {
-    most_of(graph, &members(graph))
+pub(super) fn most_reuse(graph: &StageGraph, options: &CompileOptions) -> u32 {
+    most_of(graph, &members(graph), options)
 }
 
-fn most_of(graph: &StageGraph, stages: &[FoldStage]) -> u32 {
-    stages.iter().map(|s| widest(graph, s)).max().unwrap_or(1).max(2)
+fn most_of(graph: &StageGraph, stages: &[FoldStage], options: &CompileOptions) -> u32 {
+    let leaves = |s: &FoldStage| if options.multipliers > 0 { s.leaves.len() as u32 } else { 0 };
+    stages.iter().map(|s| widest(graph, s).max(leaves(s))).max().unwrap_or(1).max(2)
 }
 
 /// The bits of the widest accumulator of a stage.
@@ -99,6 +156,7 @@ fn members(graph: &StageGraph) -> Vec<FoldStage> {
             leaves: leaves.into_iter().collect(),
             adders: adders.into_iter().map(|id| (id, 0)).collect(),
             results: results.into_iter().collect(),
+            multipliers: None,
         }
     };
     results.into_iter().map(stage).collect()

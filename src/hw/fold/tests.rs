@@ -1,6 +1,9 @@
 use super::*;
+use crate::fixed::{Overflow, QFormat, Rounding};
+use crate::hw::delay::Target;
 use crate::hw::tests::{MODES, network, tables};
 use crate::hw::{Effort, eval};
+use crate::model::Granular;
 use crate::reference::Engine;
 
 fn options() -> CompileOptions {
@@ -146,4 +149,104 @@ fn a_budget_takes_the_least_reuse_that_fits_it() {
     let none = compile_reuse(&network, &options(), Reuse::MaxLut(10)).unwrap_err();
     assert_eq!(none.code(), Code::Schedule);
     assert!(none.to_string().contains("needs the fewest, about "), "{none}");
+}
+
+/// Enough for every stage.
+fn multiplied() -> CompileOptions {
+    CompileOptions { multipliers: 1000, ..options() }
+}
+
+#[test]
+fn multipliers_give_the_numbers_of_the_reference_at_the_promised_cycle_for_every_reuse_and_mode() {
+    let x: Vec<Vec<i64>> = (-32..32).step_by(5).flat_map(|a| (-32..32).step_by(7).map(move |b| vec![a, b])).collect();
+    for (rounding, overflow) in MODES {
+        for network in [network(rounding, overflow), tables()] {
+            let engine = Engine::new(&network).unwrap();
+            for reuse in 2..=6 {
+                let slow = CompileOptions { clock_mhz: Some(50.0), ..multiplied() };
+                let graph = lowered(&network, &slow).unwrap();
+                let made = stages::all_multiplied(graph, &slow, reuse).unwrap();
+                made.check().unwrap();
+                crate::hw::prove(&made.graph, &network).unwrap();
+                assert!(made.stages.iter().all(|s| s.multipliers.is_some()) && made.multipliers() > 0);
+                for stretch in [0, 7] {
+                    let drive = spaced(&made, &x, |i| (i as u32 * stretch) % 5);
+                    let wanted: Vec<Option<Vec<i64>>> = (0..drive.len())
+                        .map(|c| c.checked_sub(made.latency.0 as usize).and_then(|c| drive[c].as_deref()))
+                        .map(|x| x.map(|x| engine.infer(x)))
+                        .collect();
+                    assert!(eval_folded(&made, &drive) == wanted, "{rounding:?} {overflow:?} reuse {reuse} {stretch}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn stages_get_multipliers_as_long_as_they_save_lookup_tables_and_are_few_enough() {
+    let network = wide();
+    let at = |multipliers, reuse| fold(&network, &CompileOptions { multipliers, ..options() }, reuse).unwrap();
+    let (none, all) = (at(0, 8), at(1000, 8));
+    assert_eq!(none.multipliers(), 0);
+    assert!(all.cost(options().target).lut < none.cost(options().target).lut);
+    let count = all.multipliers() as u32;
+    assert!(at(count, 8) == all, "as many as it has give the same");
+    let fewer = at(count - 1, 8);
+    assert!(
+        fewer.multipliers() < u64::from(count) && fewer.cost(options().target).lut >= all.cost(options().target).lut
+    );
+    // More cycles than any accumulator has bits.
+    let most = at(1000, 24);
+    assert!(most.multipliers() < u64::from(count) && most.stages.iter().any(|s| s.digits == 24));
+    let refused = fold(&network, &multiplied(), 25).unwrap_err().to_string();
+    assert!(refused.contains("saves nothing over one of 24"), "{refused}");
+    let ice40 = CompileOptions { target: Target::Ice40, ..multiplied() };
+    assert!(fold(&network, &ice40, 4).unwrap_err().to_string().contains("have no multipliers"));
+    let fast = CompileOptions { clock_mhz: Some(230.0), ..multiplied() };
+    let refused = stages::all_multiplied(lowered(&network, &fast).unwrap(), &fast, 8).unwrap_err();
+    assert!(refused.code() == Code::Schedule && refused.to_string().contains("multiplier"), "{refused}");
+}
+
+#[test]
+fn multipliers_that_make_other_sums_are_refused() {
+    let made = stages::all_multiplied(lowered(&wide(), &multiplied()).unwrap(), &multiplied(), 8).unwrap();
+    made.check().unwrap();
+    let change = |f: &dyn Fn(&mut Multipliers)| {
+        let mut wrong = made.clone();
+        f(wrong.stages[0].multipliers.as_mut().unwrap());
+        assert_ne!(wrong, made);
+        wrong.check().unwrap_err().to_string()
+    };
+    for refused in [
+        change(&|m| m.rows[0].weights[1][0] += 1),
+        change(&|m| m.rows[1].begin += 1),
+        change(&|m| m.rows[0].trees[2].swap(0, 1)),
+        change(&|m| m.rows[0].sums.swap(0, 1)),
+        change(&|m| m.lanes += 1),
+        change(&|m| drop(m.rows.pop())),
+    ] {
+        assert!(refused.contains("the multipliers of stage 0 make other sums"), "{refused}");
+    }
+    let mut wrong = made.clone();
+    wrong.stages[0].leaves.swap(0, 1);
+    assert!(wrong.check().is_err());
+}
+
+/// 24 inputs, 6 and 3 outputs, with weights that share little.
+fn wide() -> IntegerNetwork {
+    let mut draw = 7u64;
+    let mut weight = || {
+        draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (draw >> 56) as i64 - 128
+    };
+    let mut network = network(Rounding::Truncate, Overflow::Saturate);
+    network.n_in = 24;
+    for (layer, (inputs, n, m)) in network.layers.iter_mut().zip([("x", 24, 6), ("h", 6, 3)]) {
+        layer.inputs = vec![inputs.into()];
+        layer.weights = (0..m).map(|_| (0..n).map(|_| weight()).collect()).collect();
+        layer.weight_format = Granular::PerTensor(QFormat::signed(8, 4));
+        layer.bias = (0..m).collect();
+    }
+    network.check().unwrap();
+    network
 }

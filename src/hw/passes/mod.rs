@@ -12,6 +12,8 @@ mod share;
 
 use rayon::prelude::*;
 
+pub(super) use dead_bits::DeadBits;
+
 use super::delay::Target;
 use super::graph::StageGraph;
 use crate::error::{Code, Error, Result};
@@ -33,6 +35,8 @@ pub struct CompileOptions {
     pub seed: u64,
     /// Levels that the trees of a layer may be deeper than they must; without it, [`SLACKS`] are tried.
     pub slack: Option<u32>,
+    /// Multipliers that a folded design may have: the stages that save most lookup tables by them get them.
+    pub multipliers: u32,
 }
 
 impl CompileOptions {

@@ -8,9 +8,13 @@
 //! `at[i]` is `x_valid` of `i + 1` cycles ago: every register that must do something at a certain cycle of a vector waits for
 //! its bit, so vectors may come at any distance of at least the reuse. Nothing but `at` has a reset.
 
+mod multipliers;
+
 use std::fmt::Write as _;
 
 use super::Lanes;
+pub(crate) use multipliers::names_of;
+
 use super::bus::{Bus, Piece, Reads, Source, number};
 use super::core::{gather_unread, names};
 use super::print::{Kind, Module};
@@ -101,7 +105,10 @@ impl<'a> Core<'a> {
             let enter = |id: NodeId, suffix: String, width: u32| {
                 self.reads.declare(&format!("{}{suffix}", self.in_stage(id, k)), width);
             };
-            stage.leaves.iter().for_each(|id| enter(*id, String::new(), graph.nodes[*id].width()));
+            for (i, id) in stage.leaves.iter().enumerate() {
+                let lane = stage.multipliers.as_ref().map(|m| m.lane(graph, &stage.leaves, i % m.lanes).width);
+                enter(*id, String::new(), lane.unwrap_or(graph.nodes[*id].width()));
+            }
             stage.adders.iter().for_each(|(id, _)| enter(*id, String::new(), stage.digit));
             for ((id, offset), reach) in stage.reaches(graph) {
                 let late = offset - stage.offset(id);
@@ -219,6 +226,9 @@ impl<'a> Core<'a> {
     fn stage(&mut self, k: usize) {
         let stage = &self.folded.stages[k];
         let (graph, digit) = (&self.folded.graph, stage.digit);
+        if let Some(multipliers) = &stage.multipliers {
+            return self.multipliers(k, multipliers);
+        }
         let _ = writeln!(
             self.m.body,
             "\n// Stage {k}: {} cycles of {digit} bit{}, the first {} after the vector",
@@ -410,32 +420,33 @@ impl<'a> Core<'a> {
             self.register(&name, bits, &text);
         }
         for id in &stage.results {
-            let node = &graph.nodes[*id];
-            let mut op = node.op.clone();
-            let Op::Requantize { a, shift, rounding, .. } = &mut op else { continue };
-            let accumulator = &graph.nodes[*a];
-            let low = windows[a];
-            let window =
-                Source::Wire { name: format!("{}_w", self.in_stage(*a, k)), full: stage.window_bits(*a, low), bit: 0 };
-            let width = accumulator.width();
-            let mut range = accumulator.range;
-            // The bits below the window are those that every reader drops.
-            let held = width.saturating_sub(low).max(1);
-            let mut bus = Bus::of(
-                vec![Piece { at: low, count: held, source: window }],
-                low + held,
-                accumulator.is_signed(),
-                self.reads,
-            );
-            if *rounding == Rounding::Truncate && *shift > 0 {
-                bus = bus.high(shift.unsigned_abs());
-                range = (range.0 >> *shift, range.1 >> *shift);
-                *shift = 0;
-            }
-            let name = self.name(*id).to_owned();
-            let text = requantizer(&mut self.m, self.reads, &name, &op, (bus, range), node.width());
-            self.assign(&name, node.width(), &text);
+            let Op::Requantize { a, .. } = graph.nodes[*id].op else { continue };
+            let low = windows[&a];
+            let name = format!("{}_w", self.in_stage(a, k));
+            self.result(*id, Source::Wire { name, full: stage.window_bits(a, low), bit: 0 }, low);
         }
+    }
+
+    /// A requantizer of an accumulator that a register holds from bit `low` on.
+    fn result(&mut self, id: NodeId, held: Source, low: u32) {
+        let graph = &self.folded.graph;
+        let node = &graph.nodes[id];
+        let mut op = node.op.clone();
+        let Op::Requantize { a, shift, rounding, .. } = &mut op else { return };
+        let accumulator = &graph.nodes[*a];
+        let mut range = accumulator.range;
+        // The bits below those held are those that every reader drops.
+        let count = accumulator.width().saturating_sub(low).max(1);
+        let pieces = vec![Piece { at: low, count, source: held }];
+        let mut bus = Bus::of(pieces, low + count, accumulator.is_signed(), self.reads);
+        if *rounding == Rounding::Truncate && *shift > 0 {
+            bus = bus.high(shift.unsigned_abs());
+            range = (range.0 >> *shift, range.1 >> *shift);
+            *shift = 0;
+        }
+        let name = self.name(id).to_owned();
+        let text = requantizer(&mut self.m, self.reads, &name, &op, (bus, range), node.width());
+        self.assign(&name, node.width(), &text);
     }
 }
 
