@@ -34,7 +34,7 @@ pub use cost::{LayerCost, layer_costs};
 pub(crate) use delay::Delays;
 pub use delay::Target;
 pub use eval::{eval, trace};
-pub use fold::{Compiled, Folded, FoldedCost, Reuse, compile_reuse, eval_folded, fold};
+pub use fold::{Compiled, Folded, FoldedCost, Reuse, compile_reuse, eval_folded, fold, fold_multiplied};
 #[cfg(feature = "verilog")]
 pub(crate) use fold::{FoldStage, Held, Multipliers, Row, WITHOUT_CHAIN};
 pub use graph::{Node, NodeId, Op, StageGraph, Tensor};

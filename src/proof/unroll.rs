@@ -124,46 +124,44 @@ impl Unroller<'_> {
                 };
             }
             let Some((cell, k)) = self.drivers.get(&net).copied() else { return self.any((net, cycle)) };
-            let wires = |port: &str| list(self.cells[cell].get("connections").and_then(|c| c.get(port)));
-            let next = match (self.cells[cell].get("type").and_then(Value::as_str), wires("A"), wires("B"), wires("S"))
-            {
-                (Some("$mux"), Some(a), Some(b), Some([select])) => match self.bit(select, cycle).as_str() {
-                    Some("1") => Some(&b[k]),
-                    Some("0") => Some(&a[k]),
-                    _ => None,
-                },
-                (Some("$pmux"), Some(a), Some(b), Some(select)) => {
-                    let select = self.bits(select, cycle);
-                    let known = select.iter().all(|s| s == "0" || s == "1");
-                    match select.iter().position(|s| s == "1").filter(|_| known) {
-                        Some(one) if select.iter().filter(|s| *s == "1").count() == 1 => Some(&b[one * a.len() + k]),
-                        None if known => Some(&a[k]),
-                        _ => None,
-                    }
-                }
-                (Some(kind @ ("$add" | "$eq")), Some(a), Some(b), _) => {
-                    let operands = [self.bits(a, cycle), self.bits(b, cycle)];
-                    match operands.map(|bits| unsigned(&bits)) {
-                        [Some(a), Some(b)] if kind == "$eq" => return if a == b && k == 0 { "1" } else { "0" }.into(),
-                        [Some(a), Some(b)] if k < 64 => return if (a + b) >> k & 1 == 1 { "1" } else { "0" }.into(),
-                        _ => None,
-                    }
-                }
-                (Some("$not" | "$logic_not"), Some([a]), ..) if k == 0 => match self.bit(a, cycle).as_str() {
-                    Some("1") => return "0".into(),
-                    Some("0") => return "1".into(),
-                    _ => None,
-                },
-                _ => None,
-            };
-            match next.map(|bit| (bit, bit.as_u64())) {
-                Some((_, Some(from))) => net = from,
-                Some((known, None)) => return known.clone(),
+            match self.chosen(cell, k, cycle).map(|bit| (bit.as_u64(), bit)) {
+                Some((Some(from), _)) => net = from,
+                Some((None, known)) => return known,
                 None => {
                     self.open.push((net, cycle));
                     return self.made((net, cycle));
                 }
             }
+        }
+    }
+
+    /// What bit `k` of a cell's output is in a cycle, where that is known or was chosen: a number, or one of its inputs.
+    fn chosen(&mut self, cell: &str, k: usize, cycle: i64) -> Option<Value> {
+        let cells = self.cells;
+        let wires = |port: &str| list(cells[cell].get("connections").and_then(|c| c.get(port)));
+        let (kind, a) = (cells[cell].get("type").and_then(Value::as_str)?, wires("A")?);
+        let bit = |value: bool| Some(if value { "1" } else { "0" }.into());
+        let signed =
+            cells[cell].pointer("/parameters/A_SIGNED").and_then(Value::as_str).is_some_and(|s| s.ends_with('1'));
+        match (kind, wires("B"), wires("S")) {
+            ("$mux" | "$pmux", Some(b), Some(select)) => {
+                let ones = known(&self.bits(select, cycle))?;
+                match (ones, ones.count_ones()) {
+                    (_, 0) => a.get(k).cloned(),
+                    (ones, 1) => b.get(ones.trailing_zeros() as usize * a.len() + k).cloned(),
+                    _ => None,
+                }
+            }
+            ("$add", Some(b), _) if !signed => {
+                let sum = known(&self.bits(a, cycle))? + known(&self.bits(b, cycle))?;
+                bit(sum.checked_shr(k as u32)? & 1 == 1)
+            }
+            ("$eq", Some(b), _) if !signed => {
+                bit(k == 0 && known(&self.bits(a, cycle))? == known(&self.bits(b, cycle))?)
+            }
+            ("$logic_not", ..) => bit(k == 0 && known(&self.bits(a, cycle))? == 0),
+            ("$not", ..) if a.len() == 1 => bit(k == 0 && known(&self.bits(a, cycle))? == 0),
+            _ => None,
         }
     }
 
@@ -182,14 +180,14 @@ impl Unroller<'_> {
     }
 }
 
-/// A number of few bits that are all known.
-fn unsigned(bits: &[Value]) -> Option<u64> {
+/// A number whose bits are all known; counters and choices have few.
+fn known(bits: &[Value]) -> Option<u64> {
     let bit = |(i, b): (usize, &Value)| match b.as_str() {
         Some("1") => Some(1 << i),
         Some("0") => Some(0),
         _ => None,
     };
-    (bits.len() < 32).then(|| bits.iter().enumerate().map(bit).sum())?
+    (bits.len() < 63).then(|| bits.iter().enumerate().map(bit).sum())?
 }
 
 fn list(value: Option<&Value>) -> Option<&[Value]> {

@@ -359,6 +359,11 @@ fn designs_are_lint_clean_and_read_by_yosys_and_icarus() {
             for reuse in [2, 5] {
                 let folder = tempfile::tempdir().unwrap();
                 clean(&emitted_folded(&model, folder.path(), interface, reuse));
+                let folded = hw::fold_multiplied(&model.encoder, &clock, reuse).unwrap();
+                let design = verilog::emit_folded(&model, &folded, interface, &clock).unwrap();
+                let folder = tempfile::tempdir().unwrap();
+                design.write(folder.path()).unwrap();
+                clean(&Dut::emitted(folder.path(), &design.manifest, None));
             }
         }
     }

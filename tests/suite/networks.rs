@@ -344,6 +344,7 @@ fn random_networks_agree_when_they_are_folded() {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("simulations");
     let options = CompileOptions { effort: Effort::Fast, ..Default::default() };
     let (mut next, mut digits, mut copies, mut tables, mut maxima) = (200, BTreeSet::new(), 0, 0, 0);
+    let mut multipliers = 0;
     for reuse in REUSES {
         let mut made = Vec::new();
         let (mut inputs, mut wanted, mut input_formats) = (Vec::new(), Vec::new(), Vec::new());
@@ -365,9 +366,13 @@ fn random_networks_agree_when_they_are_folded() {
             let mut chosen = None;
             for every in 2..=8 {
                 // Networks of few bits have no use for a large one.
-                let folded = hw::fold::fold_graph(graph.clone(), &model.encoder, options, every);
+                let folded = match n % 3 {
+                    0 => hw::fold_multiplied(&model.encoder, options, every),
+                    _ => hw::fold::fold_graph(graph.clone(), &model.encoder, options, every),
+                };
                 let Ok(folded) = folded else { break };
-                digits.extend(folded.stages.iter().map(|s| s.digit));
+                digits.extend(folded.stages.iter().filter(|s| s.multipliers.is_none()).map(|s| s.digit));
+                multipliers += folded.multipliers();
                 copies += usize::from(folded.copies().values().any(|n| *n > 1));
                 assert_eq!(folded_outputs(&folded, &few), right, "network {n}, reuse {every}");
                 chosen = if every == reuse { Some(folded) } else { chosen };
@@ -399,4 +404,5 @@ fn random_networks_agree_when_they_are_folded() {
         "{digits:?} {copies}"
     );
     assert!(tables > 9 && maxima > 2, "{tables} with tables, {maxima} with maxima");
+    assert!(multipliers > 1000, "{multipliers} multipliers");
 }

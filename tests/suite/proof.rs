@@ -8,8 +8,8 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use sluice::Code;
 use sluice::fixed::{Overflow, QFormat, Rounding};
-use sluice::hw::{self, CompileOptions, Compiled, Reuse};
-use sluice::model::{IntegerLayer, QuantizedModel};
+use sluice::hw::{self, CompileOptions, Compiled, Effort, Reuse};
+use sluice::model::{Granular, IntegerLayer, QuantizedModel};
 use sluice::proof::{self, Certificate};
 use sluice::verilog::{self, Interface};
 
@@ -337,6 +337,67 @@ fn mutants_of_random_designs_are_refused_or_right() {
     }
     println!("mutants of random designs: {refused} refused, {right} right");
     assert!(refused * 10 >= MUTATED * MUTANTS * 8, "{refused} refused, {right} right");
+}
+
+#[test]
+fn multipliers_are_proved_cycle_by_cycle_and_wrong_ones_refused() {
+    if !has("yosys") || !has("z3") {
+        return;
+    }
+    let (mut model, folder) = (wide(), tempfile::tempdir().unwrap());
+    // Two outputs are enough.
+    let layer = &mut model.encoder.layers[0];
+    layer.weights.truncate(2);
+    layer.bias.truncate(2);
+    layer.output_format = Granular::PerTensor(QFormat::signed(9, 2));
+    layer.rounding = Rounding::Truncate;
+    let options = CompileOptions { clock_mhz: Some(60.0), multipliers: 100, effort: Effort::Fast, ..options() };
+    for interface in [Interface::Axis, Interface::Kernel] {
+        let folded = hw::compile_reuse(&model.encoder, &options, Reuse::Cycles(8)).unwrap();
+        let Compiled::Folded(folded) = folded else { panic!("not folded") };
+        assert_eq!(folded.multipliers(), 4, "two lanes of two outputs");
+        verilog::emit_folded(&model, &folded, interface, &options).unwrap().write(folder.path()).unwrap();
+        let c = proof::prove(folder.path(), LIMIT).unwrap();
+        assert!(c.verilog.proved && c.graph.printed_the_same && c.verilog.points > 70, "{c}");
+    }
+    let text = std::fs::read_to_string(folder.path().join("wide.v")).unwrap();
+    let line = |parts: &[&str]| text.lines().find(|l| parts.iter().all(|p| l.contains(p))).unwrap();
+    let weights = line(&["3'h2: mac0_weights <= {"]);
+    let product = line(&["mac0_p1x1 <= "]);
+    let tree = line(&["mac0_t1x1x0 <= "]);
+    let sum = line(&["mac0_a0 <= "]);
+    let leaf = line(&["x_4_s0 <= x_valid ? x_4 : x_6_s0"]);
+    for (from, to) in [
+        (weights, weights.replacen("<= {", "<= ~{", 1)),
+        (weights, weights.replacen("3'h2:", "3'h1:", 1)),
+        (product, product.replacen("mac0_v1", "mac0_v0", 1)),
+        (product, product.replacen(" * ", " + ", 1)),
+        (tree, tree.replacen(" + ", " - ", 1)),
+        (sum, sum.replacen("at[3]", "at[2]", 1)),
+        (sum, sum.replacen(") + ", ") - ", 1)),
+        (sum, sum.replacen("mac0_a0 <= (", "mac0_a0 <= (~", 1)),
+        (leaf, leaf.replacen("x_6_s0", "x_7_s0", 1)),
+        (leaf, leaf.replacen("? x_4 :", "? x_5 :", 1)),
+        ("mac0_v0 <= x_0_s0", "mac0_v0 <= x_2_s0".into()),
+    ] {
+        assert_ne!(from, to);
+        change(folder.path(), "wide.v", from, &to);
+        let e = proof::prove(folder.path(), LIMIT).expect_err(&to);
+        let text = e.to_string();
+        assert!(e.code() == Code::Design && text.contains("`wide` is not what the graph says"), "{to}: {e}");
+        assert!(text.contains("layer `dense`"), "{to}: {e}");
+        change(folder.path(), "wide.v", &to, from);
+    }
+    // All products are others: the solver may not end, but nothing is claimed.
+    for (from, to) in [("x_valid ? 3'b0 : mac0_step", "x_valid ? 3'b1 : mac0_step"), ("step + 3'h1", "step + 3'h2")] {
+        change(folder.path(), "wide.v", from, to);
+        match proof::prove(folder.path(), Duration::from_secs(5)) {
+            Err(e) => assert!(matches!(e.code(), Code::Design | Code::ToolTimeout), "{to}: {e}"),
+            Ok(c) => assert!(!c.verilog.proved && c.verilog.not_proved.is_some(), "{to}: {c}"),
+        }
+        change(folder.path(), "wide.v", to, from);
+    }
+    assert!(proof::prove(folder.path(), LIMIT).unwrap().verilog.proved);
 }
 
 #[test]

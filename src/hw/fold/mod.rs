@@ -205,6 +205,18 @@ pub fn fold(network: &IntegerNetwork, options: &CompileOptions, reuse: u32) -> R
     fold_graph(lowered(network, options)?, network, options, reuse)
 }
 
+/// [`fold`] with multipliers for every stage, however many it takes and whether it saves lookup tables or not.
+///
+/// # Errors
+/// Those of [`fold`]; [`Code::Graph`] if a weight needs more than 63 bits.
+pub fn fold_multiplied(network: &IntegerNetwork, options: &CompileOptions, reuse: u32) -> Result<Folded> {
+    refuse_one(reuse)?;
+    let folded = stages::all_multiplied(lowered(network, options)?, options, reuse)?;
+    super::prove(&folded.graph, network)?;
+    folded.check()?;
+    Ok(folded)
+}
+
 /// [`fold`] to as many cycles as save anything, `most` at most.
 ///
 /// # Errors
@@ -220,14 +232,19 @@ pub(super) fn fold_most(network: &IntegerNetwork, options: &CompileOptions, most
 /// # Errors
 /// Those of [`fold`].
 pub fn fold_graph(graph: StageGraph, network: &IntegerNetwork, options: &CompileOptions, reuse: u32) -> Result<Folded> {
-    if reuse < 2 {
-        return Err(Error::new(Code::Usage, format!("a reuse of {reuse} cannot be folded"))
-            .hint("a reuse of 1 is the pipelined design; 2 or more folds it"));
-    }
-    super::prove(&graph, network)?;
+    refuse_one(reuse)?;
     let folded = stages::stages(graph, options, reuse)?;
+    super::prove(&folded.graph, network)?;
     folded.check()?;
     Ok(folded)
+}
+
+fn refuse_one(reuse: u32) -> Result<()> {
+    if reuse >= 2 {
+        return Ok(());
+    }
+    Err(Error::new(Code::Usage, format!("a reuse of {reuse} cannot be folded"))
+        .hint("a reuse of 1 is the pipelined design; 2 or more folds it"))
 }
 
 impl Folded {

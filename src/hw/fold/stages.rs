@@ -62,8 +62,10 @@ pub(super) fn stages(graph: StageGraph, options: &CompileOptions, reuse: u32) ->
     }
 }
 
-/// A graph whose stages all have multipliers.
-#[cfg(test)]
+/// Folds a lowered graph so that all stages have multipliers.
+///
+/// # Errors
+/// Those of [`fold_multiplied`](super::fold_multiplied).
 pub(super) fn all_multiplied(graph: StageGraph, options: &CompileOptions, reuse: u32) -> Result<Folded> {
     let members = members(&graph);
     let (mut graph, stages) = multiplied(&graph, &members, &(0..members.len()).collect(), reuse)?;

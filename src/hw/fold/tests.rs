@@ -164,10 +164,7 @@ fn multipliers_give_the_numbers_of_the_reference_at_the_promised_cycle_for_every
             let engine = Engine::new(&network).unwrap();
             for reuse in 2..=6 {
                 let slow = CompileOptions { clock_mhz: Some(50.0), ..multiplied() };
-                let graph = lowered(&network, &slow).unwrap();
-                let made = stages::all_multiplied(graph, &slow, reuse).unwrap();
-                made.check().unwrap();
-                crate::hw::prove(&made.graph, &network).unwrap();
+                let made = fold_multiplied(&network, &slow, reuse).unwrap();
                 assert!(made.stages.iter().all(|s| s.multipliers.is_some()) && made.multipliers() > 0);
                 for stretch in [0, 7] {
                     let drive = spaced(&made, &x, |i| (i as u32 * stretch) % 5);
@@ -203,13 +200,13 @@ fn stages_get_multipliers_as_long_as_they_save_lookup_tables_and_are_few_enough(
     let ice40 = CompileOptions { target: Target::Ice40, ..multiplied() };
     assert!(fold(&network, &ice40, 4).unwrap_err().to_string().contains("have no multipliers"));
     let fast = CompileOptions { clock_mhz: Some(230.0), ..multiplied() };
-    let refused = stages::all_multiplied(lowered(&network, &fast).unwrap(), &fast, 8).unwrap_err();
+    let refused = fold_multiplied(&network, &fast, 8).unwrap_err();
     assert!(refused.code() == Code::Schedule && refused.to_string().contains("multiplier"), "{refused}");
 }
 
 #[test]
 fn multipliers_that_make_other_sums_are_refused() {
-    let made = stages::all_multiplied(lowered(&wide(), &multiplied()).unwrap(), &multiplied(), 8).unwrap();
+    let made = fold_multiplied(&wide(), &multiplied(), 8).unwrap();
     made.check().unwrap();
     let change = |f: &dyn Fn(&mut Multipliers)| {
         let mut wrong = made.clone();
