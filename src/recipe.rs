@@ -246,6 +246,9 @@ mod tests {
         assert_eq!(both.what(), "`hardware` has a reuse and a budget to choose one by");
         assert_eq!(parse("reuse = 4").unwrap().hardware.reuse(), Reuse::Cycles(4));
         assert_eq!(parse("max_lut = 900").unwrap().hardware.reuse(), Reuse::MaxLut(900));
+        let dsp = parse("max_dsp = 9").unwrap_err();
+        assert_eq!(dsp.what(), "`hardware` has a budget of multipliers for a design that is not folded");
+        assert_eq!(parse("reuse = 4\nmax_dsp = 9").unwrap().hardware.max_dsp, Some(9));
         assert_eq!(parse("").unwrap().hardware.reuse(), Reuse::Cycles(1));
         assert_eq!(parse("stream = true").unwrap().hardware.reuse(), Reuse::Stream);
         let both = parse("reuse = 4\nstream = true").unwrap_err();

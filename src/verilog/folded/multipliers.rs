@@ -129,9 +129,11 @@ impl Core<'_> {
         self.declare(&name, Kind::Reg, word);
         let _ = writeln!(self.clocked, "  case ({step})");
         for t in 0..stage.digits {
-            let _ = writeln!(self.clocked, "    {}: {name} <= {};", number(t.into(), bits), text(t as usize));
+            // Between vectors it does not matter, and a list of all numbers would leave the rest without a value.
+            let label = if t + 1 == stage.digits { "default".to_owned() } else { number(t.into(), bits) };
+            let _ = writeln!(self.clocked, "    {label}: {name} <= {};", text(t as usize));
         }
-        let _ = writeln!(self.clocked, "    default: {name} <= {word}'b0;\n  endcase");
+        self.clocked += "  endcase\n";
     }
 
     /// The tree and the accumulator of a row.

@@ -187,6 +187,21 @@ const DESIGN_CASES: &[DesignCase] = &[
         NO,
         NO,
         NO,
+        &["emit", "d/model.quant.json", "--out", "o", "--max-dsp", "8"],
+        "error[U001]: `--max-dsp` is a budget of folded designs only\n  \
+         hint:  pass --reuse with 2 cycles or more, or --reuse auto\n",
+    ),
+    (
+        NO,
+        NO,
+        NO,
+        &["emit", "d/model.quant.json", "--out", "o", "--reuse", "4", "--max-dsp", "8", "--target", "ice40"],
+        "error[U001]: iCE40 HX parts have no multipliers\n  hint:  leave --max-dsp out\n",
+    ),
+    (
+        NO,
+        NO,
+        NO,
         &["passes", "d/model.quant.json", "--after", "luck"],
         "error[U001]: there is no pass `luck`\n  \
          hint:  one of build, constants, share, dead, dead_bits, rank\n",
