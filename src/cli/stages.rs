@@ -202,6 +202,11 @@ pub fn emit(
                 if lut >= pipelined {
                     lines.push(format!("a reuse of {} saves no lookup tables: use more, or 1", folded.reuse));
                 }
+                if options.multipliers > 0 {
+                    lines.push(
+                        "no layer has multipliers: digits take fewer lookup tables, or there are too few".to_owned(),
+                    );
+                }
             }
             (verilog::emit_folded(model, &folded, interface, options)?, lines)
         }

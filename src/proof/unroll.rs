@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::{Value, json};
 
 use crate::hw::{Folded, Op};
-use crate::verilog::names_of;
+use crate::verilog::multiplier_registers;
 
 /// A net of the netlist in a cycle.
 type At = (u64, i64);
@@ -279,7 +279,7 @@ impl Unrolled {
                     return None;
                 }
             }
-            for (register, cycle, id) in stage.multipliers.iter().flat_map(|m| names_of(stage, k, m)) {
+            for (register, cycle, id) in stage.multipliers.iter().flat_map(|m| multiplier_registers(stage, k, m)) {
                 if let Some(name) = names[id].as_ref().filter(|name| !named.contains_key(*name)) {
                     let word = u.bits(wire(&register)?, i64::from(cycle));
                     named.insert(name.clone(), word);

@@ -24,7 +24,7 @@ mod streamed;
 mod tables;
 
 pub(crate) use core::names;
-pub(crate) use folded::names_of;
+pub(crate) use folded::multiplier_registers;
 
 use std::collections::BTreeMap;
 use std::path::Path;

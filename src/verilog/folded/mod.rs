@@ -13,7 +13,7 @@ mod multipliers;
 use std::fmt::Write as _;
 
 use super::Lanes;
-pub(crate) use multipliers::names_of;
+pub(crate) use multipliers::multiplier_registers;
 
 use super::bus::{Bus, Piece, Reads, Source, number};
 use super::core::{gather_unread, names};

@@ -15,7 +15,11 @@ use crate::verilog::bus::{Source, number};
 use crate::verilog::print::Kind;
 
 /// The register that holds a node in some cycle of its vector: name, cycle, node.
-pub(crate) fn names_of(stage: &FoldStage, k: usize, multipliers: &Multipliers) -> Vec<(String, u32, NodeId)> {
+pub(crate) fn multiplier_registers(
+    stage: &FoldStage,
+    k: usize,
+    multipliers: &Multipliers,
+) -> Vec<(String, u32, NodeId)> {
     let mut names = Vec::new();
     for (r, row) in multipliers.rows.iter().enumerate() {
         for (t, (tree, sum)) in row.trees.iter().zip(&row.sums).enumerate() {
