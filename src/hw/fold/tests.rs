@@ -21,6 +21,12 @@ fn spaced(folded: &Folded, x: &[Vec<i64>], gap: impl Fn(usize) -> u32) -> Vec<Op
     drive
 }
 
+/// What the reference gives, in the cycle that the latency promises.
+fn promised(folded: &Folded, drive: &[Option<Vec<i64>>], engine: &Engine) -> Vec<Option<Vec<i64>>> {
+    let came = |c: usize| c.checked_sub(folded.latency.0 as usize).and_then(|c| drive[c].as_deref());
+    (0..drive.len()).map(|c| came(c).map(|x| engine.infer(x))).collect()
+}
+
 #[test]
 fn digits_give_the_numbers_of_the_reference_at_the_promised_cycle_for_every_reuse_and_mode() {
     let x: Vec<Vec<i64>> = (-32..32).step_by(3).flat_map(|a| (-32..32).step_by(5).map(move |b| vec![a, b])).collect();
@@ -33,10 +39,7 @@ fn digits_give_the_numbers_of_the_reference_at_the_promised_cycle_for_every_reus
             folded += 1;
             for stretch in [0, 7] {
                 let drive = spaced(&made, &x, |i| (i as u32 * stretch) % 5);
-                let wanted: Vec<Option<Vec<i64>>> = (0..drive.len())
-                    .map(|c| c.checked_sub(made.latency.0 as usize).and_then(|c| drive[c].as_deref()))
-                    .map(|x| x.map(|x| engine.infer(x)))
-                    .collect();
+                let wanted = promised(&made, &drive, &engine);
                 assert!(eval_folded(&made, &drive) == wanted, "{rounding:?} {overflow:?} reuse {reuse} {stretch}");
             }
         }
@@ -168,10 +171,7 @@ fn multipliers_give_the_numbers_of_the_reference_at_the_promised_cycle_for_every
                 assert!(made.stages.iter().all(|s| s.multipliers.is_some()) && made.multipliers() > 0);
                 for stretch in [0, 7] {
                     let drive = spaced(&made, &x, |i| (i as u32 * stretch) % 5);
-                    let wanted: Vec<Option<Vec<i64>>> = (0..drive.len())
-                        .map(|c| c.checked_sub(made.latency.0 as usize).and_then(|c| drive[c].as_deref()))
-                        .map(|x| x.map(|x| engine.infer(x)))
-                        .collect();
+                    let wanted = promised(&made, &drive, &engine);
                     assert!(eval_folded(&made, &drive) == wanted, "{rounding:?} {overflow:?} reuse {reuse} {stretch}");
                 }
             }
