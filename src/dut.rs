@@ -86,7 +86,7 @@ impl Dut {
             out_width: manifest.out_width,
             input_formats: manifest.input_formats.clone(),
             output_formats: manifest.output_formats.clone(),
-            dsp: manifest.multipliers > 0 && manifest.pixels.is_none(),
+            dsp: manifest.dsp() > 0,
             latency: manifest.latency_cycles.0,
             ii: manifest.ii,
             cache,

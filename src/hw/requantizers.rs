@@ -84,33 +84,39 @@ pub fn requantizers(graph: &StageGraph, network: &IntegerNetwork) -> Result<Vec<
         let joined: Vec<Option<Form>> = layer.inputs.iter().filter_map(find).flatten().collect();
         let near = |name: &String| ranges.iter().find(|t| t.0 == *name).map(|t| t.1.clone());
         let reach: Vec<Range> = layer.inputs.iter().filter_map(near).flatten().collect();
+        let element = |output: usize| tensor.elements.get(output).copied().flatten();
         let (mut forms, mut made) = (Vec::with_capacity(layer.n_out()), Vec::with_capacity(layer.n_out()));
         let rows = match layer.outputs(&network.joined_formats(layer))? {
             Outputs::Affine(rows) => rows,
-            outputs => {
-                for output in 0..layer.n_out() {
-                    let id = tensor.elements.get(output).copied().flatten();
-                    made.push(match &outputs {
-                        Outputs::Tables(rows) => entries(&rows[output], reach[rows[output].index]),
-                        Outputs::Maxima(rows) => largest(&rows[output], &reach),
-                        Outputs::Affine(_) => (0, 0),
-                    });
-                    if let Outputs::Tables(rows) = &outputs {
-                        let row = &rows[output];
-                        let mut range = reach[row.index];
-                        if let Some(operand) = &joined[row.index] {
-                            range = operand.range(|leaf| known[leaf].range).unwrap_or_default();
-                            looked_up(graph, id, row, operand, range, |id| &known[id].form)
-                                .map_err(|what| bad(&layer.name, output, &what))?;
-                            made[output] = entries(row, range);
-                        } else if id.is_some_and(|id| !is_number(graph, id, made[output])) {
-                            return Err(bad(&layer.name, output, ABSENT));
-                        }
-                        if id.is_some() {
-                            found.push(Requantizer { layer: layer.name.clone(), output, range, wide: None });
-                        }
+            Outputs::Tables(rows) => {
+                for (output, row) in rows.iter().enumerate() {
+                    let id = element(output);
+                    let operand = joined[row.index].as_ref();
+                    let range = match operand {
+                        Some(operand) => operand.range(|leaf| known[leaf].range).unwrap_or_default(),
+                        None => reach[row.index],
+                    };
+                    let entries = entries(row, range);
+                    if let Some(operand) = operand {
+                        looked_up(graph, id, row, operand, range, |id| &known[id].form)
+                            .map_err(|what| bad(&layer.name, output, &what))?;
+                    } else if id.is_some_and(|id| !is_number(graph, id, entries)) {
+                        return Err(bad(&layer.name, output, ABSENT));
                     }
-                    forms.push(form_of(&id).or_else(|| only(made[output])));
+                    if id.is_some() {
+                        found.push(Requantizer { layer: layer.name.clone(), output, range, wide: None });
+                    }
+                    made.push(entries);
+                    forms.push(form_of(&id).or_else(|| only(entries)));
+                }
+                ranges.push((&layer.name, made));
+                tensors.push((&layer.name, forms));
+                continue;
+            }
+            Outputs::Maxima(rows) => {
+                for (output, row) in rows.iter().enumerate() {
+                    made.push(largest(row, &reach));
+                    forms.push(form_of(&element(output)).or_else(|| only(made[output])));
                 }
                 ranges.push((&layer.name, made));
                 tensors.push((&layer.name, forms));
@@ -133,7 +139,7 @@ pub fn requantizers(graph: &StageGraph, network: &IntegerNetwork) -> Result<Vec<
             let range = range.ok_or_else(wide)?;
             let wanted = modes(layer, row);
             made.push(result(range, &wanted).unwrap_or_else(|| limits(row.output)));
-            let Some(id) = tensor.elements.get(output).copied().flatten() else {
+            let Some(id) = element(output) else {
                 // Taken out because it is a number, or because nothing reads it.
                 forms.push(only(made[output]));
                 continue;

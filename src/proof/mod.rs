@@ -50,8 +50,7 @@ pub fn prove(folder: &Path, limit: Duration) -> Result<Certificate> {
     let latency = manifest.clock_mhz.is_none().then_some(manifest.latency_cycles.0);
     let DesignManifest { clock_mhz, effort, seed, slack, .. } = manifest;
     // As many multipliers as it has give the stages that have them.
-    let multipliers =
-        if manifest.pixels.is_some() { 0 } else { u32::try_from(manifest.multipliers).unwrap_or(u32::MAX) };
+    let multipliers = u32::try_from(manifest.dsp()).unwrap_or(u32::MAX);
     let options = CompileOptions { target, clock_mhz, latency, effort, seed, slack, multipliers };
     // `compile_reuse` proves what it returns; said once more here, where the claim is made.
     let reuse = if manifest.pixels.is_some() { Reuse::Stream } else { Reuse::Cycles(manifest.ii) };

@@ -90,9 +90,8 @@ impl<'a> Read<'a> {
 fn races(text: &str) -> Option<&str> {
     let mut clocked = false;
     text.lines().map(str::trim).find(|line| {
-        let begins = |word: &&str| line.starts_with(*word);
-        if ["always", "initial", "assign", "function", "module", "endmodule", "wire", "reg"].iter().any(|w| begins(&w))
-        {
+        let word = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or("");
+        if ["always", "initial", "assign", "function", "module", "endmodule", "wire", "reg"].contains(&word) {
             clocked = line.contains("posedge") || line.contains("negedge");
         }
         let mut before = ' ';
@@ -187,4 +186,22 @@ fn products(network: &IntegerNetwork) -> Result<usize> {
         Outputs::Tables(_) | Outputs::Maxima(_) => Ok(0),
     };
     network.layers.iter().map(of).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_assignment_with_one_sign_in_a_clocked_block_is_found_whatever_it_assigns() {
+        let module = |line: &str| {
+            format!("module m;\nwire a = b;\nalways @(posedge clk) begin\n  {line}\nend\nassign y = a;\nendmodule\n")
+        };
+        for line in ["a = b;", "regression_0 = b;", "if (a == b) wired = b;", "q <= a; assigned = b;"] {
+            assert_eq!(races(&module(line)), Some(line));
+        }
+        for line in ["a <= b;", "regression_0 <= a == b;", "if (a >= b && a != c) q <= b;", "// a = b"] {
+            assert_eq!(races(&module(line)), None, "{line}");
+        }
+    }
 }

@@ -505,6 +505,11 @@ impl VerilogDesign {
 }
 
 impl DesignManifest {
+    /// Multipliers that are meant for DSP slices.
+    pub fn dsp(&self) -> u64 {
+        if self.pixels.is_some() { 0 } else { self.multipliers }
+    }
+
     /// Reads a design folder's manifest and checks that its files are inside it, complete and unchanged.
     ///
     /// # Errors

@@ -31,10 +31,7 @@ impl Folded {
         for stage in &self.stages {
             cost.lut += stage.results.iter().map(|id| width(*id) + 3).sum::<u64>();
             if let Some(multipliers) = &stage.multipliers {
-                let (ff, lut, adders, bits) = multipliers.cost(&self.graph, stage, target);
-                (cost.register_bits, cost.lut) = (cost.register_bits + ff, cost.lut + lut);
-                (cost.adders, cost.adder_bits) = (cost.adders + adders as usize, cost.adder_bits + bits);
-                cost.multipliers += multipliers.count();
+                multipliers.add_cost(&mut cost, &self.graph, stage, target);
                 continue;
             }
             let digit = u64::from(stage.digit);

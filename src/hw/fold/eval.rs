@@ -183,21 +183,26 @@ impl<'a> Run<'a> {
         if inverted { !digit & (u64::MAX >> (64 - stage.digit)) } else { digit }
     }
 
-    /// What the requantizer gives of the digits that the last cycles brought.
+    /// The digits of an accumulator that the last cycles brought.
+    fn held(&self, k: usize, stage: &FoldStage, id: NodeId) -> i128 {
+        let now = self.valid.len() - 1;
+        let first = (stage.digits + stage.depth - stage.offset(id)) as usize;
+        let digit = |t: u32| {
+            let at = (now + t as usize).checked_sub(first).and_then(|c| self.digits[k][id].get(c));
+            i128::from(*at.unwrap_or(&0)) << (t * stage.digit)
+        };
+        (0..stage.digits).map(digit).fold(0, |sum, digit| sum | digit)
+    }
+
+    /// What the requantizer gives of the accumulator that is there now.
     fn result(&self, k: usize, stage: &FoldStage, id: NodeId) -> i64 {
         let op = &self.folded.graph.nodes[id].op;
         let a = op.operands()[0];
-        let now = self.valid.len() - 1;
-        let first = (stage.digits + stage.depth - stage.offset(a)) as usize;
         let node = &self.folded.graph.nodes[a];
-        let mut sum: i128 = 0;
-        if let Some(array) = &self.arrays[k] {
-            sum = array.accumulator(a);
-        }
-        for t in (0..stage.digits).filter(|_| self.arrays[k].is_none()) {
-            let digit = (now + t as usize).checked_sub(first).and_then(|c| self.digits[k][a].get(c)).unwrap_or(&0);
-            sum |= i128::from(*digit) << (t * stage.digit);
-        }
+        let sum = match &self.arrays[k] {
+            Some(array) => array.accumulator(a),
+            None => self.held(k, stage, a),
+        };
         // As many bits as the accumulator has; the highest is its sign where it has one.
         let spare = 128 - node.width();
         let acc = if node.is_signed() { sum << spare >> spare } else { ((sum as u128) << spare >> spare) as i128 };

@@ -211,7 +211,7 @@ pub fn fold(network: &IntegerNetwork, options: &CompileOptions, reuse: u32) -> R
 /// Those of [`fold`]; [`Code::Graph`] if a weight needs more than 63 bits.
 pub fn fold_multiplied(network: &IntegerNetwork, options: &CompileOptions, reuse: u32) -> Result<Folded> {
     refuse_one(reuse)?;
-    let folded = stages::all_multiplied(lowered(network, options)?, options, reuse)?;
+    let folded = stages::all_multiplied(&lowered(network, options)?, options, reuse)?;
     super::prove(&folded.graph, network)?;
     folded.check()?;
     Ok(folded)

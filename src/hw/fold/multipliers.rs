@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{FoldStage, Folded};
+use super::{FoldStage, Folded, FoldedCost};
 use crate::error::{Code, Error, Result};
 use crate::hw::delay::Target;
 use crate::hw::graph::{Node, NodeId, Op, StageGraph};
@@ -92,35 +92,40 @@ impl Multipliers {
         .hint("lower the clock, or leave --max-dsp out"))
     }
 
-    /// Flip-flops and lookup tables of the stage but for its results; adders and their bits.
-    pub(super) fn cost(&self, graph: &StageGraph, stage: &FoldStage, target: Target) -> (u64, u64, u64, u64) {
+    /// Adds what the stage is built of, but for its results.
+    pub(super) fn add_cost(&self, cost: &mut FoldedCost, graph: &StageGraph, stage: &FoldStage, target: Target) {
         let lanes: Vec<Held> = (0..self.lanes).map(|l| self.lane(graph, &stage.leaves, l)).collect();
         let shift: u64 = (0..stage.leaves.len()).map(|i| u64::from(lanes[i % self.lanes].width)).sum();
         let values: u64 = lanes.iter().map(|l| u64::from(l.width)).sum();
         let (word, counter) = (u64::from(self.word()), u64::from(stage.counter_bits()));
-        let (mut ff, mut lut) = (shift + values + counter, shift + 2 * counter);
+        cost.multipliers += self.count();
+        cost.register_bits += shift + values + counter;
+        cost.lut += shift + 2 * counter;
         if counter > 0 {
             // A bit of the word is a function of the counter.
-            ff += word;
-            lut += word * u64::from(stage.digits).div_ceil(1 << target.delays().inputs);
+            cost.register_bits += word;
+            cost.lut += word * u64::from(stage.digits).div_ceil(1 << target.delays().inputs);
         }
-        let (mut adders, mut bits) = (0, 0);
+        let mut adder = |bits: u64| {
+            cost.adders += 1;
+            cost.adder_bits += bits;
+            cost.lut += bits + 2;
+        };
         for row in &self.rows {
             for level in 0..=self.levels() as usize {
                 for place in 0..row.trees[0][level].len() {
                     let Some(held) = row.tree(graph, level, place) else { continue };
-                    ff += u64::from(held.width);
+                    cost.register_bits += u64::from(held.width);
                     let pair = |i: usize| level > 0 && row.tree(graph, level - 1, 2 * place + i).is_some();
                     if pair(0) && pair(1) {
-                        (adders, bits) = (adders + 1, bits + u64::from(held.width));
+                        adder(held.width.into());
                     }
                 }
             }
             let width = u64::from(row.accumulator(graph).width);
-            ff += width;
-            (adders, bits) = (adders + 1, bits + width);
+            cost.register_bits += width;
+            adder(width);
         }
-        (ff, lut + bits + 2 * adders, adders, bits)
     }
 
     /// What makes the arrays the sums of the graph: every weight has its product, every product its place in a tree, every tree

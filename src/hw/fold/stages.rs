@@ -20,13 +20,7 @@ pub(super) fn stages(graph: StageGraph, options: &CompileOptions, reuse: u32) ->
     let members = members(&graph);
     let most = most_of(&graph, &members, options);
     if reuse > most {
-        let cause = match options.multipliers {
-            0 => "a reuse of that many cycles already takes the widest accumulator bit by bit",
-            _ => "a reuse of that many cycles already takes the values of the largest layer one by one",
-        };
-        return Err(Error::new(Code::Usage, format!("a reuse of {reuse} saves nothing over one of {most}"))
-            .cause(cause)
-            .hint(format!("use 2 to {most}")));
+        return Err(too_many(reuse, most, options.multipliers > 0));
     }
     if options.multipliers == 0 {
         return placed(graph, members, options, reuse);
@@ -34,11 +28,7 @@ pub(super) fn stages(graph: StageGraph, options: &CompileOptions, reuse: u32) ->
     if options.target == Target::Ice40 {
         return Err(Error::new(Code::Usage, "iCE40 HX parts have no multipliers").hint("leave --max-dsp out"));
     }
-    let with = |chosen: &BTreeSet<usize>| {
-        let (mut graph, stages) = multiplied(&graph, &members, chosen, reuse)?;
-        DeadBits.run(&mut graph, options)?;
-        placed(graph, stages, options, reuse)
-    };
+    let with = |chosen: &BTreeSet<usize>| with_multipliers(&graph, &members, chosen, options, reuse);
     let lut = |folded: &Folded| folded.cost(options.target).lut;
     let fits = |folded: &Folded| folded.multipliers() <= u64::from(options.multipliers);
     // One stage after the other, as long as it saves lookup tables; or all of them, where digits do not fit the clock.
@@ -56,19 +46,43 @@ pub(super) fn stages(graph: StageGraph, options: &CompileOptions, reuse: u32) ->
         }
         (chosen, best) = (next, Ok(folded));
     }
+    // Without multipliers it is digits that have to fill the cycles.
+    let digits = most_of(&graph, &members, &CompileOptions { multipliers: 0, ..*options });
     match best {
         Err(e) => with(&all).ok().filter(fits).ok_or(e),
+        Ok(best) if best.multipliers() == 0 && reuse > digits => Err(too_many(reuse, digits, false)),
         best => best,
     }
+}
+
+fn too_many(reuse: u32, most: u32, multipliers: bool) -> Error {
+    let cause = match multipliers {
+        false => "a reuse of that many cycles already takes the widest accumulator bit by bit",
+        true => "a reuse of that many cycles already takes the values of the largest layer one by one",
+    };
+    Error::new(Code::Usage, format!("a reuse of {reuse} saves nothing over one of {most}"))
+        .cause(cause)
+        .hint(format!("use 2 to {most}"))
 }
 
 /// Folds a lowered graph so that all stages have multipliers.
 ///
 /// # Errors
 /// Those of [`fold_multiplied`](super::fold_multiplied).
-pub(super) fn all_multiplied(graph: StageGraph, options: &CompileOptions, reuse: u32) -> Result<Folded> {
-    let members = members(&graph);
-    let (mut graph, stages) = multiplied(&graph, &members, &(0..members.len()).collect(), reuse)?;
+pub(super) fn all_multiplied(graph: &StageGraph, options: &CompileOptions, reuse: u32) -> Result<Folded> {
+    let members = members(graph);
+    with_multipliers(graph, &members, &(0..members.len()).collect(), options, reuse)
+}
+
+/// Folds with multipliers for the `chosen` stages.
+fn with_multipliers(
+    graph: &StageGraph,
+    members: &[FoldStage],
+    chosen: &BTreeSet<usize>,
+    options: &CompileOptions,
+    reuse: u32,
+) -> Result<Folded> {
+    let (mut graph, stages) = multiplied(graph, members, chosen, reuse)?;
     DeadBits.run(&mut graph, options)?;
     placed(graph, stages, options, reuse)
 }

@@ -197,6 +197,10 @@ fn stages_get_multipliers_as_long_as_they_save_lookup_tables_and_are_few_enough(
     assert!(most.multipliers() < u64::from(count) && most.stages.iter().any(|s| s.digits == 24));
     let refused = fold(&network, &multiplied(), 25).unwrap_err().to_string();
     assert!(refused.contains("saves nothing over one of 24"), "{refused}");
+    // Too few for any stage: then it is digits again, of which there are less.
+    let few = CompileOptions { multipliers: 1, ..options() };
+    let refused = fold(&network, &few, 24).unwrap_err();
+    assert!(refused.code() == Code::Usage && !refused.to_string().contains("over one of 24"), "{refused}");
     let ice40 = CompileOptions { target: Target::Ice40, ..multiplied() };
     assert!(fold(&network, &ice40, 4).unwrap_err().to_string().contains("have no multipliers"));
     let fast = CompileOptions { clock_mhz: Some(230.0), ..multiplied() };

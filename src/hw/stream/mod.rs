@@ -150,12 +150,16 @@ impl Streamed {
 /// Cuts an encoder, compiles and proves each layer that streams for one position, and the rest.
 ///
 /// # Errors
-/// [`Code::Unsupported`] for encoders that do not begin with windows over an image of `x`, [`Code::Usage`] if a latency is asked
-/// for, and those of [`compile`].
+/// [`Code::Unsupported`] for encoders that do not begin with windows over an image of `x`, [`Code::Usage`] if a latency or
+/// multipliers are asked for, and those of [`compile`].
 pub fn stream(network: &IntegerNetwork, options: &CompileOptions) -> Result<Streamed> {
     if options.latency.is_some() {
         return Err(Error::new(Code::Usage, "a streamed design cannot be scheduled for a latency")
             .hint("its latency is that of its image and its clock: ask for a clock"));
+    }
+    if options.multipliers > 0 {
+        return Err(Error::new(Code::Usage, "a streamed design takes no budget of multipliers")
+            .hint("it has them where sums over its image need them"));
     }
     network.check()?;
     let cut = cut::cut(network)?;

@@ -270,6 +270,8 @@ fn what_cannot_stream_is_refused_with_the_reason() {
     assert!(text.contains("element 4 of `x` is fixed<6,4>, not fixed<5,3>"), "{text}");
     let latency = CompileOptions { latency: Some(3), ..options() };
     assert_eq!(stream(&network, &latency).unwrap_err().code(), Code::Usage);
+    let multipliers = CompileOptions { multipliers: 9, ..options() };
+    assert_eq!(stream(&network, &multipliers).unwrap_err().code(), Code::Usage);
 }
 
 #[test]
