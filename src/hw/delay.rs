@@ -3,14 +3,18 @@
 //! | family  | LUT | adder | carry/bit | route | fan-out | register | source |
 //! |---------|-----|-------|-----------|-------|---------|----------|--------|
 //! | ECP5    | 180 |  640  |  30       |  950  |  300    |  500     | nextpnr 0.11, speed grade 8: routed paths |
-//! | iCE40   | 400 |  700  | 130       | 1100  |  300    | 1000     | icestorm's timings of the HX parts; route not calibrated |
+//! | iCE40   | 360 |  820  | 150       |  750  |  100    |  600     | nextpnr 0.11, HX8K: nine small designs, three seeds each |
 //! | xcup    | 100 |  250  |  15       |  350  |  100    |  150     | data sheet DS923, -2; route not calibrated |
 //! | xc7     | 120 |  500  |  30       |  550  |  150    |  500     | data sheet DS182, -2; route not calibrated |
 //! | generic | 500 |  500  |  30       | 1000  |    0    |  400     | one model for all, to compare designs |
 //!
 //! All in picoseconds. `adder` is operand into the carry chain and carry out to the sum; `fan-out` is added to `route` for
-//! each doubling of the readers beyond two. Through the multiplier of a DSP slice, in operands and out of the product: 4000 for
-//! ECP5 and generic, 3000 for xc7, 2500 for xcup, rounded up and not calibrated; iCE40 HX parts have none.
+//! each doubling of the readers beyond two. On iCE40 what an adder subtracts passes an inverter first, a lookup table and a
+//! route: the carry chain reads the same pins as the lookup table behind it. The others invert in front of their chain.
+//!
+//! Into the multiplier of a DSP slice, through it and out: 4000 for ECP5 and generic, which is that of four multipliers placed
+//! near their registers (3.07 ns through, two short routes); with more of them the routes grow, see docs/HARDWARE.md. 3000 for
+//! xc7 and 2500 for xcup are assumed; iCE40 HX parts have none.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -47,6 +51,8 @@ pub(crate) struct Delays {
     pub fan: i32,
     /// Clock to output and set-up.
     pub register: i32,
+    /// What the subtracted operand of an adder takes more.
+    pub inverter: i32,
     /// Through a multiplier of a DSP slice.
     pub multiplier: i32,
     /// Inputs of a lookup table.
@@ -73,13 +79,14 @@ impl Target {
             route,
             fan,
             register,
+            inverter: 0,
             multiplier,
             inputs,
         };
         match self {
             Target::Ecp5 => d(4, 4000, [180, 640, 30, 950, 300, 500]),
             // The HX parts have none.
-            Target::Ice40 => d(4, 0, [400, 700, 130, 1100, 300, 1000]),
+            Target::Ice40 => Delays { inverter: 360 + 750, ..d(4, 0, [360, 820, 150, 750, 100, 600]) },
             Target::Xcup => d(6, 2500, [100, 250, 15, 350, 100, 150]),
             Target::Xc7 => d(6, 3000, [120, 500, 30, 550, 150, 500]),
             Target::Generic => d(4, 4000, [500, 500, 30, 1000, 0, 400]),

@@ -53,7 +53,8 @@ impl<'a> Timing<'a> {
             Op::Input(_) => out = [0; 64],
             Op::Const(_) | Op::Sum { .. } => {}
             Op::Requantize { .. } if node.range.0 == node.range.1 => {}
-            Op::Add { a, shift_a, b, shift_b, .. } => {
+            Op::Add { a, shift_a, b, shift_b, subtract } => {
+                let inverter = if subtract { self.delays.inverter } else { 0 };
                 let split = split(self.graph, id);
                 let passed = split.map_or(0, |s| if s.joined { width } else { s.up });
                 let mut carry = NEVER;
@@ -63,7 +64,8 @@ impl<'a> Timing<'a> {
                         Some(s) if i < passed => at(s.high, i - s.up),
                         _ => {
                             let of = |a, shift: u32| if i < shift { NEVER } else { routed(a, i - shift) };
-                            carry = (carry + self.delays.carry).max(of(a, shift_a)).max(of(b, shift_b));
+                            let of_b = of(b, shift_b).saturating_add(inverter).max(NEVER);
+                            carry = (carry + self.delays.carry).max(of(a, shift_a)).max(of_b);
                             carry + self.delays.adder
                         }
                     };
