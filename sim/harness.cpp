@@ -125,10 +125,10 @@ void sluice_paced(void* handle, const uint32_t* in, uint64_t n, uint32_t* out, u
     std::memcpy(info, result, sizeof result);
 }
 
-// A ready/valid stream with random stalls on both sides. `info` gets, in order: cycle of the first and of the last
-// accepted input, cycle of the first output offered, outputs taken, breaches of the protocol, cycles run.
-// Runs on for `tail` cycles after the last expected output, so that a surplus beat is noticed.
-void sluice_stream(void* handle, const uint32_t* in, uint64_t n, uint32_t* out, uint32_t stall, uint64_t seed,
+// A ready/valid stream of `n` beats, of which `m` are to come back, with random stalls on both sides. `info` gets, in order:
+// cycle of the first and of the last accepted input, cycle of the first output offered, outputs taken, breaches of the
+// protocol, cycles run. Runs on for `tail` cycles after the last expected output, so that a surplus beat is noticed.
+void sluice_stream(void* handle, const uint32_t* in, uint64_t n, uint32_t* out, uint64_t m, uint32_t stall, uint64_t seed,
                    uint64_t max_cycles, uint64_t tail, uint64_t* info) {
     Sim* sim = static_cast<Sim*>(handle);
     Random random{seed};
@@ -151,7 +151,7 @@ void sluice_stream(void* handle, const uint32_t* in, uint64_t n, uint32_t* out, 
         if (waiting && (!valid || std::memcmp(now, held, sizeof now) != 0)) breaches++;
         if (valid && first_out == ~0ull) first_out = c;
         if (valid && ready) {
-            if (taken < n) std::memcpy(out + taken * SLUICE_OUT_WORDS, now, sizeof now);
+            if (taken < m) std::memcpy(out + taken * SLUICE_OUT_WORDS, now, sizeof now);
             taken++;
         }
         waiting = valid && !ready;
@@ -162,7 +162,7 @@ void sluice_stream(void* handle, const uint32_t* in, uint64_t n, uint32_t* out, 
             sent++;
             offering = false;
         }
-        if (taken >= n) done++;
+        if (taken >= m && sent >= n) done++;
         sim->rise();
     }
     const uint64_t result[6] = {first_in, last_in, first_out, taken, breaches, c};

@@ -14,6 +14,9 @@ use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
 use crate::verilog::{DesignManifest, Interface, Pixels};
 
+/// Bits of `tuser` of a core that sends frames: the bunch crossing.
+pub(crate) const USER_BITS: usize = 16;
+
 /// A reset input of the design.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reset {
@@ -57,6 +60,9 @@ pub struct Dut {
     pub input_formats: Vec<QFormat>,
     /// One format per output.
     pub output_formats: Vec<QFormat>,
+    /// Bits of an output beat, if the core codes and frames what it gives: its input has `tuser` and `tlast`, its output
+    /// `tkeep` and `tlast`.
+    pub frames: Option<u32>,
     /// Whether it has multipliers that are meant for DSP slices.
     pub dsp: bool,
     /// Promised latency in clock cycles.
@@ -86,6 +92,7 @@ impl Dut {
             out_width: manifest.out_width,
             input_formats: manifest.input_formats.clone(),
             output_formats: manifest.output_formats.clone(),
+            frames: None,
             dsp: manifest.dsp() > 0,
             latency: manifest.latency_cycles.0,
             ii: manifest.ii,
@@ -93,9 +100,26 @@ impl Dut {
         }
     }
 
-    /// Bits of a whole input vector.
+    /// The core around an emitted kernel that codes and frames what it gives; `None` without one.
+    pub fn framed(folder: &Path, manifest: &DesignManifest, cache: Option<PathBuf>) -> Option<Self> {
+        let link = manifest.link.as_ref()?;
+        Some(Dut {
+            top: link.top.clone(),
+            clock: "aclk".to_owned(),
+            reset: Some(Reset { port: "aresetn".to_owned(), active_low: true }),
+            input_port: "s_axis_tdata".to_owned(),
+            output_port: "m_axis_tdata".to_owned(),
+            valid: None,
+            axis: true,
+            frames: Some(link.output_bits),
+            latency: link.latency_cycles.0,
+            ..Dut::emitted(folder, manifest, cache)
+        })
+    }
+
+    /// Bits of a whole input vector, with what comes beside it: `tuser` of 16 bits and `tlast` above it.
     pub fn in_bits(&self) -> usize {
-        self.in_width as usize * self.input_formats.len()
+        self.in_width as usize * self.input_formats.len() + if self.frames.is_some() { USER_BITS + 1 } else { 0 }
     }
 
     /// Bits of the input bus.
@@ -105,7 +129,10 @@ impl Dut {
 
     /// Bits of the whole output bus.
     pub fn out_bits(&self) -> usize {
-        self.out_width as usize * self.output_formats.len()
+        match self.frames {
+            Some(bits) => (bits + bits / 8 + 1) as usize,
+            None => self.out_width as usize * self.output_formats.len(),
+        }
     }
 
     /// 32-bit words of the input bus as simulated.
@@ -196,9 +223,23 @@ impl Dut {
         // The manifest may name the data port itself.
         let (i, o) = (input.strip_suffix("_tdata").unwrap_or(input), output.strip_suffix("_tdata").unwrap_or(output));
         let [in_valid, in_ready, out_valid, out_ready] = handshake;
+        let ready = format!(
+            ".{i}_tvalid({in_valid}), .{i}_tready({in_ready}), .{o}_tvalid({out_valid}), .{o}_tready({out_ready})"
+        );
+        let Some(bits) = self.frames.map(|bits| bits as usize) else {
+            return format!(".{i}_tdata({din}), .{o}_tdata({dout}), {ready}");
+        };
+        let bus = |text: &str| text.split('[').next().unwrap_or(text).to_owned();
+        let (from, to, user) = (bus(din), bus(dout), self.in_bits() - USER_BITS - 1);
         format!(
-            ".{i}_tdata({din}), .{i}_tvalid({in_valid}), .{i}_tready({in_ready}), \
-             .{o}_tdata({dout}), .{o}_tvalid({out_valid}), .{o}_tready({out_ready})"
+            ".{i}_tdata({from}[{}:0]), .{i}_tuser({from}[{}:{user}]), .{i}_tlast({from}[{}]), .{o}_tdata({to}[{}:0]), \
+             .{o}_tkeep({to}[{}:{bits}]), .{o}_tlast({to}[{}]), {ready}",
+            user - 1,
+            user + USER_BITS - 1,
+            user + USER_BITS,
+            bits - 1,
+            bits + bits / 8 - 1,
+            bits + bits / 8
         )
     }
 
@@ -290,6 +331,14 @@ impl Dut {
             }
         }
         Ok(out)
+    }
+
+    /// Puts bunch crossing and end of frame beside each packed vector.
+    pub(crate) fn mark(&self, bus: &mut [u32], marks: &[(u16, bool)]) {
+        let at = self.in_bits() - USER_BITS - 1;
+        for (row, (crossing, last)) in bus.chunks_exact_mut(self.in_words()).zip(marks) {
+            put(row, at, USER_BITS + 1, u64::from(*crossing) | u64::from(*last) << USER_BITS);
+        }
     }
 
     /// Bus words as rows of raw integers. The whole element is read, so wrong padding bits show as a wrong number.

@@ -16,6 +16,7 @@ pub mod error;
 pub mod evaluate;
 pub mod fixed;
 pub mod hw;
+pub mod link;
 pub mod model;
 #[cfg(feature = "verilog")]
 pub mod proof;

@@ -118,7 +118,7 @@ pub fn decompress(input: &Path, output: &Path, recover: bool) -> Result<Decompre
 }
 
 /// A file is not read and written at once.
-fn two_files(input: &Path, output: &Path) -> Result<()> {
+pub fn two_files(input: &Path, output: &Path) -> Result<()> {
     let same = matches!((input.canonicalize(), output.canonicalize()), (Ok(a), Ok(b)) if a == b);
     if same {
         return Err(

@@ -7,6 +7,7 @@ mod facts;
 mod init;
 mod inspect;
 mod ledger;
+mod link;
 mod progress;
 mod rival;
 mod run;
@@ -24,6 +25,7 @@ use progress::say;
 use crate::data;
 use crate::error::{Code, Error, Result};
 use crate::hw::{self, CompileOptions, Effort, Reuse, Target};
+use crate::link::{LearnOptions, Link};
 use crate::model::file::write_json;
 use crate::model::{QuantizedModel, TrainedModel, neutral};
 use crate::recipe::Recipe;
@@ -118,6 +120,30 @@ enum Verb {
         #[arg(long, default_value = "model.quant.json")]
         out: PathBuf,
     },
+    /// Learn from data how the outputs of an encoder are coded and framed for the link
+    Link {
+        /// Quantized model
+        model: PathBuf,
+        /// Data file
+        data: PathBuf,
+        /// Link to write
+        #[arg(long, default_value = "link.json")]
+        out: PathBuf,
+        /// Send every number as it is, instead of by a prefix code
+        #[arg(long)]
+        fixed: bool,
+        /// The longest code, in bits
+        #[arg(long, default_value_t = LearnOptions::default().longest)]
+        longest: u32,
+        /// Send only what is not 0, behind a bit for each number [default: if that takes fewer bits]
+        #[arg(long)]
+        zero_suppression: Option<bool>,
+        /// Events of a frame
+        #[arg(long, default_value_t = LearnOptions::default().frame_events)]
+        frame_events: u16,
+        #[command(flatten)]
+        select: SelectArgs,
+    },
     /// Write a quantized model's encoder as Verilog
     Emit {
         /// Model written by `sluice quantize` or `sluice import`
@@ -156,6 +182,12 @@ enum Verb {
         /// Take the pixels of an image one a cycle, and build each convolution once behind line buffers
         #[arg(long, conflicts_with_all = ["latency", "pareto", "reuse", "max_lut", "max_dsp"])]
         stream: bool,
+        /// Codes and frames, written by `sluice link`: adds a core that sends the outputs as frames over AXI4-Stream
+        #[arg(long, conflicts_with_all = ["pareto", "stream"])]
+        link: Option<PathBuf>,
+        /// Bits of an output beat of that core: 32, 64, 128 or 256
+        #[arg(long, default_value_t = 64, requires = "link")]
+        link_bits: u32,
         /// Write no design, but every latency worth having: a table, pareto.json and pareto.svg
         #[arg(long, conflicts_with_all = ["latency", "clock_mhz"])]
         pareto: bool,
@@ -165,12 +197,18 @@ enum Verb {
         /// Folder written by `sluice emit`
         design: PathBuf,
         /// Vectors to make, extremes first, then random ones [default: 100000, fewer for a streamed design, or 0 with
-        /// --vectors]
+        /// --vectors or --data]
         #[arg(long)]
         random: Option<usize>,
         /// Recorded vectors with the outputs they must give: `N n_in n_out`, then N lines of `inputs | outputs`
         #[arg(long)]
         vectors: Option<PathBuf>,
+        /// Rows of a data file as vectors, as the encoder sees them
+        #[arg(long, conflicts_with = "vectors")]
+        data: Option<PathBuf>,
+        /// Write the frames that the core sends in simulation: the bytes of `sluice compress --link`
+        #[arg(long, value_name = "FILE", requires = "data", conflicts_with_all = ["random", "replay"])]
+        frames_out: Option<PathBuf>,
         /// Run only this vector, counted from 0, with those that share the pipeline with it
         #[arg(long)]
         replay: Option<usize>,
@@ -234,6 +272,9 @@ enum Verb {
         /// Quantized model of `neural`
         #[arg(long)]
         model: Option<PathBuf>,
+        /// Write frames (.slf) instead of a container: the bytes that the firmware of this link sends (`neural` only)
+        #[arg(long, value_name = "LINK", conflicts_with = "block_rows", requires = "model")]
+        link: Option<PathBuf>,
         /// Rows in a block [default: as many as make about 2 MiB, at most 8192]
         #[arg(long)]
         block_rows: Option<usize>,
@@ -242,13 +283,19 @@ enum Verb {
     },
     /// Reconstruct the data of a container
     Decompress {
-        /// Container (.slc)
+        /// Container (.slc), or with --link frames as they came over the link
         input: PathBuf,
         /// Data file to write
         output: PathBuf,
-        /// Leave out damaged blocks instead of stopping at them
+        /// Leave out damaged blocks or frames instead of stopping at them
         #[arg(long)]
         recover: bool,
+        /// Link of the frames
+        #[arg(long, requires = "model")]
+        link: Option<PathBuf>,
+        /// Quantized model of the frames
+        #[arg(long, requires = "link")]
+        model: Option<PathBuf>,
     },
     /// Compare reconstructed data with the original, column by column
     ///
@@ -345,6 +392,10 @@ impl Cli {
                 let text = std::fs::read_to_string(&encoder).map_err(|e| Error::io("read", &encoder, &e))?;
                 wrote_model(json, "import", &neutral::import(&text, &encoder)?, &out)
             }
+            Verb::Link { model, data, out, fixed, longest, zero_suppression, frame_events, select } => {
+                let options = LearnOptions { prefix: !fixed, longest, zero_suppression, frame_events };
+                done(json, &link::learn(&model, &data, &select.into(), &options, &out)?)
+            }
             Verb::Emit { model, out, target, effort, seed, pareto: true, .. } => {
                 let options = CompileOptions { target, effort, seed, ..Default::default() };
                 let points = stages::pareto(&QuantizedModel::load(&model)?, &options, &out)?;
@@ -363,6 +414,8 @@ impl Cli {
                 max_lut,
                 max_dsp,
                 stream,
+                link,
+                link_bits,
                 pareto: false,
             } => {
                 let reuse = if stream { Reuse::Stream } else { stages::reuse(&reuse, max_lut)? };
@@ -370,18 +423,22 @@ impl Cli {
                 let model = QuantizedModel::load(&model)?;
                 let clock_mhz = if latency.is_none() { clock_mhz.or(Some(100.0)) } else { None };
                 let options = CompileOptions { target, clock_mhz, latency, effort, seed, slack: None, multipliers };
-                let manifest = stages::emit(&model, interface, &options, reuse, &out)?;
+                let link = link.map(|path| Ok::<_, Error>((Link::load(&path)?, link_bits))).transpose()?;
+                let manifest = stages::emit(&model, interface, &options, reuse, link, &out)?;
                 done(json, &manifest)
             }
-            Verb::Verify { design, random, vectors, replay, wave, stall, seed, icarus } => {
-                let random = match (random, &vectors) {
+            Verb::Verify { design, random, vectors, data, frames_out, replay, wave, stall, seed, icarus } => {
+                let rows = data.map(|path| stages::rows(&design, path)).transpose()?;
+                let random = match (random, vectors.is_some() || rows.is_some()) {
                     (Some(random), _) => random,
-                    (None, Some(_)) => 0,
-                    (None, None) => stages::default_vectors(&design),
+                    (None, true) => 0,
+                    (None, false) => stages::default_vectors(&design),
                 };
                 let options = DesignOptions {
                     random,
                     vectors,
+                    rows,
+                    frames_out,
                     replay,
                     wave,
                     stall_percent: stall,
@@ -402,7 +459,26 @@ impl Cli {
                 let reports = stages::synth(&design, &options)?;
                 print(json, &reports, || reports.iter().map(|r| format!("{r}\n")).collect())
             }
-            Verb::Compress { input, output, mode, bound, model, block_rows, select } => {
+            Verb::Compress {
+                input,
+                output,
+                mode: ModeArg::Neural,
+                bound: None,
+                model: Some(model),
+                link: Some(link),
+                select,
+                ..
+            } => {
+                let report = link::compress(&input, &select.into(), &output, &model, &link)?;
+                print(json, &report, || {
+                    format!("{} -> {} bytes, ratio {:.3}", report.raw_bytes, report.total_bytes, report.ratio)
+                })
+            }
+            Verb::Compress { link: Some(_), .. } => {
+                Err(Error::new(Code::Usage, "frames hold latents")
+                    .hint("use `--mode neural` with `--model` and `--link`"))
+            }
+            Verb::Compress { input, output, mode, bound, model, block_rows, select, link: None } => {
                 let mode = match mode {
                     ModeArg::Neural => Mode::Neural,
                     ModeArg::Bounded => Mode::Bounded,
@@ -415,7 +491,10 @@ impl Cli {
                     format!("{} -> {} bytes, ratio {:.3}", report.raw_bytes, report.total_bytes, report.ratio)
                 })
             }
-            Verb::Decompress { input, output, recover } => {
+            Verb::Decompress { input, output, recover, link: Some(link), model: Some(model) } => {
+                done(json, &link::decompress(&input, &output, &model, &link, recover)?)
+            }
+            Verb::Decompress { input, output, recover, .. } => {
                 done(json, &container::decompress(&input, &output, recover)?)
             }
             Verb::Evaluate { original, reconstructed, threshold, select } => {

@@ -90,7 +90,7 @@ impl Run {
             multipliers: h.max_dsp.unwrap_or(0),
             ..Default::default()
         };
-        let make = || stages::emit(model, h.interface, &options, h.reuse(), &design);
+        let make = || stages::emit(model, h.interface, &options, h.reuse(), None, &design);
         // The manifest's own place is inside the design folder; the copy here says that the stage is done.
         let untouched = |m: &DesignManifest| DesignManifest::load(&design).is_ok_and(|found| found == *m);
         self.ledger.stage("emit", &(model, h), "emit.json", untouched, make)

@@ -12,6 +12,7 @@ use crate::data::{self, Dataset, NanPolicy, SplitRows};
 use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
 use crate::hw::{self, CompileOptions, Compiled, Reuse};
+use crate::link::Link;
 use crate::model::file::{write_json, write_whole};
 use crate::model::quantized::QUANTIZED_SCHEMA;
 use crate::model::trained::{Provenance, TRAINED_SCHEMA};
@@ -183,10 +184,13 @@ pub fn emit(
     interface: Interface,
     options: &CompileOptions,
     reuse: Reuse,
+    link: Option<(Link, u32)>,
     folder: &Path,
 ) -> Result<DesignManifest> {
+    // Inside a core that sends frames there is a kernel.
+    let interface = if link.is_some() { Interface::Kernel } else { interface };
     let wait = Progress::spinner("emit", "adder graph, proof, Verilog");
-    let (design, lines) = match hw::compile_reuse(&model.encoder, options, reuse)? {
+    let (mut design, mut lines) = match hw::compile_reuse(&model.encoder, options, reuse)? {
         Compiled::Pipelined(graph) => {
             let lines: Vec<String> = hw::layer_costs(&graph, options.target).iter().map(ToString::to_string).collect();
             (verilog::emit(model, &graph, interface, options)?, lines)
@@ -217,6 +221,15 @@ pub fn emit(
             (verilog::emit_streamed(model, &streamed, interface, options)?, lines)
         }
     };
+    if let Some((link, bits)) = link {
+        design = verilog::with_link(design, &link, bits)?;
+        lines.extend(design.manifest.link.iter().map(|core| {
+            format!(
+                "{}: frames of {} events over {} bits, {} words of {} bits in memory",
+                core.top, link.frame_events, core.output_bits, core.words, core.word_bits
+            )
+        }));
+    }
     design.write(folder)?;
     drop(wait);
     say(format_args!("emit: {} -> {}", describe_design(&design.manifest), folder.display()));
@@ -298,13 +311,27 @@ fn cache_folder() -> PathBuf {
 /// Rows of the data that `sluice run` sends through a design, beside the made vectors.
 const RECORDED: usize = 10_000;
 
-/// Writes the first rows of the data, as the encoder sees them, with the reference's outputs.
-pub fn record(model: &QuantizedModel, dataset: &Dataset, path: &Path) -> Result<()> {
+/// All rows of a data file, as the encoder of a design sees them.
+pub fn rows(design: &Path, path: PathBuf) -> Result<(PathBuf, Array2<i64>)> {
+    let manifest = DesignManifest::load(design)?;
+    let model = QuantizedModel::load(&design.join(&manifest.model))?;
+    let data = data::open(&path, &Default::default())?;
+    let words = words(&model, &data.read(0..data.rows())?)?;
+    Ok((path, words))
+}
+
+/// Rows of data as the encoder sees them.
+pub fn words(model: &QuantizedModel, dataset: &Dataset) -> Result<Array2<i64>> {
     let Some(transform) = &model.transform else {
         return Err(Error::new(Code::ModelMismatch, "an encoder without a transform cannot read data"));
     };
-    let rows = data::model_rows(&dataset.slice(0..dataset.rows.min(RECORDED)), transform)?;
-    let inputs = quantize::input_words(&model.encoder, &backend::features(transform, &rows));
+    let rows = data::model_rows(dataset, transform)?;
+    Ok(quantize::input_words(&model.encoder, &backend::features(transform, &rows)))
+}
+
+/// Writes the first rows of the data, as the encoder sees them, with the reference's outputs.
+pub fn record(model: &QuantizedModel, dataset: &Dataset, path: &Path) -> Result<()> {
+    let inputs = words(model, &dataset.slice(0..dataset.rows.min(RECORDED)))?;
     let outputs = Engine::new(&model.encoder)?.infer_batch(&inputs);
     Vectors { inputs, outputs }.save(path)
 }

@@ -186,16 +186,17 @@ impl<'a> BitReader<'a> {
         Ok(value)
     }
 
+    /// Whether at most `most` bits are left, and all of them are 0.
+    pub fn rest_is_zero(self, most: usize) -> bool {
+        self.n as usize + 8 * self.bytes.len() <= most && self.waiting == 0 && self.bytes.into_iter().all(|b| *b == 0)
+    }
+
     /// Checks that only the zeros that fill the last byte are left.
     ///
     /// # Errors
     /// [`Code::ContainerDamaged`].
     pub fn end(self) -> Result<()> {
-        if self.bytes.len() == 0 && self.n < 8 && self.waiting == 0 {
-            Ok(())
-        } else {
-            Err(malformed("there are more bits than values"))
-        }
+        if self.rest_is_zero(7) { Ok(()) } else { Err(malformed("there are more bits than values")) }
     }
 }
 

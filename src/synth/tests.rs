@@ -28,6 +28,7 @@ endmodule
         out_width: 4,
         input_formats: vec![QFormat::unsigned(4, 0); 2],
         output_formats: vec![QFormat::unsigned(4, 0)],
+        frames: None,
         dsp: false,
         latency: 1,
         ii: 1,
@@ -102,6 +103,8 @@ fn a_path_goes_along_one_carry_chain_and_into_the_next() {
         let d = target.family().unwrap().delays();
         let holds = |text: &str, adders: i32, carries: i32| {
             let found = path(text, target);
+            // Data enter an iCE40 chain behind its first carry.
+            let carries = if target == SynthTarget::Ice40 { carries - adders } else { carries };
             let wanted = adders * (d.route + d.adder) + carries * d.carry + d.register;
             assert!((found - wanted).abs() <= d.carry, "{target}: {found} ps, by the scheduler {wanted}: {text}");
         };

@@ -6,6 +6,7 @@ use ndarray::Array2;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::FramesReport;
 use crate::fixed::QFormat;
 use crate::units::Cycles;
 
@@ -154,6 +155,9 @@ pub struct VerifyReport {
     pub simulator: String,
     /// The same vectors in Icarus Verilog; `null` if it was not run, or gave no defined outputs for a wrong design.
     pub icarus: Option<SecondOpinion>,
+    /// The frames that the core around it sends; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames: Option<FramesReport>,
 }
 
 /// The II of a pipelined design, the only kind that older reports are about.
@@ -169,6 +173,7 @@ impl VerifyReport {
             && self.latency_measured == Some(self.latency_predicted)
             && self.ii == self.ii_predicted
             && self.icarus.as_ref().is_none_or(|i| i.mismatches == 0)
+            && self.frames.as_ref().is_none_or(FramesReport::passed)
     }
 }
 
@@ -192,6 +197,9 @@ impl fmt::Display for VerifyReport {
         )?;
         if let Some(i) = &self.icarus {
             write!(f, "; Icarus: {} samples, {} with a mismatch", i.samples, i.mismatches)?;
+        }
+        if let Some(frames) = &self.frames {
+            write!(f, "\n{frames}")?;
         }
         Ok(())
     }

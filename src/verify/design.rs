@@ -6,8 +6,13 @@ use std::path::{Path, PathBuf};
 use ndarray::{Array2, concatenate, s};
 
 use super::stimuli::stimuli;
-use super::{Dut, IcarusOptions, Probe, StageDifference, VerifyOptions, VerifyReport, icarus, verify};
+use super::{
+    Dut, IcarusOptions, Probe, StageDifference, VerifyOptions, VerifyReport, icarus, plain_marks, varied_marks, verify,
+    verify_frames,
+};
 use crate::error::{Code, Error, Result};
+use crate::link::Link;
+use crate::model::file::write_whole;
 use crate::model::network::INPUT;
 use crate::model::{IntegerNetwork, QuantizedModel, Vectors};
 use crate::reference::Engine;
@@ -25,6 +30,10 @@ pub struct DesignOptions {
     pub random: usize,
     /// A file of recorded vectors with the outputs they must give; they come first.
     pub vectors: Option<PathBuf>,
+    /// Recorded inputs and the file that they come from; they come first.
+    pub rows: Option<(PathBuf, Array2<i64>)>,
+    /// Where the frames go that the core sends in simulation, if there is one: those of `sluice compress`, bunch crossing 0.
+    pub frames_out: Option<PathBuf>,
     /// How often each side of a stream is stalled, in percent.
     pub stall_percent: u32,
     /// Seed of stimuli and stalls.
@@ -60,8 +69,24 @@ pub fn verify_design(folder: &Path, options: &DesignOptions) -> Result<VerifyRep
     let window = window(options, inputs.nrows(), dut.latency.div_ceil(dut.ii) as usize)?;
     let part = |a: &Array2<i64>, rows: Range<usize>| a.slice(s![rows, ..]).to_owned();
     let (inputs, expected) = (part(&inputs, window.clone()), part(&expected, window.clone()));
-    let run = VerifyOptions { stall_percent: options.stall_percent, seed: options.seed, icarus: options.icarus };
+    let framed = Dut::framed(folder, &manifest, options.cache.clone());
+    // Where frames are sent, it is the core that stalls: the kernel in it never does.
+    let stall_percent = if framed.is_some() { 0 } else { options.stall_percent };
+    let run = VerifyOptions { stall_percent, seed: options.seed, icarus: options.icarus };
     let mut report = verify(&dut, &inputs, &expected, run)?;
+    if let (Some(framed), Some(link)) = (framed, &manifest.link) {
+        let link = Link::load(&folder.join(&link.link))?;
+        let n = inputs.nrows();
+        let marks = if options.frames_out.is_some() { plain_marks(n) } else { varied_marks(n) };
+        let run = VerifyOptions { stall_percent: options.stall_percent, ..run };
+        let (frames, bytes) = verify_frames(&framed, &link, &engine, &inputs, &marks, run)?;
+        report.frames = Some(frames);
+        if let Some(path) = &options.frames_out {
+            write_whole(path, &bytes)?;
+        }
+    } else if options.frames_out.is_some() {
+        return Err(Error::new(Code::Usage, "a design without a link sends no frames").hint("emit it with --link"));
+    }
     if let Some(mismatch) = &mut report.first_mismatch {
         let input = inputs.row(mismatch.sample).to_vec();
         mismatch.stage = Some(match first_difference(&dut, &manifest.stages, &engine, &input) {
@@ -111,7 +136,10 @@ fn replay_command(folder: &Path, options: &DesignOptions, sample: usize) -> Stri
     if let Some(path) = &options.vectors {
         command += &format!(" --vectors {}", path.display());
     }
-    if options.vectors.is_some() || options.random != DEFAULT_VECTORS {
+    if let Some((path, _)) = &options.rows {
+        command += &format!(" --data {}", path.display());
+    }
+    if options.vectors.is_some() || options.rows.is_some() || options.random != DEFAULT_VECTORS {
         command += &format!(" --random {}", options.random);
     }
     if options.seed != 1 {
@@ -127,6 +155,16 @@ fn replay_command(folder: &Path, options: &DesignOptions, sample: usize) -> Stri
 fn vectors(options: &DesignOptions, network: &IntegerNetwork, engine: &Engine) -> Result<(Array2<i64>, Array2<i64>)> {
     let made = stimuli(&network.formats_of(INPUT), options.random, options.seed);
     let wanted = engine.infer_batch(&made);
+    if let Some((path, rows)) = &options.rows {
+        let join = |a: &Array2<i64>, b: &Array2<i64>| {
+            concatenate(ndarray::Axis(0), &[a.view(), b.view()])
+                .map_err(|e| Error::new(Code::DataShape, "the data do not fit the design").cause(e.to_string()))
+        };
+        if rows.nrows() + options.random == 0 {
+            return Err(Error::new(Code::DataShape, format!("`{}` has no rows", path.display())));
+        }
+        return Ok((join(rows, &made)?, join(&engine.infer_batch(rows), &wanted)?));
+    }
     let Some(path) = &options.vectors else {
         if options.random == 0 {
             return Err(Error::new(Code::Usage, "a design cannot be verified with 0 vectors"));

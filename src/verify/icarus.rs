@@ -54,22 +54,35 @@ pub struct IcarusRun {
 /// stream gives too few beats.
 pub fn icarus(dut: &Dut, inputs: &Array2<i64>, options: &IcarusOptions) -> Result<IcarusRun> {
     dut.check()?;
+    let n = inputs.nrows();
+    let (bus, probes) = beats(dut, &dut.pack(inputs.view())?, [n; 2], options)?;
+    Ok(IcarusRun { outputs: dut.unpack(&bus), probes })
+}
+
+/// Runs `n` packed input vectors, of which `m` output beats are to come; returns these, and the bits of the probes.
+///
+/// # Errors
+/// Those of [`icarus`].
+pub(super) fn beats(
+    dut: &Dut,
+    bus: &[u32],
+    [n, m]: [usize; 2],
+    options: &IcarusOptions,
+) -> Result<(Vec<u32>, Vec<String>)> {
     let (compiler, runner) = (tool("iverilog", HINT)?, tool("vvp", HINT)?);
     let folder = tempfile::Builder::new()
         .prefix("sluice-icarus-")
         .tempdir()
         .map_err(|e| Error::io("create a temporary folder in", &std::env::temp_dir(), &e))?;
-    let n = inputs.nrows();
     if n == 0 {
         return Err(Error::new(Code::DataShape, "there are no vectors to simulate"));
     }
     let words = dut.in_words();
-    let bus = dut.pack(inputs.view())?;
     // $readmemh takes the highest digit first.
     let memory: String =
         bus.chunks(words).map(|row| row.iter().rev().map(|w| format!("{w:08x}")).collect::<String>() + "\n").collect();
     dut.copy_files(folder.path())?;
-    let bench = testbench(dut, n, options);
+    let bench = testbench(dut, [n, m], options);
     for (name, text) in
         [("sluice_in.hex", &memory), ("sluice_simtop.v", &dut.wrapper()), ("sluice_testbench.v", &bench)]
     {
@@ -97,7 +110,7 @@ pub fn icarus(dut: &Dut, inputs: &Array2<i64>, options: &IcarusOptions) -> Resul
             bits.clone_into(probe);
         }
     }
-    Ok(IcarusRun { outputs: dut.unpack(&parse(dut, &read("sluice_out.hex")?, n)?), probes })
+    Ok((parse(dut, &read("sluice_out.hex")?, m)?, probes))
 }
 
 /// The format of the waveform, which is also what Icarus wants its name to end in.
@@ -113,7 +126,7 @@ fn parse(dut: &Dut, text: &str, n: usize) -> Result<Vec<u32>> {
     if lines.len() != n {
         return Err(Error::new(
             Code::ToolFailed,
-            format!("Icarus saw {} output vectors of `{}` for {n} inputs", lines.len(), dut.top),
+            format!("Icarus saw {} output vectors of `{}`, not {n}", lines.len(), dut.top),
         ));
     }
     let mut bus = Vec::with_capacity(n * words);
@@ -132,14 +145,16 @@ fn parse(dut: &Dut, text: &str, n: usize) -> Result<Vec<u32>> {
     Ok(bus)
 }
 
-fn testbench(dut: &Dut, n: usize, options: &IcarusOptions) -> String {
+fn testbench(dut: &Dut, [n, m]: [usize; 2], options: &IcarusOptions) -> String {
     let (p, q) = (32 * dut.in_words(), 32 * dut.out_words());
     let (last, latency, stall, ii) = (n - 1, dut.latency as usize, options.stall_percent, dut.ii as usize);
-    let limit = (n * ii.max(64) + 2 * latency + 1000) * 200 / (100 - stall.min(99)) as usize;
+    let limit = (n.max(m) * ii.max(64) + 2 * latency + 1000) * 200 / (100 - stall.min(99)) as usize;
     let body = if dut.axis {
         // As `sluice_stream` in sim/harness.cpp, call for call, so that a seed gives the same stalls.
         format!(
-            "    for (c = 0; c < {limit} && taken < {n}; c = c + 1) begin
+            "    rest = {rest};
+    for (c = 0; c < {limit} && rest > 0; c = c + 1) begin
+      if (taken >= {m} && sent >= {n}) rest = rest - 1;
       if (!in_valid && sent < {n}) begin
         draw;
         in_valid = percent >= {stall};
@@ -162,7 +177,9 @@ fn testbench(dut: &Dut, n: usize, options: &IcarusOptions) -> String {
         in_valid = 0;
       end
     end
-"
+",
+            // Where frames are sent, what comes after the last beat is one too many.
+            rest = if dut.frames.is_some() { 2 * latency + 64 } else { 1 },
         )
     } else if dut.valid.is_some() {
         // Between two vectors the bus is X. An output counts in its cycle only, and one in another cycle is one too many.
@@ -220,7 +237,7 @@ module sluice_testbench;
   wire in_ready, out_valid;
   reg [63:0] state, z;
   reg [31:0] percent;
-  integer c, sent, taken, age, file, probes;
+  integer c, sent, taken, age, rest, file, probes;
   sluice_simtop top(.clk(clk), .rst(rst), .din(din), .in_valid(in_valid), .in_ready(in_ready),
     .dout(dout), .out_valid(out_valid), .out_ready(out_ready));
   task draw;

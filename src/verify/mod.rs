@@ -10,12 +10,14 @@
 
 mod compare;
 mod design;
+mod frames;
 mod icarus;
 mod stimuli;
 mod verilator;
 
 pub use compare::{Mismatch, SecondOpinion, StageDifference, VerifyReport, compare, count_mismatches};
 pub use design::{DEFAULT_VECTORS, DesignOptions, first_difference, verify_design};
+pub use frames::{FramesReport, Marks, frames_in_icarus, plain_marks, varied_marks, verify_frames};
 pub use icarus::{IcarusOptions, IcarusRun, Probe, icarus};
 pub use stimuli::stimuli;
 pub use verilator::{SimRun, simulate};
@@ -83,6 +85,7 @@ pub fn verify(dut: &Dut, inputs: &Array2<i64>, expected: &Array2<i64>, options: 
         stall_percent: options.stall_percent,
         simulator: run.tool_version,
         icarus,
+        frames: None,
     })
 }
 

@@ -52,6 +52,7 @@ fn tiny(folder: &Path, text: &str, latency: u32) -> Dut {
         out_width: 5,
         input_formats: vec![QFormat::signed(4, 2); 2],
         output_formats: vec![QFormat::signed(5, 2); 2],
+        frames: None,
         dsp: false,
         latency,
         ii: 1,
@@ -74,6 +75,7 @@ fn flow(folder: &Path, text: &str) -> Dut {
         out_width: 8,
         input_formats: vec![QFormat::unsigned(8, 0)],
         output_formats: vec![QFormat::unsigned(8, 0)],
+        frames: None,
         dsp: false,
         latency: 1,
         ..tiny(folder, KERNEL, 3)

@@ -154,7 +154,7 @@ fn paced(dut: &Dut, model: &Model, inputs: &Array2<i64>, seed: u64) -> Result<Si
 }
 
 fn stream(dut: &Dut, model: &Model, inputs: &Array2<i64>, stall: u32, seed: u64) -> Result<SimRun> {
-    let (bus, info) = model.stream(dut, &dut.pack(inputs.view())?, inputs.nrows(), stall, seed)?;
+    let (bus, info) = model.stream(dut, &dut.pack(inputs.view())?, [inputs.nrows(); 2], stall, seed)?;
     let n = inputs.nrows() as u64;
     let failed = |what: String| {
         Err(Error::new(Code::ToolFailed, format!("stream `{}` {what}", dut.top))
@@ -168,7 +168,7 @@ fn stream(dut: &Dut, model: &Model, inputs: &Array2<i64>, stall: u32, seed: u64)
     }
     // Timing from a run without stalls; the first vectors suffice.
     let few = inputs.slice(s![..inputs.nrows().min(64), ..]);
-    let (_, free) = model.stream(dut, &dut.pack(few)?, few.nrows(), 0, seed)?;
+    let (_, free) = model.stream(dut, &dut.pack(few)?, [few.nrows(); 2], 0, seed)?;
     let latency_measured = free.first_out.checked_sub(free.first_in).map(|l| Cycles(l as u32));
     let steps = few.nrows().saturating_sub(1).max(1) as u64;
     let ii_measured = (free.last_in - free.first_in).div_ceil(steps).max(1) as u32;
@@ -179,6 +179,29 @@ fn stream(dut: &Dut, model: &Model, inputs: &Array2<i64>, stall: u32, seed: u64)
         ii_measured,
         tool_version: String::new(),
     })
+}
+
+/// What came out of a core that sends frames.
+pub(super) struct Beats {
+    /// `out_words` of the design for each expected beat.
+    pub bus: Vec<u32>,
+    /// Beats that came, also beyond those expected.
+    pub taken: u64,
+    /// How often `tvalid` fell or data changed before `tready`.
+    pub breaches: u64,
+    /// From the first accepted input to the last.
+    pub input_cycles: u64,
+}
+
+/// Runs packed input beats through a core of which `beats` are to come back.
+///
+/// # Errors
+/// Those of [`simulate`].
+pub(super) fn frames(dut: &Dut, input: &[u32], [vectors, beats]: [usize; 2], stall: u32, seed: u64) -> Result<Beats> {
+    let model = Model::load(dut, &tool("verilator", HINT)?)?;
+    let (bus, info) = model.stream(dut, input, [vectors, beats], stall, seed)?;
+    let input_cycles = info.last_in.saturating_sub(info.first_in);
+    Ok(Beats { bus, taken: info.taken, breaches: info.breaches, input_cycles })
 }
 
 /// What `sluice_paced` counts.
@@ -203,7 +226,7 @@ type New = unsafe extern "C" fn() -> *mut c_void;
 type Free = unsafe extern "C" fn(*mut c_void);
 type Run = unsafe extern "C" fn(*mut c_void, *const u32, u64, *mut u32, u64);
 type Paced = unsafe extern "C" fn(*mut c_void, *const u32, u64, *mut u32, u32, u32, u64, u64, u64, *mut u64);
-type Stream = unsafe extern "C" fn(*mut c_void, *const u32, u64, *mut u32, u32, u64, u64, u64, *mut u64);
+type Stream = unsafe extern "C" fn(*mut c_void, *const u32, u64, *mut u32, u64, u32, u64, u64, u64, *mut u64);
 
 /// A compiled design, loaded.
 struct Model {
@@ -277,20 +300,39 @@ impl Model {
         Ok((out, PacedInfo { seen, first_out: first_out.wrapping_sub(first_in), wrong, cycles }))
     }
 
-    fn stream(&self, dut: &Dut, input: &[u32], n: usize, stall: u32, seed: u64) -> Result<(Vec<u32>, StreamInfo)> {
+    /// `n` beats in, `m` out.
+    fn stream(
+        &self,
+        dut: &Dut,
+        input: &[u32],
+        [n, m]: [usize; 2],
+        stall: u32,
+        seed: u64,
+    ) -> Result<(Vec<u32>, StreamInfo)> {
         if n == 0 {
             return Err(Error::new(Code::DataShape, "there are no vectors to simulate"));
         }
         assert_eq!(input.len(), n * self.in_words);
-        let mut out = vec![0u32; n * self.out_words];
+        let mut out = vec![0u32; m * self.out_words];
         let mut info = [0u64; 6];
         let tail = 2 * u64::from(dut.latency) + 64;
         // Generous: an II of 64 with both sides stalled still ends by itself; a hang stops here.
-        let limit = (n as u64 * u64::from(dut.ii.max(64)) + 1000 + tail) * 200 / u64::from(100 - stall) + tail;
+        let limit = (n.max(m) as u64 * u64::from(dut.ii.max(64)) + 1000 + tail) * 200 / u64::from(100 - stall) + tail;
         let stream = self.symbol::<Stream>("sluice_stream")?;
-        // SAFETY: both buffers hold n whole bus vectors, `info` its six numbers.
+        // SAFETY: the buffers hold n and m whole bus vectors, `info` its six numbers.
         self.with_instance(|h| unsafe {
-            stream(h, input.as_ptr(), n as u64, out.as_mut_ptr(), stall, seed, limit, tail, info.as_mut_ptr());
+            stream(
+                h,
+                input.as_ptr(),
+                n as u64,
+                out.as_mut_ptr(),
+                m as u64,
+                stall,
+                seed,
+                limit,
+                tail,
+                info.as_mut_ptr(),
+            );
         })?;
         let [first_in, last_in, first_out, taken, breaches, cycles] = info;
         Ok((out, StreamInfo { first_in, last_in, first_out, taken, breaches, cycles }))

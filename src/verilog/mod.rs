@@ -15,6 +15,7 @@ mod axis;
 mod bus;
 mod core;
 mod folded;
+mod link;
 mod lone;
 mod print;
 mod requantize;
@@ -25,6 +26,7 @@ mod tables;
 
 pub(crate) use core::names;
 pub(crate) use folded::multiplier_registers;
+pub use link::{LinkCore, OVERHEAD_BYTES, with_link};
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -133,6 +135,10 @@ pub struct DesignManifest {
     pub layers: Vec<LayerCost>,
     /// Where the output of each layer can be seen inside the design.
     pub stages: Vec<StageSignals>,
+    /// The core around the data path that codes and frames what it gives; absent without one. `top` and everything above
+    /// describes the data path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkCore>,
     /// The model that it computes, relative to the folder.
     pub model: String,
     /// SHA-256 of each Verilog file and of the model, hexadecimal.
@@ -455,6 +461,7 @@ impl<'a> Printer<'a> {
             lut_estimate: 0,
             layers: Vec::new(),
             stages: Vec::new(),
+            link: None,
             model: "model.quant.json".to_owned(),
             file_sha256: BTreeMap::new(),
         }

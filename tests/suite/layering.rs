@@ -11,6 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["train", "quantize"],
     &["reference"],
     &["hw", "entropy"],
+    &["link"],
     &["verilog"],
     &["dut"],
     &["verify", "synth", "proof", "codec", "evaluate"],

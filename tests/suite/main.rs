@@ -4,6 +4,7 @@ mod bad_input;
 mod data;
 mod design;
 mod docs;
+mod frames;
 mod golden;
 mod hardware;
 mod init;

@@ -104,6 +104,7 @@ pub fn together(parts: &[Part], input_formats: Vec<QFormat>, folder: &Path, cach
         out_width,
         input_formats,
         output_formats,
+        frames: None,
         dsp: false,
         latency: latency.0,
         ii,

@@ -212,6 +212,7 @@ fn together(parts: &[VerilogDesign], folder: &Path, cache: &Path) -> Dut {
         out_width,
         input_formats: formats(|m| &m.input_formats),
         output_formats: formats(|m| &m.output_formats),
+        frames: None,
         dsp: false,
         latency,
         ii: parts[0].manifest.ii,

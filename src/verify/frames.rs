@@ -1,0 +1,230 @@
+//! A core that sends frames against the bytes of the software.
+
+use std::fmt;
+
+use ndarray::{Array2, ArrayView2, s};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{IcarusOptions, VerifyOptions, icarus, verilator};
+use crate::dut::Dut;
+use crate::error::{Code, Error, Result};
+use crate::link::{FrameWriter, HEADER_BYTES, Header, Link};
+use crate::reference::Engine;
+
+/// Bunch crossings of an orbit of the LHC, after which they count from 0 again.
+pub const ORBIT: usize = 3564;
+
+/// Frames as simulated beside those of the software.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FramesReport {
+    /// Events sent.
+    pub events: usize,
+    /// Frames that the software makes of them.
+    pub frames: usize,
+    /// Bytes of these.
+    pub bytes: usize,
+    /// Cycles from the first event taken to the last: one less than `events` times the II where nothing waits.
+    pub input_cycles: u64,
+    /// How often each side was stalled, in percent.
+    pub stall_percent: u32,
+    /// Events that Icarus ran too.
+    pub icarus: usize,
+    /// The first difference; `null` if every byte, every `tkeep` and every `tlast` is the same.
+    pub difference: Option<String>,
+}
+
+impl FramesReport {
+    /// Whether the bytes are the same.
+    pub fn passed(&self) -> bool {
+        self.difference.is_none()
+    }
+}
+
+impl fmt::Display for FramesReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(difference) = &self.difference {
+            writeln!(f, "frames differ: {difference}")?;
+        }
+        write!(
+            f,
+            "{} events in {} frames of {} bytes, {}; {:.3} cycles an event, stalls {} %; Icarus: {} events",
+            self.events,
+            self.frames,
+            self.bytes,
+            if self.passed() { "every byte as in software" } else { "not those of the software" },
+            (self.input_cycles + 1) as f64 / self.events.max(1) as f64,
+            self.stall_percent,
+            self.icarus
+        )
+    }
+}
+
+/// Bunch crossing of each event, and whether it ends its frame.
+pub type Marks = Vec<(u16, bool)>;
+
+/// Bunch crossings in turn; now and then an event that ends its frame, and the last one.
+pub fn varied_marks(events: usize) -> Marks {
+    (0..events).map(|i| ((i % ORBIT) as u16, i + 1 == events || i % 37 == 36 || i % 101 < 2)).collect()
+}
+
+/// Bunch crossing 0; the last event ends its frame: what `sluice compress` writes.
+pub fn plain_marks(events: usize) -> Marks {
+    (0..events).map(|i| (0, i + 1 == events)).collect()
+}
+
+/// What goes into the core and what has to come out.
+struct Job {
+    vectors: usize,
+    /// Packed input beats.
+    bus: Vec<u32>,
+    /// The beats of [`beats`], each `per_beat` words.
+    expected: Vec<u32>,
+    per_beat: usize,
+    frames: usize,
+    bytes: usize,
+}
+
+impl Job {
+    fn new(dut: &Dut, link: &Link, engine: &Engine, inputs: ArrayView2<i64>, marks: &[(u16, bool)]) -> Result<Self> {
+        let width = dut.frames.unwrap_or(32) as usize;
+        let mut writer = FrameWriter::new(link);
+        for (row, (crossing, last)) in inputs.rows().into_iter().zip(marks) {
+            writer.event(&engine.infer(&row.to_vec()), *crossing, *last)?;
+        }
+        let bytes = writer.finish();
+        let (expected, frames) = beats(&bytes, width)?;
+        let mut bus = dut.pack(inputs)?;
+        dut.mark(&mut bus, marks);
+        Ok(Job { vectors: inputs.nrows(), bus, expected, per_beat: width / 32 + 2, frames, bytes: bytes.len() })
+    }
+
+    fn beats(&self) -> usize {
+        self.expected.len() / self.per_beat
+    }
+
+    /// The first of the beats that came which is another.
+    fn difference(&self, dut: &Dut, came: &[u32]) -> Option<String> {
+        let width = 32 * (self.per_beat - 2);
+        let pairs = self.expected.chunks_exact(self.per_beat).zip(came.chunks_exact(dut.out_words()));
+        let mut pairs = pairs.map(|(expected, got)| (expected, unpack(got, width))).enumerate();
+        let (k, (expected, got)) = pairs.find(|(_, (expected, got))| expected != got)?;
+        Some(format!("beat {k}: expected {}, got {}", describe(expected), describe(&got)))
+    }
+}
+
+/// Sends events through the core in Verilator, the first `options.icarus` in Icarus too, and compares the beats with the
+/// frames of the software.
+///
+/// * `inputs`: `[event, input]`, raw integers
+/// * returns: the report, and the bytes that the core sent
+///
+/// # Errors
+/// Those of [`simulate`](super::simulate), [`icarus`](super::icarus()) and [`FrameWriter::event`]. Wrong bytes are no error:
+/// they are in the report.
+pub fn verify_frames(
+    dut: &Dut,
+    link: &Link,
+    engine: &Engine,
+    inputs: &Array2<i64>,
+    marks: &Marks,
+    options: VerifyOptions,
+) -> Result<(FramesReport, Vec<u8>)> {
+    let VerifyOptions { stall_percent, seed, icarus: few } = options;
+    let job = Job::new(dut, link, engine, inputs.view(), marks)?;
+    let run = verilator::frames(dut, &job.bus, [job.vectors, job.beats()], stall_percent, seed)?;
+    let came = &run.bus[..job.beats().min(run.taken as usize) * dut.out_words()];
+    let mut difference = job.difference(dut, came);
+    if difference.is_none() && run.breaches > 0 {
+        difference = Some(format!("tvalid fell or data changed before tready, {} times", run.breaches));
+    }
+    if difference.is_none() && run.taken != job.beats() as u64 {
+        difference = Some(format!("{} beats came, the software makes {}", run.taken, job.beats()));
+    }
+    let few = few.min(inputs.nrows());
+    if difference.is_none() && few > 0 {
+        difference = frames_in_icarus(dut, link, engine, &inputs.slice(s![..few, ..]).to_owned(), marks, options)?;
+    }
+    let width = 32 * (job.per_beat - 2);
+    let bytes_of = |beat: &[u32]| {
+        let beat = unpack(beat, width);
+        let keep = beat[width / 32].count_ones() as usize;
+        beat[..width / 32].iter().flat_map(|w| w.to_le_bytes()).take(keep).collect::<Vec<u8>>()
+    };
+    let sent = came.chunks_exact(dut.out_words()).flat_map(bytes_of).collect();
+    let report = FramesReport {
+        events: job.vectors,
+        frames: job.frames,
+        bytes: job.bytes,
+        input_cycles: run.input_cycles,
+        stall_percent,
+        icarus: few,
+        difference,
+    };
+    Ok((report, sent))
+}
+
+/// The first difference that Icarus finds, which starts every register at X.
+///
+/// # Errors
+/// Those of [`icarus`](super::icarus()).
+pub fn frames_in_icarus(
+    dut: &Dut,
+    link: &Link,
+    engine: &Engine,
+    inputs: &Array2<i64>,
+    marks: &Marks,
+    options: VerifyOptions,
+) -> Result<Option<String>> {
+    let mut marks = marks[..inputs.nrows()].to_vec();
+    // The frame that the last of them is in ends with it.
+    marks.iter_mut().last().into_iter().for_each(|m| m.1 = true);
+    let job = Job::new(dut, link, engine, inputs.view(), &marks)?;
+    let VerifyOptions { stall_percent, seed, .. } = options;
+    let bench = IcarusOptions { stall_percent, seed, ..Default::default() };
+    match icarus::beats(dut, &job.bus, [job.vectors, job.beats()], &bench) {
+        Ok((came, _)) => Ok(job.difference(dut, &came).map(|d| format!("Icarus, {d}"))),
+        // Too many beats, too few, or one that is undefined.
+        Err(e) if e.code() == Code::ToolFailed => Ok(Some(format!("Icarus: {}", e.what()))),
+        Err(e) => Err(e),
+    }
+}
+
+/// Frames as beats of `width` bits: words of data, then `tkeep`, then `tlast`; and how many frames.
+fn beats(mut bytes: &[u8], width: usize) -> Result<(Vec<u32>, usize)> {
+    let (mut beats, mut frames) = (Vec::new(), 0);
+    while let Some(header) = bytes.first_chunk::<HEADER_BYTES>() {
+        let length = Header::from_bytes(header).map(|h| h.frame_bytes()).filter(|n| *n <= bytes.len());
+        let length = length.ok_or_else(|| Error::new(Code::Design, "the software made a frame without a header"))?;
+        let (frame, rest) = bytes.split_at(length);
+        let parts = frame.chunks(width / 8);
+        let last = parts.len() - 1;
+        for (k, part) in parts.enumerate() {
+            let mut data = part.to_vec();
+            data.resize(width / 8, 0);
+            beats.extend(data.chunks_exact(4).map(|w| u32::from_le_bytes([w[0], w[1], w[2], w[3]])));
+            beats.push(u32::MAX >> (32 - part.len()));
+            beats.push((k == last).into());
+        }
+        (bytes, frames) = (rest, frames + 1);
+    }
+    Ok((beats, frames))
+}
+
+/// A beat of the output bus in the form of [`beats`].
+fn unpack(beat: &[u32], width: usize) -> Vec<u32> {
+    let words = width / 32;
+    let above = beat[words..].iter().take(2).enumerate().fold(0u64, |sum, (k, w)| sum | u64::from(*w) << (32 * k));
+    let keep = width / 8;
+    let mut out = beat[..words].to_vec();
+    out.push((above & ((1 << keep) - 1)) as u32);
+    out.push((above >> keep) as u32);
+    out
+}
+
+fn describe(beat: &[u32]) -> String {
+    let words = beat.len() - 2;
+    let data: String = beat[..words].iter().rev().map(|w| format!("{w:08x}")).collect();
+    format!("{data} (tkeep {:x}, tlast {})", beat[words], beat[words + 1])
+}

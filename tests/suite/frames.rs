@@ -1,0 +1,232 @@
+//! Frames: the core beside the software, byte for byte, and as files.
+
+use std::path::Path;
+use std::process::Command;
+
+use ndarray::Array2;
+use sluice::dut::Dut;
+use sluice::fixed::QFormat;
+use sluice::hw::{CompileOptions, Compiled, Effort, Reuse, compile_reuse};
+use sluice::link::{LearnOptions, Link, NumberCode};
+use sluice::model::{Granular, IntegerNetwork, QuantizedModel};
+use sluice::reference::Engine;
+use sluice::verify::{FramesReport, VerifyOptions, varied_marks, verify_frames};
+use sluice::verilog::{self, Interface};
+
+use super::hardware::{layer, model};
+use super::{has, sluice, stderr};
+
+/// Gives what it gets: so that any event can be sent.
+pub fn identity(formats: &[QFormat]) -> QuantizedModel {
+    let n = formats.len();
+    let unit = |i: usize| (0..n).map(|j| i64::from(i == j) << 2).collect();
+    let mut copy = layer("copy", &["x"], (0..n).map(unit).collect(), 0, formats.to_vec());
+    copy.bias_format = Granular::PerTensor(QFormat::signed(2, 0));
+    let mut made = model("pass", n, formats[0], vec![copy]);
+    made.encoder = IntegerNetwork { input: Granular::PerChannel(formats.to_vec()), ..made.encoder };
+    made.check().unwrap();
+    made
+}
+
+pub fn formats() -> Vec<QFormat> {
+    vec![
+        QFormat::signed(5, 2),
+        QFormat::unsigned(7, 2),
+        QFormat::signed(12, 2),
+        QFormat::unsigned(1, 2),
+        QFormat::signed(9, 2),
+    ]
+}
+
+/// Zeros and small numbers mostly, all numbers sometimes.
+pub fn events(n: usize, formats: &[QFormat], seed: u64) -> Array2<i64> {
+    let mut state = seed;
+    let mut draw = move |bits: u32| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> (64 - bits)) as i64
+    };
+    let mut rows = Array2::zeros((n, formats.len()));
+    for mut row in rows.rows_mut() {
+        let all = draw(4) == 0;
+        for (v, f) in row.iter_mut().zip(formats) {
+            let any = QFormat::min(*f) + draw(f.width);
+            *v = if all { any } else { any >> (f.width - f.width.min(2)) };
+        }
+    }
+    rows
+}
+
+pub fn learned(formats: &[QFormat], events: &Array2<i64>, options: &LearnOptions) -> Link {
+    let events: Vec<Vec<i64>> = events.rows().into_iter().map(|row| row.to_vec()).collect();
+    Link::learn(formats, events.iter().map(Vec::as_slice), options).unwrap()
+}
+
+/// Emits the core of a link and its kernel.
+pub fn emitted(model: &QuantizedModel, link: &Link, bits: u32, reuse: u32, folder: &Path) -> Dut {
+    let options = CompileOptions { effort: Effort::Fast, ..Default::default() };
+    let kernel = match compile_reuse(&model.encoder, &options, Reuse::Cycles(reuse)).unwrap() {
+        Compiled::Pipelined(graph) => verilog::emit(model, &graph, Interface::Kernel, &options),
+        Compiled::Folded(folded) => verilog::emit_folded(model, &folded, Interface::Kernel, &options),
+        Compiled::Streamed(_) => panic!("nobody asked for a stream"),
+    };
+    let design = verilog::with_link(kernel.unwrap(), link, bits).unwrap();
+    design.write(folder).unwrap();
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("simulations");
+    Dut::framed(folder, &design.manifest, Some(cache)).unwrap()
+}
+
+fn run(dut: &Dut, link: &Link, model: &QuantizedModel, inputs: &Array2<i64>, stall: u32) -> FramesReport {
+    let engine = Engine::new(&model.encoder).unwrap();
+    let marks = varied_marks(inputs.nrows());
+    let options = VerifyOptions { stall_percent: stall, seed: 1, icarus: 200 };
+    let (report, _) = verify_frames(dut, link, &engine, inputs, &marks, options).unwrap();
+    assert!(report.passed(), "{report}");
+    report
+}
+
+#[test]
+fn a_core_sends_the_bytes_of_the_software_for_every_code_width_and_stall() {
+    if !has("verilator") || !has("iverilog") {
+        return;
+    }
+    let formats = formats();
+    let model = identity(&formats);
+    let sent = events(4000, &formats, 5);
+    let sample = events(2000, &formats, 6);
+    let options =
+        |prefix, zero, frame_events| LearnOptions { prefix, zero_suppression: Some(zero), frame_events, longest: 9 };
+    let cases = [
+        (32, options(false, false, 3), 12),
+        (64, options(true, true, 1), 12),
+        (64, options(true, false, 5000), 9),
+        (128, options(true, true, 16), 9),
+        (256, options(true, false, 2), 11),
+        (256, options(false, true, 64), 9),
+    ];
+    for (bits, options, frame_limit_log2) in cases {
+        let link = Link { frame_limit_log2, ..learned(&formats, &sample, &options) };
+        link.check().unwrap();
+        let escapes = |n: &sluice::link::Number| matches!(&n.code, NumberCode::Prefix(code) if code.escape > 0);
+        assert_eq!(link.numbers.iter().any(escapes), options.prefix, "wide numbers have escapes");
+        let folder = tempfile::tempdir().unwrap();
+        let dut = emitted(&model, &link, bits, 1, folder.path());
+        let free = run(&dut, &link, &model, &sent, 0);
+        // Of a wide link one frame an event takes as long as its beats do.
+        if bits == 256 && options.frame_events > 2 {
+            assert_eq!(free.input_cycles as usize, sent.nrows() - 1, "{free}");
+        }
+        for stall in [50, 90] {
+            run(&dut, &link, &model, &sent, stall);
+        }
+    }
+}
+
+#[test]
+fn a_folded_kernel_sends_frames_at_its_own_pace() {
+    if !has("verilator") || !has("iverilog") {
+        return;
+    }
+    let formats = formats();
+    let model = identity(&formats);
+    let link = learned(&formats, &events(1000, &formats, 6), &LearnOptions { frame_events: 4, ..Default::default() });
+    let folder = tempfile::tempdir().unwrap();
+    let dut = emitted(&model, &link, 64, 5, folder.path());
+    let sent = events(2000, &formats, 7);
+    let free = run(&dut, &link, &model, &sent, 0);
+    assert_eq!(free.input_cycles as usize, 5 * (sent.nrows() - 1));
+    run(&dut, &link, &model, &sent, 60);
+}
+
+#[test]
+fn cores_are_lint_clean_and_read_by_yosys_and_icarus() {
+    if !has("verilator") || !has("iverilog") || !has("yosys") {
+        return;
+    }
+    let formats = formats();
+    let sample = events(1000, &formats, 6);
+    for (bits, reuse, options) in [
+        (32, 1, LearnOptions { zero_suppression: Some(true), ..Default::default() }),
+        (256, 4, LearnOptions { prefix: false, ..Default::default() }),
+    ] {
+        let link = learned(&formats, &sample, &options);
+        let folder = tempfile::tempdir().unwrap();
+        let dut = emitted(&identity(&formats), &link, bits, reuse, folder.path());
+        let files: Vec<&str> = dut.files.iter().map(String::as_str).collect();
+        let tool = |name: &str, args: &[&str]| {
+            let out = Command::new(name).args(args).args(&files).current_dir(folder.path()).output().unwrap();
+            let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), stderr(&out));
+            assert!(out.status.success() && !said.to_lowercase().contains("warning"), "{name}: {said}");
+        };
+        tool("verilator", &["--lint-only", "-Wall", "--top-module", &dut.top]);
+        tool("iverilog", &["-g2005", "-Wall", "-Wno-timescale", "-o", "out", "-s", &dut.top]);
+        let script = format!("read_verilog {}; synth -top {}; check -assert", files.join(" "), dut.top);
+        let out = Command::new("yosys").args(["-q", "-p", &script]).current_dir(folder.path()).output().unwrap();
+        assert!(out.status.success(), "{}", stderr(&out));
+    }
+}
+
+/// A recipe that trains in a second.
+const RECIPE: &str = r#"name = "cells"
+[data]
+toy = "trigger-cells"
+toy_rows = 600
+[train]
+latent = 6
+hidden = []
+decoder_hidden = [8]
+epochs = 1
+qat_epochs = 0
+[quantize]
+latent_bits = 6
+"#;
+
+#[test]
+fn firmware_and_compress_write_the_same_file_and_decompress_reads_it() {
+    if !has("verilator") || !has("iverilog") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let works = |args: &[&str]| {
+        let out = sluice(at, args);
+        assert!(out.status.success(), "{args:?}: {}", stderr(&out));
+        out
+    };
+    std::fs::write(at.join("r.toml"), RECIPE).unwrap();
+    works(&["toy", "trigger-cells", "x.npz", "--rows", "600", "--seed", "1"]);
+    works(&["train", "r.toml", "--out", "t.json"]);
+    works(&["quantize", "t.json", "--out", "q.json"]);
+    works(&["link", "q.json", "x.npz", "--frame-events", "10"]);
+    works(&["emit", "q.json", "--link", "link.json", "--link-bits", "32", "--out", "d", "--effort", "fast"]);
+    works(&["compress", "x.npz", "a.slf", "--mode", "neural", "--model", "q.json", "--link", "link.json"]);
+    let out = works(&["verify", "d", "--data", "x.npz", "--stall", "20", "--frames-out", "b.slf"]);
+    assert!(String::from_utf8_lossy(&out.stdout).contains("every byte as in software"));
+    let read = |name: &str| std::fs::read(at.join(name)).unwrap();
+    assert!(read("a.slf") == read("b.slf"), "{} and {} bytes", read("a.slf").len(), read("b.slf").len());
+    // The same numbers as from a container, by way of the same decoder.
+    works(&["compress", "x.npz", "c.slc", "--mode", "neural", "--model", "q.json"]);
+    works(&["decompress", "c.slc", "c.npz"]);
+    works(&["decompress", "b.slf", "b.npz", "--model", "q.json", "--link", "link.json"]);
+    let read = |name: &str| {
+        let file = sluice::data::open(&at.join(name), &Default::default()).unwrap();
+        file.read(0..file.rows()).unwrap()
+    };
+    let numbers = |name: &str| {
+        let values = &read(name).columns[0].values;
+        (0..values.len()).map(|i| values.get_f64(i)).collect::<Vec<_>>()
+    };
+    assert!(numbers("b.npz") == numbers("c.npz"));
+    // A byte that is wrong costs its frame, and is named.
+    let mut wrong = std::fs::read(at.join("b.slf")).unwrap();
+    let frame = wrong.len() / 2;
+    wrong[frame] ^= 4;
+    std::fs::write(at.join("w.slf"), wrong).unwrap();
+    let link = ["--model", "q.json", "--link", "link.json"];
+    let refused = sluice(at, &[&["decompress", "w.slf", "w.npz"][..], &link].concat());
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("error[C001]: the frames are damaged at byte "), "{}", stderr(&refused));
+    assert!(!at.join("w.npz").exists());
+    let out = works(&[&["decompress", "w.slf", "w.npz", "--recover"][..], &link].concat());
+    assert!(stderr(&out).contains("their frames did not come"), "{}", stderr(&out));
+    assert_eq!(read("w.npz").rows, 590);
+}
