@@ -119,7 +119,6 @@ module link_crc #(
     if (~resetn) begin
       a_valid <= 1'b0;
       b_valid <= 1'b0;
-      b_last  <= 1'b0;
       alone   <= 1'b0;
       m_valid <= 1'b0;
       sum     <= 32'hFFFFFFFF;

@@ -8,8 +8,9 @@
 // one that finds 2^LIMIT_LOG2 bits or more before it; what is left of its last word is zero. A chunk that comes with `s_lost`
 // is no event but says that one was lost: it has no bits, and the frame counts it.
 //
-// There is no ready: a chunk is taken in every cycle, and who sends it sees to it that the words have room. Of words and
-// frames at most one comes in a cycle, DEPTH cycles after the chunk or one later for each frame of a single word before it.
+// There is no ready: a chunk is taken in every cycle, and who sends it sees to it that the words have room. A frame comes with
+// its last word or after it, four cycles after its last chunk, or five if that completes two words. In a cycle there is one word and
+// one frame at most: a frame that follows one with two words waits a cycle too.
 module link_pack #(
     parameter WORD_LOG2    = 7,   // bits of a word, a power of two, 32 or more
     parameter BITS_LOG2    = 7,   // bits of s_bits
@@ -48,7 +49,7 @@ module link_pack #(
   wire             full = (events_now == MOST_EVENTS) | filled[LIMIT_LOG2] | (&losts[15:1]);
   wire             close = s_last | full;
 
-  reg                 v1, close1, cross1, data1;
+  reg                 v1, close1, cross1;
   reg [CHUNK-1:0]     chunk1;
   reg [WORD_LOG2-1:0] from1;
   reg [WORD_LOG2-1:0] to1;
@@ -76,7 +77,6 @@ module link_pack #(
     from1   <= filled[WORD_LOG2-1:0];
     to1     <= after[WORD_LOG2-1:0];
     cross1  <= after[WORD_LOG2] ^ filled[WORD_LOG2];
-    data1   <= |after;
     close1  <= close;
     events1 <= events_now;
     losts1  <= losts + {15'd0, s_lost};
@@ -103,12 +103,12 @@ module link_pack #(
       assign to = (k < LOW ? from2[k] : from1[k]) ? {from[WORD-1-BY:0], from[WORD-1:WORD-BY]} : from;
     end
   endgenerate
-  reg                 v2, close2, cross2, data2;
+  reg                 v2, close2, cross2;
   reg [WORD_LOG2-1:0] from2, to2;
   reg [15:0]          events2, losts2;
   reg [MARK-1:0]      mark2;
   reg [LIMIT_LOG2-4:0] units2;
-  reg                 v3, close3, cross3, data3;
+  reg                 v3, close3, cross3;
   reg [WORD-1:0]      turned3;
   reg [WORD-1:0]      here3;  // the bits of the word that are not before the chunk
   reg [WORD_LOG2-1:0] to3;
@@ -118,11 +118,11 @@ module link_pack #(
 
   always @(posedge clk) begin
     v2      <= resetn & v1;
-    {close2, cross2, data2, from2, to2} <= {close1, cross1, data1, from1, to1};
+    {close2, cross2, from2, to2} <= {close1, cross1, from1, to1};
     {events2, losts2, mark2, units2}    <= {events1, losts1, mark1, units1};
     turned2 <= turn[WORD_LOG2-1].to;
     v3      <= resetn & v2;
-    {close3, cross3, data3, to3}     <= {close2, cross2, data2, to2};
+    {close3, cross3, to3}            <= {close2, cross2, to2};
     {events3, losts3, mark3, units3} <= {events2, losts2, mark2, units2};
     turned3 <= turn[LOW-1].to;
     here3   <= {WORD{1'b1}} << from2;
@@ -137,7 +137,7 @@ module link_pack #(
   reg [LIMIT_LOG2-4:0] waiting_units;
   wire [WORD-1:0] whole = building | (turned3 & here3);
   wire [WORD-1:0] spill = turned3 & ~here3;
-  wire first  = v3 & (cross3 | (close3 & data3));     // a word is complete
+  wire first  = v3 & (cross3 | (close3 & (|to3)));    // a word is complete
   wire second = v3 & close3 & cross3 & (|to3);        // and so is the next
   wire ends   = v3 & close3;
 

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::data::{Selection, SplitOptions, TransformSpec};
 use crate::error::{Code, Error, Result};
 use crate::hw::{Effort, Reuse, Target};
+use crate::link::LearnOptions;
 use crate::quantize::QuantizeOptions;
 use crate::train::TrainOptions;
 use crate::verilog::Interface;
@@ -35,6 +36,9 @@ pub struct Recipe {
     /// The emitted design.
     #[serde(default)]
     pub hardware: HardwareSection,
+    /// The core around it that sends frames; without this section there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkSection>,
     /// What the design is checked with.
     #[serde(default)]
     pub verify: VerifySection,
@@ -116,6 +120,42 @@ impl Default for HardwareSection {
     }
 }
 
+/// Options of `link`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LinkSection {
+    /// Bits of an output beat: 32, 64, 128 or 256.
+    pub bits: u32,
+    /// Events of a frame.
+    pub frame_events: u16,
+    /// Whether every number is sent as it is, instead of by a prefix code learned from the training rows.
+    pub fixed: bool,
+    /// The longest code, in bits.
+    pub longest: u32,
+    /// Whether only what is not 0 is sent; if not said, whatever takes fewer bits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zero_suppression: Option<bool>,
+}
+
+impl LinkSection {
+    /// How the codes are learned.
+    pub fn learn(&self) -> LearnOptions {
+        LearnOptions {
+            prefix: !self.fixed,
+            longest: self.longest,
+            zero_suppression: self.zero_suppression,
+            frame_events: self.frame_events,
+        }
+    }
+}
+
+impl Default for LinkSection {
+    fn default() -> Self {
+        let LearnOptions { longest, zero_suppression, frame_events, .. } = LearnOptions::default();
+        LinkSection { bits: 64, frame_events, fixed: false, longest, zero_suppression }
+    }
+}
+
 /// Options of `verify` and `synth`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -189,6 +229,10 @@ impl Recipe {
         if recipe.hardware.stream && (recipe.hardware.reuse > 1 || recipe.hardware.max_lut.is_some()) {
             return Err(Error::new(Code::Recipe, "`hardware` streams pixels and has a reuse or a budget for one")
                 .hint("keep `stream`, or `reuse` or `max_lut`"));
+        }
+        if recipe.link.is_some() && recipe.hardware.stream {
+            return Err(Error::new(Code::Recipe, "a streamed design cannot send frames")
+                .hint("leave `hardware.stream` or `link` out"));
         }
         if recipe.verify.stall > 95 {
             return Err(

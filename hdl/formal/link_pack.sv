@@ -5,6 +5,9 @@
 (* anyseq *) wire watch;
 (* anyconst *) wire [BITS_LOG2-1:0] which;
 reg started = 1'b0;
+// What came, counted by itself.
+reg [COUNT-1:0] sum = 0;
+reg [15:0] some = 0, none = 0;
 reg watching = 1'b0, one;
 reg [2:0] frames_in = 0, frames_out = 0, frame_of;  // fewer than 8 are on their way
 reg [COUNT-1:0] at;
@@ -22,16 +25,22 @@ always @(posedge clk) begin
     frames_out <= 0;
     words_out  <= 0;
     watching   <= 1'b0;
+    sum        <= 0;
+    some       <= 0;
+    none       <= 0;
   end else begin
     if (s_valid) begin
-      sizes[frames_in]   <= after;
-      counts[frames_in]  <= events_now;
-      lost_in[frames_in] <= losts + s_lost;
+      sum  <= close ? 0 : sum + s_bits;
+      some <= close ? 0 : some + !s_lost;
+      none <= close ? 0 : none + s_lost;
+      sizes[frames_in]   <= sum + s_bits;
+      counts[frames_in]  <= some + !s_lost;
+      lost_in[frames_in] <= none + s_lost;
       frames_in <= frames_in + close;
       if (watch && !watching && which < s_bits) begin
         watching <= 1'b1;
         one      <= s_chunk[which];
-        at       <= filled + which;
+        at       <= sum + which;
         frame_of <= frames_in;
       end
     end
@@ -49,6 +58,7 @@ always @* begin
     assume ((s_chunk >> s_bits) == 0);
   end
   if (started && resetn) begin
+    if (s_valid) assert (close == (s_last || some + !s_lost == FRAME_EVENTS || sum >= (1 << LIMIT_LOG2)));
     if (word_valid && watching && frames_out == frame_of && (at >> WORD_LOG2) == words_out)
       assert (word[at[WORD_LOG2-1:0]] == one);
     if (word_valid)
@@ -57,8 +67,7 @@ always @* begin
       assert (frame_events == counts[frames_out]);
       assert (frame_lost == lost_in[frames_out]);
       assert (frame_units == ((size + 31) >> 5));
-      // Its last word comes with it, if it has any.
-      assert (word_valid == (size != 0));
+      // Its last word is there, with it or before.
       assert (words_out + word_valid == ((size + WORD - 1) >> WORD_LOG2));
     end
   end

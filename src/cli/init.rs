@@ -110,6 +110,7 @@ fn recipe(path: &Path, found: &Suggestion) -> String {
     );
     text += "\n[quantize]\ninput_bits = 12      # words that the firmware reads\nweight_bits = 8\nactivation_bits = 12\nlatent_bits = 12     # words that it sends\n";
     text += "\n[hardware]\ninterface = \"kernel\" # or axis: AXI4-Stream with valid and ready\nclock_mhz = 100.0\ntarget = \"ecp5\"      # ice40, xc7, xcup or generic\n";
+    text += "\n# [link]             # frames over AXI4-Stream, docs/STREAM.md\n# bits = 64          # of an output beat: 32, 64, 128 or 256\n# frame_events = 64\n";
     text
 }
 

@@ -1,5 +1,6 @@
 //! `sluice link`: how events are coded and framed, learned from data; and frames as a file, written and read.
 
+use std::fmt;
 use std::path::Path;
 
 use ndarray::Array2;
@@ -34,6 +35,13 @@ pub struct LinkReport {
     pub zero_suppression: bool,
 }
 
+impl fmt::Display for LinkReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let LinkReport { bits_per_event, fixed_bits, worst_event_bits, .. } = self;
+        write!(f, "{bits_per_event:.1} bits an event, {fixed_bits} as they are, {worst_event_bits} at most")
+    }
+}
+
 /// Learns a link of what a model's encoder gives for a data file, and writes it.
 pub fn learn(
     model: &Path,
@@ -44,14 +52,21 @@ pub fn learn(
 ) -> Result<LinkReport> {
     let model = QuantizedModel::load(model)?;
     let dataset = data::open(input, selection)?;
-    let latents = Engine::new(&model.encoder)?.infer_batch(&words(&model, &dataset.read(0..dataset.rows())?)?);
+    let (link, report) = learn_from(&model, &dataset.read(0..dataset.rows())?, options)?;
+    write_json(out, &link)?;
+    say(format_args!("link: {report} -> {}", out.display()));
+    Ok(report)
+}
+
+/// The link of what a model's encoder gives for rows of data.
+pub fn learn_from(model: &QuantizedModel, dataset: &Dataset, options: &LearnOptions) -> Result<(Link, LinkReport)> {
+    let latents = Engine::new(&model.encoder)?.infer_batch(&words(model, dataset)?);
     let formats = model.encoder.output_formats();
     let events: Vec<Vec<i64>> = latents.rows().into_iter().map(|row| row.to_vec()).collect();
     if events.is_empty() {
         return Err(Error::new(Code::DataShape, "there are no events to learn from"));
     }
     let link = Link::learn(&formats, events.iter().map(Vec::as_slice), options)?;
-    write_json(out, &link)?;
     let coder = link.coder();
     let bits: u64 = events.iter().map(|event| u64::from(coder.bits(event))).sum();
     let report = LinkReport {
@@ -62,14 +77,7 @@ pub fn learn(
         coded: link.numbers.iter().filter(|n| matches!(n.code, NumberCode::Prefix(_))).count(),
         zero_suppression: link.zero_suppression,
     };
-    say(format_args!(
-        "link: {:.1} bits an event, {} as they are, {} at most -> {}",
-        report.bits_per_event,
-        report.fixed_bits,
-        report.worst_event_bits,
-        out.display()
-    ));
-    Ok(report)
+    Ok((link, report))
 }
 
 /// What `sluice compress --link` prints.

@@ -253,6 +253,9 @@ enum Verb {
         /// Only count cells
         #[arg(long, conflicts_with = "seeds")]
         no_route: bool,
+        /// Of a design with a link, count the kernel alone
+        #[arg(long)]
+        kernel: bool,
         /// Give up place and route of a seed after this many seconds
         #[arg(long, default_value_t = 3600)]
         route_seconds: u64,
@@ -454,9 +457,9 @@ impl Cli {
                 let certificate = stages::prove(design, out, check, seconds)?;
                 print(json, &certificate, || certificate.to_string())
             }
-            Verb::Synth { design, target, seeds, no_route, route_seconds } => {
+            Verb::Synth { design, target, seeds, no_route, kernel, route_seconds } => {
                 let options = stages::synth_options(&target, if no_route { 0 } else { seeds }, route_seconds)?;
-                let reports = stages::synth(&design, &options)?;
+                let reports = stages::synth(&design, &options, kernel)?;
                 print(json, &reports, || reports.iter().map(|r| format!("{r}\n")).collect())
             }
             Verb::Compress {

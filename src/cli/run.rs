@@ -6,11 +6,12 @@ use super::backend::{self, Neural};
 use super::facts::Results;
 use super::ledger::Ledger;
 use super::progress::{Progress, say};
-use super::{compare, container, stages};
+use super::{compare, container, link, stages};
 use crate::codec::{self, CompressOptions, CompressReport, Mode};
 use crate::data::{Dataset, SplitRows};
 use crate::error::{Code, Error, Result};
 use crate::hw::{CompileOptions, Target};
+use crate::link::Link;
 use crate::model::{QuantizedModel, TrainedModel};
 use crate::recipe::Recipe;
 use crate::report::{self, Report};
@@ -39,7 +40,8 @@ pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, json: bool)
     let mut run = Run::open(path, data, out)?;
     let trained = run.train()?;
     let model = run.quantize(&trained)?;
-    let manifest = run.emit(&model)?;
+    let link = run.link(&model)?;
+    let manifest = run.emit(&model, link)?;
     let verified = run.verify(&model, &manifest)?;
     let synth = run.synth(&manifest)?;
     let sizes = run.compress(&model)?;
@@ -79,7 +81,21 @@ impl Run {
         self.ledger.stage("quantize", trained, "model.quant.json", |_| true, || stages::quantize(trained))
     }
 
-    fn emit(&mut self, model: &QuantizedModel) -> Result<DesignManifest> {
+    /// The codes of the link, if the recipe wants one.
+    fn link(&mut self, model: &QuantizedModel) -> Result<Option<(Link, u32)>> {
+        let Some(section) = self.recipe.link.clone() else { return Ok(None) };
+        let make = || {
+            let (link, report) =
+                link::learn_from(model, &stages::pick(&self.data, &self.split.train), &section.learn())?;
+            say(format_args!("link: {report}, learned from {} training rows", report.events));
+            Ok(link)
+        };
+        let key = (model, &section, &self.checksum, &self.recipe.split);
+        let link = self.ledger.stage("link", &key, "link.json", |_| true, make)?;
+        Ok(Some((link, section.bits)))
+    }
+
+    fn emit(&mut self, model: &QuantizedModel, link: Option<(Link, u32)>) -> Result<DesignManifest> {
         let h = &self.recipe.hardware;
         let design = self.ledger.path("design");
         let clock_mhz = Some(h.clock_mhz);
@@ -90,10 +106,10 @@ impl Run {
             multipliers: h.max_dsp.unwrap_or(0),
             ..Default::default()
         };
-        let make = || stages::emit(model, h.interface, &options, h.reuse(), None, &design);
+        let make = || stages::emit(model, h.interface, &options, h.reuse(), link.clone(), &design);
         // The manifest's own place is inside the design folder; the copy here says that the stage is done.
         let untouched = |m: &DesignManifest| DesignManifest::load(&design).is_ok_and(|found| found == *m);
-        self.ledger.stage("emit", &(model, h), "emit.json", untouched, make)
+        self.ledger.stage("emit", &(model, h, &link), "emit.json", untouched, make)
     }
 
     fn verify(&mut self, model: &QuantizedModel, manifest: &DesignManifest) -> Result<VerifyReport> {
@@ -126,7 +142,8 @@ impl Run {
         let options = stages::synth_options(&targets, check.seeds, check.route_seconds)?;
         let design = self.ledger.path("design");
         let key = (manifest, check.seeds, check.route_seconds);
-        let reports = self.ledger.stage("synth", &key, "synth.json", |_| true, || stages::synth(&design, &options))?;
+        let reports =
+            self.ledger.stage("synth", &key, "synth.json", |_| true, || stages::synth(&design, &options, true))?;
         reports.iter().for_each(|report| say(format_args!("synth: {report}")));
         Ok(reports)
     }

@@ -384,13 +384,17 @@ pub fn synth_options(targets: &[SynthTarget], seeds: u32, route_seconds: u64) ->
     Ok(SynthOptions { targets: once, seeds: (1..=seeds).collect(), route_limit })
 }
 
-/// Cell counts for each target; place and route for ECP5.
-pub fn synth(folder: &Path, options: &SynthOptions) -> Result<Vec<SynthReport>> {
+/// Cell counts for each target; place and route for ECP5. Of a design with a link that is the whole core, unless only the
+/// kernel in it is asked for.
+pub fn synth(folder: &Path, options: &SynthOptions, kernel: bool) -> Result<Vec<SynthReport>> {
     let manifest = DesignManifest::load(folder)?;
-    let dut = Dut::emitted(folder, &manifest, None);
+    let framed = Dut::framed(folder, &manifest, None).filter(|_| !kernel);
+    // What is estimated is the kernel alone.
+    let is_kernel = framed.is_none();
+    let dut = framed.unwrap_or_else(|| Dut::emitted(folder, &manifest, None));
     let progress = Progress::new("synth", synth::steps(options), "steps");
     let mut reports = synth::synthesize(&dut, options, &|message| progress.step(message))?;
-    reports.iter_mut().for_each(|r| r.expected(&manifest));
+    reports.iter_mut().filter(|_| is_kernel).for_each(|r| r.expected(&manifest));
     Ok(reports)
 }
 

@@ -29,7 +29,7 @@ impl PrefixCode {
     /// Numbers that are cheaper behind an escape, among them those that never came, have no code of their own; but where all
     /// have room below the limit all of them do, which bounds the largest. `None` if fixed width is as good.
     pub fn learn(counts: &[u64], format: QFormat, longest: u32) -> Option<Self> {
-        let all = format.width + 2 <= longest;
+        let all = format.width < longest;
         let mut coded: Vec<usize> = (0..counts.len()).filter(|i| all || counts[*i] > 0).collect();
         loop {
             let escaped = coded.len() < counts.len();
@@ -199,7 +199,7 @@ mod tests {
             let counts: Vec<u64> = (0..n).map(|i| if i % 5 == 4 { 0 } else { 5000u64 >> i.abs_diff(n / 2) }).collect();
             for longest in [5, 8, LONGEST] {
                 let code = PrefixCode::learn(&counts, format, longest).unwrap();
-                assert!(code.fits(format) && (code.escape == 0) == (longest >= format.width + 2), "{code:?}");
+                assert!(code.fits(format) && (code.escape == 0) == (longest > format.width), "{code:?}");
                 let table = code.table(format);
                 let (mut out, mut bits) = (BitWriter::default(), 0);
                 for v in format.min()..=format.max() {

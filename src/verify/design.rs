@@ -106,7 +106,7 @@ pub fn verify_design(folder: &Path, options: &DesignOptions) -> Result<VerifyRep
         let most = if options.replay.is_some() { usize::MAX } else { WAVE_VECTORS };
         let part = part(&inputs, 0..inputs.nrows().min(most));
         let (stall_percent, seed) = (options.stall_percent, options.seed);
-        let bench = IcarusOptions { stall_percent, seed, wave: Some(wave), probes: &[] };
+        let bench = IcarusOptions { stall_percent, seed, wave: Some(wave), ..Default::default() };
         match icarus(&dut, &part, &bench) {
             // Waveforms are for wrong designs: that an output is undefined can be seen in it.
             Err(e) if e.code() == Code::ToolFailed && !report.passed() && wave.exists() => {}

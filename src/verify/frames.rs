@@ -1,6 +1,7 @@
 //! A core that sends frames against the bytes of the software.
 
 use std::fmt;
+use std::time::Duration;
 
 use ndarray::{Array2, ArrayView2, s};
 use schemars::JsonSchema;
@@ -144,7 +145,8 @@ pub fn verify_frames(
     }
     let few = few.min(inputs.nrows());
     if difference.is_none() && few > 0 {
-        difference = frames_in_icarus(dut, link, engine, &inputs.slice(s![..few, ..]).to_owned(), marks, options)?;
+        let part = inputs.slice(s![..few, ..]).to_owned();
+        difference = frames_in_icarus(dut, link, engine, &part, marks, options, None)?.err();
     }
     let width = 32 * (job.per_beat - 2);
     let bytes_of = |beat: &[u32]| {
@@ -165,7 +167,8 @@ pub fn verify_frames(
     Ok((report, sent))
 }
 
-/// The first difference that Icarus finds, which starts every register at X.
+/// The same in Icarus, which starts every register at X: how many cycles it took, or the first difference. After the `limit`
+/// it is given up.
 ///
 /// # Errors
 /// Those of [`icarus`](super::icarus()).
@@ -176,17 +179,21 @@ pub fn frames_in_icarus(
     inputs: &Array2<i64>,
     marks: &Marks,
     options: VerifyOptions,
-) -> Result<Option<String>> {
+    limit: Option<Duration>,
+) -> Result<Result<u64, String>> {
     let mut marks = marks[..inputs.nrows()].to_vec();
     // The frame that the last of them is in ends with it.
     marks.iter_mut().last().into_iter().for_each(|m| m.1 = true);
     let job = Job::new(dut, link, engine, inputs.view(), &marks)?;
     let VerifyOptions { stall_percent, seed, .. } = options;
-    let bench = IcarusOptions { stall_percent, seed, ..Default::default() };
+    let bench = IcarusOptions { stall_percent, seed, limit, ..Default::default() };
     match icarus::beats(dut, &job.bus, [job.vectors, job.beats()], &bench) {
-        Ok((came, _)) => Ok(job.difference(dut, &came).map(|d| format!("Icarus, {d}"))),
+        Ok(run) => Ok(match job.difference(dut, &run.bus) {
+            Some(difference) => Err(format!("Icarus, {difference}")),
+            None => Ok(run.cycles),
+        }),
         // Too many beats, too few, or one that is undefined.
-        Err(e) if e.code() == Code::ToolFailed => Ok(Some(format!("Icarus: {}", e.what()))),
+        Err(e) if e.code() == Code::ToolFailed => Ok(Err(format!("Icarus: {}", e.what()))),
         Err(e) => Err(e),
     }
 }

@@ -4,6 +4,7 @@
 //! register's unset start value is noticed here, where Verilator would see a 0.
 
 use std::path::Path;
+use std::time::Duration;
 
 use ndarray::Array2;
 
@@ -25,6 +26,8 @@ pub struct IcarusOptions<'a> {
     pub wave: Option<&'a Path>,
     /// Signals whose bits are read.
     pub probes: &'a [Probe],
+    /// After this time it is given up; else after that of all tools.
+    pub limit: Option<Duration>,
 }
 
 /// A signal inside the design.
@@ -55,20 +58,25 @@ pub struct IcarusRun {
 pub fn icarus(dut: &Dut, inputs: &Array2<i64>, options: &IcarusOptions) -> Result<IcarusRun> {
     dut.check()?;
     let n = inputs.nrows();
-    let (bus, probes) = beats(dut, &dut.pack(inputs.view())?, [n; 2], options)?;
+    let Beats { bus, probes, .. } = beats(dut, &dut.pack(inputs.view())?, [n; 2], options)?;
     Ok(IcarusRun { outputs: dut.unpack(&bus), probes })
 }
 
-/// Runs `n` packed input vectors, of which `m` output beats are to come; returns these, and the bits of the probes.
+/// What came of packed vectors.
+pub(super) struct Beats {
+    /// `out_words` of the design for each beat.
+    pub bus: Vec<u32>,
+    /// The bits of the probes.
+    pub probes: Vec<String>,
+    /// Cycles run.
+    pub cycles: u64,
+}
+
+/// Runs `n` packed input vectors, of which `m` output beats are to come.
 ///
 /// # Errors
 /// Those of [`icarus`].
-pub(super) fn beats(
-    dut: &Dut,
-    bus: &[u32],
-    [n, m]: [usize; 2],
-    options: &IcarusOptions,
-) -> Result<(Vec<u32>, Vec<String>)> {
+pub(super) fn beats(dut: &Dut, bus: &[u32], [n, m]: [usize; 2], options: &IcarusOptions) -> Result<Beats> {
     let (compiler, runner) = (tool("iverilog", HINT)?, tool("vvp", HINT)?);
     let folder = tempfile::Builder::new()
         .prefix("sluice-icarus-")
@@ -93,7 +101,12 @@ pub(super) fn beats(
     args.extend(dut.sources().map(String::as_str));
     compiler.run(folder.path(), &args)?;
     let kind = wave_kind(options);
-    runner.run(folder.path(), &["-n", "sim.vvp", &format!("-{kind}")])?;
+    let kind_flag = format!("-{kind}");
+    let args = ["-n", "sim.vvp", &kind_flag];
+    match options.limit {
+        Some(limit) => runner.run_within(folder.path(), &args, limit)?,
+        None => runner.run(folder.path(), &args)?,
+    };
     if let Some(wave) = options.wave {
         let made = folder.path().join(format!("sluice_wave.{kind}"));
         write_whole(wave, &std::fs::read(&made).map_err(|e| Error::io("read", &made, &e))?)?;
@@ -110,7 +123,8 @@ pub(super) fn beats(
             bits.clone_into(probe);
         }
     }
-    Ok((parse(dut, &read("sluice_out.hex")?, m)?, probes))
+    let cycles = read("sluice_cycles.txt")?.trim().parse().unwrap_or(u64::MAX);
+    Ok(Beats { bus: parse(dut, &read("sluice_out.hex")?, m)?, probes, cycles })
 }
 
 /// The format of the waveform, which is also what Icarus wants its name to end in.
@@ -148,7 +162,9 @@ fn parse(dut: &Dut, text: &str, n: usize) -> Result<Vec<u32>> {
 fn testbench(dut: &Dut, [n, m]: [usize; 2], options: &IcarusOptions) -> String {
     let (p, q) = (32 * dut.in_words(), 32 * dut.out_words());
     let (last, latency, stall, ii) = (n - 1, dut.latency as usize, options.stall_percent, dut.ii as usize);
-    let limit = (n.max(m) * ii.max(64) + 2 * latency + 1000) * 200 / (100 - stall.min(99)) as usize;
+    // Generous; where frames are sent it is known how many beats there are.
+    let most = if dut.frames.is_some() { n * ii + 2 * m } else { n * ii.max(64) };
+    let limit = (most + 2 * latency + 1000) * 200 / (100 - stall.min(99)) as usize;
     let body = if dut.axis {
         // As `sluice_stream` in sim/harness.cpp, call for call, so that a seed gives the same stalls.
         format!(
@@ -271,6 +287,9 @@ module sluice_testbench;
     end
     rst = 0;
 {body}    $fclose(file);
+    file = $fopen(\"sluice_cycles.txt\", \"w\");
+    $fdisplay(file, \"%0d\", c);
+    $fclose(file);
     $fclose(probes);
     $finish;
   end

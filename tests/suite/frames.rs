@@ -159,7 +159,7 @@ fn cores_are_lint_clean_and_read_by_yosys_and_icarus() {
         };
         tool("verilator", &["--lint-only", "-Wall", "--top-module", &dut.top]);
         tool("iverilog", &["-g2005", "-Wall", "-Wno-timescale", "-o", "out", "-s", &dut.top]);
-        let script = format!("read_verilog {}; synth -top {}; check -assert", files.join(" "), dut.top);
+        let script = format!("read_verilog {}; prep -flatten -top {}; check -assert", files.join(" "), dut.top);
         let out = Command::new("yosys").args(["-q", "-p", &script]).current_dir(folder.path()).output().unwrap();
         assert!(out.status.success(), "{}", stderr(&out));
     }
@@ -229,4 +229,36 @@ fn firmware_and_compress_write_the_same_file_and_decompress_reads_it() {
     let out = works(&[&["decompress", "w.slf", "w.npz", "--recover"][..], &link].concat());
     assert!(stderr(&out).contains("their frames did not come"), "{}", stderr(&out));
     assert_eq!(read("w.npz").rows, 590);
+    // What cannot be, with one error that says so.
+    let refused = |args: &[&str], what: &str| {
+        let out = sluice(at, args);
+        assert!(out.status.code() == Some(2) && stderr(&out).contains(what), "{args:?}: {}", stderr(&out));
+    };
+    std::fs::write(at.join("noise.slf"), [7; 100]).unwrap();
+    refused(
+        &[&["decompress", "noise.slf", "n.npz", "--recover"][..], &link].concat(),
+        "error[C001]: the frames are damaged at byte 0: no header begins here",
+    );
+    assert!(!at.join("n.npz").exists());
+    let emit = ["emit", "q.json", "--link", "link.json", "--effort", "fast", "--out", "e"];
+    refused(&[&emit[..], &["--link-bits", "48"]].concat(), "error[U001]: a link of 48 bits");
+    refused(&["link", "q.json", "x.npz", "--longest", "0"], "error[U001]: codes have 1 to 15 bits");
+    refused(
+        &["compress", "x.npz", "e.slf", "--model", "q.json", "--link", "link.json"],
+        "error[U001]: frames hold latents",
+    );
+    let text = std::fs::read_to_string(at.join("link.json")).unwrap();
+    let mut other: Link = serde_json::from_str(&text).unwrap();
+    other.numbers.pop();
+    std::fs::write(at.join("link.json"), serde_json::to_string(&other).unwrap()).unwrap();
+    refused(&emit, "error[D004]: the link has other numbers than the encoder gives");
+    refused(
+        &["compress", "x.npz", "e.slf", "--mode", "neural", "--model", "q.json", "--link", "link.json"],
+        "error[M003]: the link has other numbers than the encoder gives",
+    );
+    std::fs::write(at.join("link.json"), text.replacen("\"frame_limit_log2\": 12", "\"frame_limit_log2\": 40", 1))
+        .unwrap();
+    refused(&emit, "error[M001]: `frame_limit_log2` 40 is outside 9 to 18");
+    refused(&["verify", "d", "--data", "x.npz", "--frames-out", "f.slf", "--random", "5"], "cannot be used with");
+    assert!(!at.join("e").exists() && !at.join("e.slf").exists());
 }
