@@ -122,7 +122,6 @@ module link_crc #(
       alone   <= 1'b0;
       m_valid <= 1'b0;
       sum     <= 32'hFFFFFFFF;
-      lacking <= {(OUT_LOG2 - 4) {1'b0}};
     end else begin
       a_valid <= s_valid | (a_valid & ~b_take);
       b_valid <= b_take | (b_valid & ~leave);
