@@ -135,6 +135,9 @@ pub struct LinkSection {
     /// Whether only what is not 0 is sent; if not said, whatever takes fewer bits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zero_suppression: Option<bool>,
+    /// Frames of so many bits instead, one an event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frame_bits: Option<u32>,
 }
 
 impl LinkSection {
@@ -145,6 +148,7 @@ impl LinkSection {
             longest: self.longest,
             zero_suppression: self.zero_suppression,
             frame_events: self.frame_events,
+            fixed_bits: self.frame_bits,
         }
     }
 }
@@ -152,7 +156,7 @@ impl LinkSection {
 impl Default for LinkSection {
     fn default() -> Self {
         let LearnOptions { longest, zero_suppression, frame_events, .. } = LearnOptions::default();
-        LinkSection { bits: 64, frame_events, fixed: false, longest, zero_suppression }
+        LinkSection { bits: 64, frame_events, fixed: false, longest, zero_suppression, frame_bits: None }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::codec::{ColumnMeta, DecoderModel, NeuralBackend, WeightPrecision};
 use crate::data::{self, Column, Dataset};
 use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
-use crate::model::{Network, QuantizedModel, Transform};
+use crate::model::{ColumnSpec, Network, QuantizedModel, Transform};
 use crate::reference::Engine;
 use crate::{codec, quantize};
 
@@ -41,6 +41,18 @@ impl Neural {
             encoder: Some((model.clone(), Engine::new(&model.encoder)?)),
             bytes,
         })
+    }
+
+    /// The columns that it reads, as it gives them back: of `int64` where their values are whole numbers, else of `float32`.
+    pub fn sent_columns(&self) -> Vec<ColumnMeta> {
+        let meta = |c: &ColumnSpec| ColumnMeta {
+            name: c.name.clone(),
+            unit: String::new(),
+            dtype: if c.constraint.integer { "int64" } else { "float32" }.to_owned(),
+            shape: if c.width > 1 { vec![c.width] } else { Vec::new() },
+            bound: None,
+        };
+        self.transform.columns.iter().map(meta).collect()
     }
 
     fn from_decoder(model: DecoderModel, bytes: &[u8]) -> Self {

@@ -85,6 +85,8 @@ pub fn compress(
 pub struct DecompressReport {
     pub rows: usize,
     pub lost: Vec<LostRange>,
+    /// Events of which frames of a fixed size hold only a part.
+    pub truncated: usize,
 }
 
 /// Rows that could not be read.
@@ -114,7 +116,7 @@ pub fn decompress(input: &Path, output: &Path, recover: bool) -> Result<Decompre
         say(format_args!("decompress: lost rows {} to {}: {cause}", rows.start, rows.end));
     }
     let range = |l: LostRows| LostRange { first: l.rows.start, end: l.rows.end, cause: l.cause };
-    Ok(DecompressReport { rows, lost: lost.into_iter().map(range).collect() })
+    Ok(DecompressReport { rows, lost: lost.into_iter().map(range).collect(), truncated: 0 })
 }
 
 /// A file is not read and written at once.

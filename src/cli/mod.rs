@@ -11,6 +11,7 @@ mod link;
 mod progress;
 mod rival;
 mod run;
+mod samples;
 mod select;
 mod stages;
 
@@ -20,12 +21,13 @@ use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::codec::{CompressOptions, Mode};
 use container::parse_bound;
+use link::Learn;
 use progress::say;
 
 use crate::data;
 use crate::error::{Code, Error, Result};
 use crate::hw::{self, CompileOptions, Effort, Reuse, Target};
-use crate::link::{LearnOptions, Link};
+use crate::link::{LearnOptions, Link, Predictor, WaveOptions};
 use crate::model::file::write_json;
 use crate::model::{QuantizedModel, TrainedModel, neutral};
 use crate::recipe::Recipe;
@@ -33,6 +35,7 @@ use crate::report::schema::Document;
 use crate::synth::SynthTarget;
 use crate::verify::DesignOptions;
 use crate::verilog::Interface;
+use samples::Shape;
 use select::SelectArgs;
 
 /// FPGA streaming compression: train, quantize, emit, verify, compress.
@@ -120,12 +123,37 @@ enum Verb {
         #[arg(long, default_value = "model.quant.json")]
         out: PathBuf,
     },
-    /// Learn from data how the outputs of an encoder are coded and framed for the link
+    /// Learn from data how events are coded and framed for the link
+    ///
+    /// An event is what the encoder of --model gives for a row; without a model the numbers of a row as they are, or with
+    /// --waveform one sample of each column.
     Link {
-        /// Quantized model
-        model: PathBuf,
         /// Data file
         data: PathBuf,
+        /// Quantized model
+        #[arg(long)]
+        model: Option<PathBuf>,
+        /// Send columns of waveforms, sample by sample
+        #[arg(long, conflicts_with_all = ["model", "fixed", "longest", "zero_suppression", "frame_bits"])]
+        waveform: bool,
+        /// Rows follow each other in time, and each of their numbers is a lane; else the last axis of a column is time
+        #[arg(long, requires = "waveform")]
+        continuous: bool,
+        /// Send the channels of a row side by side, instead of one after the other
+        #[arg(long, requires = "waveform", conflicts_with = "continuous")]
+        lanes: bool,
+        /// What a sample is predicted from
+        #[arg(long, requires = "waveform", default_value = "lms8")]
+        predictor: Predictor,
+        /// Send what is left by Rice codes, instead of by learned tables
+        #[arg(long, requires = "waveform")]
+        rice: bool,
+        /// What a sample may differ by from what is sent, in its own unit
+        #[arg(long, requires = "waveform", default_value_t = 0)]
+        bound: u32,
+        /// Bits of a number, instead of as many as the data need
+        #[arg(long, conflicts_with = "model")]
+        sample_bits: Option<u32>,
         /// Link to write
         #[arg(long, default_value = "link.json")]
         out: PathBuf,
@@ -138,16 +166,20 @@ enum Verb {
         /// Send only what is not 0, behind a bit for each number [default: if that takes fewer bits]
         #[arg(long)]
         zero_suppression: Option<bool>,
-        /// Events of a frame
-        #[arg(long, default_value_t = LearnOptions::default().frame_events)]
-        frame_events: u16,
+        /// Events of a frame, at most [default: 64, of waveforms 8192]
+        #[arg(long, conflicts_with = "frame_bits")]
+        frame_events: Option<u16>,
+        /// Frames of so many bits instead, one an event: a multiple of 32 from 96 to 256
+        #[arg(long)]
+        frame_bits: Option<u32>,
         #[command(flatten)]
         select: SelectArgs,
     },
-    /// Write a quantized model's encoder as Verilog
+    /// Write a quantized model's encoder as Verilog, or the core of a link alone
     Emit {
-        /// Model written by `sluice quantize` or `sluice import`
-        model: PathBuf,
+        /// Model written by `sluice quantize` or `sluice import`; none for a link that sends data as they are
+        #[arg(required_unless_present = "link")]
+        model: Option<PathBuf>,
         /// Design folder to write
         #[arg(long)]
         out: PathBuf,
@@ -224,6 +256,8 @@ enum Verb {
         /// Vectors that Icarus runs as a second opinion; 0 turns it off
         #[arg(long, default_value_t = 500)]
         icarus: usize,
+        #[command(flatten)]
+        select: SelectArgs,
     },
     /// Prove, for all inputs, that an emitted design computes its model; write a certificate
     Prove {
@@ -267,16 +301,17 @@ enum Verb {
         /// Container to write (.slc)
         output: PathBuf,
         /// neural sends the encoder's latents, bounded keeps every value within --bound, lossless every bit
-        #[arg(long, value_enum, default_value = "lossless")]
-        mode: ModeArg,
+        /// What is kept [default: lossless; with --link as it says]
+        #[arg(long, value_enum)]
+        mode: Option<ModeArg>,
         /// Bound of `bounded`: abs:0.1, or range:1e-3 of each column's range
         #[arg(long)]
         bound: Option<String>,
         /// Quantized model of `neural`
         #[arg(long)]
         model: Option<PathBuf>,
-        /// Write frames (.slf) instead of a container: the bytes that the firmware of this link sends (`neural` only)
-        #[arg(long, value_name = "LINK", conflicts_with = "block_rows", requires = "model")]
+        /// Write frames (.slf) instead of a container: the bytes that the firmware of this link sends
+        #[arg(long, value_name = "LINK", conflicts_with = "block_rows")]
         link: Option<PathBuf>,
         /// Rows in a block [default: as many as make about 2 MiB, at most 8192]
         #[arg(long)]
@@ -294,7 +329,7 @@ enum Verb {
         #[arg(long)]
         recover: bool,
         /// Link of the frames
-        #[arg(long, requires = "model")]
+        #[arg(long)]
         link: Option<PathBuf>,
         /// Quantized model of the frames
         #[arg(long, requires = "link")]
@@ -395,11 +430,42 @@ impl Cli {
                 let text = std::fs::read_to_string(&encoder).map_err(|e| Error::io("read", &encoder, &e))?;
                 wrote_model(json, "import", &neutral::import(&text, &encoder)?, &out)
             }
-            Verb::Link { model, data, out, fixed, longest, zero_suppression, frame_events, select } => {
-                let options = LearnOptions { prefix: !fixed, longest, zero_suppression, frame_events };
-                done(json, &link::learn(&model, &data, &select.into(), &options, &out)?)
+            Verb::Link {
+                data,
+                model,
+                waveform,
+                continuous,
+                lanes,
+                predictor,
+                rice,
+                bound,
+                sample_bits,
+                out,
+                fixed,
+                longest,
+                zero_suppression,
+                frame_events,
+                frame_bits,
+                select,
+            } => {
+                let waves = WaveOptions { predictor, tables: !rice, bound, ..Default::default() };
+                let waves = WaveOptions { frame_events: frame_events.unwrap_or(waves.frame_events), ..waves };
+                let options = LearnOptions {
+                    prefix: !fixed,
+                    longest,
+                    zero_suppression,
+                    frame_events: frame_events.unwrap_or(LearnOptions::default().frame_events),
+                    fixed_bits: frame_bits,
+                };
+                let what = match model {
+                    Some(model) => Learn::Model(model, options),
+                    None if continuous => Learn::Waveforms(Shape::Rows, waves),
+                    None if waveform => Learn::Waveforms(Shape::Records { lanes }, waves),
+                    None => Learn::Rows(options),
+                };
+                done(json, &link::learn(&what, &data, &select.into(), sample_bits, &out)?)
             }
-            Verb::Emit { model, out, target, effort, seed, pareto: true, .. } => {
+            Verb::Emit { model: Some(model), out, target, effort, seed, pareto: true, .. } => {
                 let options = CompileOptions { target, effort, seed, ..Default::default() };
                 let points = stages::pareto(&QuantizedModel::load(&model)?, &options, &out)?;
                 print(json, &points, || stages::describe_points(&points))
@@ -419,19 +485,19 @@ impl Cli {
                 stream,
                 link,
                 link_bits,
-                pareto: false,
+                ..
             } => {
                 let reuse = if stream { Reuse::Stream } else { stages::reuse(&reuse, max_lut)? };
                 let multipliers = stages::multipliers(max_dsp, reuse)?;
-                let model = QuantizedModel::load(&model)?;
+                let link = link.map(|path| Ok::<_, Error>((Link::load(&path)?, link_bits))).transpose()?;
+                let model = stages::kernel(model.as_deref(), link.as_ref().map(|(link, _)| link))?;
                 let clock_mhz = if latency.is_none() { clock_mhz.or(Some(100.0)) } else { None };
                 let options = CompileOptions { target, clock_mhz, latency, effort, seed, slack: None, multipliers };
-                let link = link.map(|path| Ok::<_, Error>((Link::load(&path)?, link_bits))).transpose()?;
                 let manifest = stages::emit(&model, interface, &options, reuse, link, &out)?;
                 done(json, &manifest)
             }
-            Verb::Verify { design, random, vectors, data, frames_out, replay, wave, stall, seed, icarus } => {
-                let rows = data.map(|path| stages::rows(&design, path)).transpose()?;
+            Verb::Verify { design, random, vectors, data, frames_out, replay, wave, stall, seed, icarus, select } => {
+                let rows = data.map(|path| stages::rows(&design, path, &select.into())).transpose()?;
                 let random = match (random, vectors.is_some() || rows.is_some()) {
                     (Some(random), _) => random,
                     (None, true) => 0,
@@ -465,24 +531,22 @@ impl Cli {
             Verb::Compress {
                 input,
                 output,
-                mode: ModeArg::Neural,
+                mode: None | Some(ModeArg::Neural),
                 bound: None,
-                model: Some(model),
+                model,
                 link: Some(link),
                 select,
                 ..
             } => {
-                let report = link::compress(&input, &select.into(), &output, &model, &link)?;
+                let report = link::compress(&input, &select.into(), &output, model.as_deref(), &link)?;
                 print(json, &report, || {
                     format!("{} -> {} bytes, ratio {:.3}", report.raw_bytes, report.total_bytes, report.ratio)
                 })
             }
-            Verb::Compress { link: Some(_), .. } => {
-                Err(Error::new(Code::Usage, "frames hold latents")
-                    .hint("use `--mode neural` with `--model` and `--link`"))
-            }
+            Verb::Compress { link: Some(_), .. } => Err(Error::new(Code::Usage, "the link says how much frames may lose")
+                .hint("leave --mode and --bound out; `sluice link --waveform --bound` makes a link with a bound")),
             Verb::Compress { input, output, mode, bound, model, block_rows, select, link: None } => {
-                let mode = match mode {
+                let mode = match mode.unwrap_or(ModeArg::Lossless) {
                     ModeArg::Neural => Mode::Neural,
                     ModeArg::Bounded => Mode::Bounded,
                     ModeArg::Lossless => Mode::Lossless,
@@ -494,8 +558,8 @@ impl Cli {
                     format!("{} -> {} bytes, ratio {:.3}", report.raw_bytes, report.total_bytes, report.ratio)
                 })
             }
-            Verb::Decompress { input, output, recover, link: Some(link), model: Some(model) } => {
-                done(json, &link::decompress(&input, &output, &model, &link, recover)?)
+            Verb::Decompress { input, output, recover, link: Some(link), model } => {
+                done(json, &link::decompress(&input, &output, model.as_deref(), &link, recover)?)
             }
             Verb::Decompress { input, output, recover, .. } => {
                 done(json, &container::decompress(&input, &output, recover)?)

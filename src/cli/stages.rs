@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use ndarray::Array2;
 
-use super::backend;
 use super::progress::{Progress, say};
+use super::{backend, samples};
 use crate::codec::PeerSize;
-use crate::data::{self, Dataset, NanPolicy, SplitRows};
+use crate::data::{self, Dataset, NanPolicy, Selection, SplitRows};
 use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
 use crate::hw::{self, CompileOptions, Compiled, Reuse};
@@ -21,7 +21,7 @@ use crate::recipe::Recipe;
 use crate::reference::Engine;
 use crate::report::plot;
 use crate::synth::{SynthOptions, SynthReport, SynthTarget};
-use crate::verify::{DEFAULT_VECTORS, DesignOptions, VerifyReport};
+use crate::verify::{DEFAULT_VECTORS, DesignOptions, RecordedRows, VerifyReport};
 use crate::verilog::{DesignManifest, Interface};
 use crate::{codec, proof, quantize, synth, train as training, verify as simulation, verilog};
 
@@ -178,6 +178,24 @@ pub fn multipliers(max_dsp: Option<u32>, reuse: Reuse) -> Result<u32> {
     }
 }
 
+/// The model to emit: the one named, or for a link that sends data as they are one that gives its inputs.
+///
+/// # Errors
+/// `U001` if there are both, or neither.
+pub fn kernel(model: Option<&Path>, link: Option<&Link>) -> Result<QuantizedModel> {
+    match (model, link.and_then(|link| link.samples.as_ref().map(|samples| (link, samples)))) {
+        (Some(path), None) => QuantizedModel::load(path),
+        (None, Some((link, samples))) => {
+            let formats: Vec<_> = link.numbers.iter().map(|n| n.format).collect();
+            QuantizedModel::pass_through(&samples.name, &formats)
+        }
+        (Some(_), Some(_)) => {
+            Err(Error::new(Code::Usage, "the link sends data as they are, without a model").hint("leave the model out"))
+        }
+        (None, None) => Err(Error::new(Code::Usage, "the link sends what a model gives").hint("name the model")),
+    }
+}
+
 /// Lowers, proves, schedules or folds, and prints a model's encoder; writes the design folder.
 pub fn emit(
     model: &QuantizedModel,
@@ -312,12 +330,18 @@ fn cache_folder() -> PathBuf {
 const RECORDED: usize = 10_000;
 
 /// All rows of a data file, as the encoder of a design sees them.
-pub fn rows(design: &Path, path: PathBuf) -> Result<(PathBuf, Array2<i64>)> {
+pub fn rows(design: &Path, path: PathBuf, selection: &Selection) -> Result<RecordedRows> {
     let manifest = DesignManifest::load(design)?;
     let model = QuantizedModel::load(&design.join(&manifest.model))?;
-    let data = data::open(&path, &Default::default())?;
-    let words = words(&model, &data.read(0..data.rows())?)?;
-    Ok((path, words))
+    let link = manifest.link.map(|core| Link::load(&design.join(&core.link))).transpose()?;
+    let data = data::open(&path, selection)?;
+    let data = data.read(0..data.rows())?;
+    let samples = link.and_then(|link| link.samples);
+    let inputs = match &samples {
+        Some(samples) => samples::events(samples, &data)?,
+        None => words(&model, &data)?,
+    };
+    Ok(RecordedRows { path, inputs, record: samples.and_then(|s| s.record) })
 }
 
 /// Rows of data as the encoder sees them.

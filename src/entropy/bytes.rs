@@ -148,6 +148,11 @@ impl BitWriter {
         }
     }
 
+    /// Bits so far.
+    pub fn bits(&self) -> u64 {
+        8 * self.bytes.len() as u64 + u64::from(self.n)
+    }
+
     /// The bytes, the last one filled with zeros.
     pub fn finish(mut self) -> Vec<u8> {
         if self.n > 0 {

@@ -2,7 +2,7 @@
 
 use crc32c::crc32c;
 
-use super::{Coder, Link, check_event};
+use super::{Coder, Link, check_event, fixed};
 use crate::entropy::bytes::BitWriter;
 use crate::error::Result;
 use crate::fixed::QFormat;
@@ -67,7 +67,7 @@ impl Header {
     }
 }
 
-/// Writes events as frames.
+/// Writes events as frames, of any size or of a fixed one.
 pub struct FrameWriter<'a> {
     coder: Coder<'a>,
     formats: Vec<QFormat>,
@@ -104,6 +104,16 @@ impl<'a> FrameWriter<'a> {
     /// [`Code::DataShape`](crate::error::Code::DataShape), [`Code::FormatRange`](crate::error::Code::FormatRange).
     pub fn event(&mut self, event: &[i64], crossing: u16, last: bool) -> Result<()> {
         check_event(&self.formats, event).map_err(|e| e.at(format!("event {}", self.next)))?;
+        if let Some(bits) = self.link.fixed_bits {
+            fixed::write(&mut self.out, bits, self.id, self.next, crossing, |payload| {
+                self.coder.put(payload, event);
+            });
+            self.next = self.next.wrapping_add(1);
+            return Ok(());
+        }
+        if self.header.lost > 0 {
+            self.end();
+        }
         self.begin(crossing);
         let full = self.bits >= 1 << self.link.frame_limit_log2;
         self.bits += u64::from(self.coder.put(&mut self.payload, event));
@@ -115,20 +125,21 @@ impl<'a> FrameWriter<'a> {
         Ok(())
     }
 
-    /// An event that is not sent, only counted; `last` is the last one of those that follow each other.
-    pub fn lost(&mut self, crossing: u16, last: bool) {
-        self.begin(crossing);
-        let full = self.bits >= 1 << self.link.frame_limit_log2 || self.header.lost >= u16::MAX - 1;
-        self.header.lost += 1;
-        self.next = self.next.wrapping_add(1);
-        if last || full {
-            self.end();
+    /// An event that is not sent, only counted.
+    pub fn lost(&mut self, crossing: u16) {
+        if let Some(bits) = self.link.fixed_bits {
+            fixed::write_lost(&mut self.out, bits, self.id, self.next, crossing);
+        } else {
+            self.begin(crossing);
+            self.header.lost = self.header.lost.saturating_add(1);
         }
+        self.next = self.next.wrapping_add(1);
     }
 
     fn begin(&mut self, crossing: u16) {
         if self.header.events == 0 && self.header.lost == 0 {
             self.header = Header { link: self.id, event: self.next, crossing, ..self.header };
+            self.coder.restart();
         }
     }
 

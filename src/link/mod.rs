@@ -8,11 +8,13 @@
 //!
 //! docs/STREAM.md is the specification. A [`Link`] is plain data: `link.json` in a design folder, learned from a sample.
 
+mod fixed;
 mod frame;
 pub mod prefix;
 mod read;
 #[cfg(test)]
 mod tests;
+pub mod wave;
 
 use std::path::Path;
 
@@ -25,9 +27,13 @@ use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
 use crate::model::file::read_json;
 
+use wave::Lane;
+
+pub use fixed::{FIXED_BITS, FixedHeader};
 pub use frame::{CRC_BYTES, FrameWriter, HEADER_BYTES, Header, SYNC, VERSION};
 pub use prefix::PrefixCode;
 pub use read::{Damage, Received, read_frames};
+pub use wave::{Predictor, WaveCode, Waveform};
 
 /// The value of the `schema` field.
 pub const LINK_SCHEMA: &str = "sluice.link/1";
@@ -43,6 +49,12 @@ pub struct Link {
     /// Whether an event begins with a bit for each number that says if it is not 0, and only those that are not are sent.
     #[serde(default)]
     pub zero_suppression: bool,
+    /// Where the numbers are in data; absent if a model makes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<Samples>,
+    /// Frames of so many bits instead, one an event; the two fields below then say nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed_bits: Option<u32>,
     /// A frame ends with its `frame_events`-th event, 1 to 65,535.
     pub frame_events: u16,
     /// And with the first event that finds `2^frame_limit_log2` bits of payload or more before it, 9 to 18.
@@ -67,6 +79,68 @@ pub enum NumberCode {
     Fixed,
     /// A prefix code.
     Prefix(PrefixCode),
+    /// As a sample of a waveform, predicted from those before it in the frame.
+    Waveform(Waveform),
+}
+
+/// Columns of data that are sent as they are, or within a bound.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Samples {
+    /// What a design of it is called.
+    pub name: String,
+    /// The columns. Each gives its lanes to every event, and all give as many events a row.
+    pub columns: Vec<SampleColumn>,
+    /// Events after which a frame ends; absent if frames end only where they are full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<u32>,
+}
+
+impl Samples {
+    /// Events of a row.
+    pub fn row_events(&self) -> usize {
+        self.columns.first().map_or(1, SampleColumn::events)
+    }
+
+    /// Numbers of an event.
+    pub fn numbers(&self) -> usize {
+        self.columns.iter().map(|c| c.lanes as usize).sum()
+    }
+
+    /// Whether the columns fit each other and the record.
+    fn is_sound(&self) -> bool {
+        let n = self.row_events();
+        let fits = |c: &SampleColumn| c.lanes > 0 && c.events() == n && n * c.lanes as usize == c.width();
+        n > 0 && self.columns.iter().all(fits) && self.record.is_none_or(|r| r > 0 && n % r as usize == 0)
+    }
+}
+
+/// A column that is sent: in a row `lanes` stretches of equal length, which go side by side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SampleColumn {
+    /// Its name.
+    pub name: String,
+    /// Its unit, or nothing.
+    pub unit: String,
+    /// Its type, as NumPy calls it.
+    pub dtype: String,
+    /// Its shape in a row; empty for one number.
+    pub shape: Vec<usize>,
+    /// Numbers that it gives to an event.
+    pub lanes: u32,
+}
+
+impl SampleColumn {
+    /// Its numbers in a row.
+    pub fn width(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// The events that they are of.
+    pub fn events(&self) -> usize {
+        self.width() / self.lanes.max(1) as usize
+    }
 }
 
 /// How codes are learned.
@@ -80,13 +154,37 @@ pub struct LearnOptions {
     pub zero_suppression: Option<bool>,
     /// Events of a frame.
     pub frame_events: u16,
+    /// Frames of so many bits instead, one an event.
+    pub fixed_bits: Option<u32>,
 }
 
 impl Default for LearnOptions {
     fn default() -> Self {
-        LearnOptions { prefix: true, longest: 11, zero_suppression: None, frame_events: 64 }
+        LearnOptions { prefix: true, longest: 11, zero_suppression: None, frame_events: 64, fixed_bits: None }
     }
 }
+
+/// How codes of waveforms are learned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaveOptions {
+    /// What a sample is predicted from.
+    pub predictor: Predictor,
+    /// Whether what is left has learned tables, rather than Rice codes.
+    pub tables: bool,
+    /// What a sample may differ by from what is sent.
+    pub bound: u32,
+    /// Samples of a frame, at most.
+    pub frame_events: u16,
+}
+
+impl Default for WaveOptions {
+    fn default() -> Self {
+        WaveOptions { predictor: Predictor::Lms8, tables: true, bound: 0, frame_events: 8192 }
+    }
+}
+
+/// Of `frame_limit_log2`.
+const LIMITS: std::ops::RangeInclusive<u32> = 9..=18;
 
 /// Widest number that can have a prefix code: its table has an entry for each value.
 pub const WIDEST_CODED: u32 = 12;
@@ -130,13 +228,17 @@ impl Link {
                 schema: LINK_SCHEMA.into(),
                 numbers: counts.iter().zip(formats).map(code).collect(),
                 zero_suppression,
+                samples: None,
+                fixed_bits: options.fixed_bits,
                 frame_events: options.frame_events,
                 frame_limit_log2: 0,
             };
             let limit = (link.worst_event_bits().max(512) * 2).next_power_of_two().trailing_zeros().max(12);
             let link = Link { frame_limit_log2: limit, ..link };
-            let coder = link.coder();
-            Ok((events.clone().map(|event| u64::from(coder.bits(event))).sum(), link))
+            let mut coder = link.coder();
+            let bits = events.clone().map(|event| u64::from(coder.bits(event))).sum();
+            drop(coder);
+            Ok((bits, link))
         };
         let link = match options.zero_suppression {
             Some(choice) => with(choice)?.1,
@@ -145,6 +247,42 @@ impl Link {
                 if suppressed.0 < plain.0 { suppressed.1 } else { plain.1 }
             }
         };
+        link.check()?;
+        Ok(link)
+    }
+
+    /// Learns the codes of waveforms.
+    ///
+    /// * `lanes`: format and records of each number of an event; all have the same records
+    ///
+    /// # Errors
+    /// [`Code::Usage`] for impossible options, [`Code::FormatRange`] for a sample outside its format.
+    pub fn learn_waveforms(lanes: &[(QFormat, Vec<Vec<i64>>)], options: &WaveOptions) -> Result<Self> {
+        let record = lanes.iter().flat_map(|(_, records)| records).map(Vec::len).max().unwrap_or(0);
+        // As many as surely fit, of equal length.
+        let most = ((1 << LIMITS.end()) / (32 * lanes.len().max(1))).min(options.frame_events.into()).max(1);
+        let frame_events = record.div_ceil(record.div_ceil(most).max(1)).max(1);
+        let number = |(format, records): &(QFormat, Vec<Vec<i64>>)| {
+            for (r, record) in records.iter().enumerate() {
+                if let Some(s) = record.iter().find(|s| !format.contains(**s)) {
+                    return Err(Error::new(Code::FormatRange, format!("record {r}: {s} is not one of {format}")));
+                }
+            }
+            let frames: Vec<&[i64]> = records.iter().flat_map(|record| record.chunks(frame_events)).collect();
+            let code = Waveform::learn(*format, &frames, options.predictor, options.tables, options.bound);
+            Ok(Number { format: *format, code: NumberCode::Waveform(code) })
+        };
+        let mut link = Link {
+            schema: LINK_SCHEMA.into(),
+            numbers: lanes.iter().map(number).collect::<Result<_>>()?,
+            zero_suppression: false,
+            samples: None,
+            fixed_bits: None,
+            frame_events: frame_events as u16,
+            frame_limit_log2: 0,
+        };
+        let bits = link.worst_event_bits() * frame_events as u64;
+        link.frame_limit_log2 = bits.next_power_of_two().trailing_zeros().max(12);
         link.check()?;
         Ok(link)
     }
@@ -173,20 +311,48 @@ impl Link {
         }
         for (i, number) in self.numbers.iter().enumerate() {
             number.format.check()?;
-            if let NumberCode::Prefix(code) = &number.code {
-                if number.format.width > WIDEST_CODED || !code.fits(number.format) {
+            match &number.code {
+                NumberCode::Prefix(code) if number.format.width > WIDEST_CODED || !code.fits(number.format) => {
                     return bad(format!("the lengths of number {i} are no prefix code of {}", number.format));
                 }
+                NumberCode::Waveform(wave) => {
+                    if let Some(fault) = wave.fault(number.format) {
+                        return bad(format!("number {i}: {fault}"));
+                    }
+                }
+                _ => {}
             }
         }
+        let waves = self.has_waveforms();
+        if waves && (self.zero_suppression || self.fixed_bits.is_some()) {
+            return bad("waveforms have neither zero suppression nor frames of fixed size".into());
+        }
+        if self.samples.as_ref().is_some_and(|s| !s.is_sound() || s.numbers() != self.numbers.len()) {
+            return bad(format!("its columns do not give {} numbers an event", self.numbers.len()));
+        }
+        if let Some(bits) = self.fixed_bits {
+            if !FIXED_BITS.contains(&bits) || bits % 32 > 0 {
+                return bad(format!("frames of {bits} bits: use a multiple of 32 from 96 to 256"));
+            }
+            return Ok(());
+        }
         let worst = self.worst_event_bits();
-        if !(9..=18).contains(&self.frame_limit_log2) || worst >= 1 << self.frame_limit_log2 {
+        if !LIMITS.contains(&self.frame_limit_log2) || worst >= 1 << self.frame_limit_log2 {
             return bad(format!(
                 "`frame_limit_log2` {} is outside 9 to 18, or its bits do not hold the largest event of {worst}",
                 self.frame_limit_log2
             ));
         }
+        // Prediction starts anew with a frame, so whoever predicts must know where it ends.
+        if waves && worst * u64::from(self.frame_events) > 1 << self.frame_limit_log2 {
+            return bad(format!("2^`frame_limit_log2` bits do not hold {} samples of {worst} bits", self.frame_events));
+        }
         Ok(())
+    }
+
+    /// Whether a number is sent as a waveform.
+    pub fn has_waveforms(&self) -> bool {
+        self.numbers.iter().any(|n| matches!(n.code, NumberCode::Waveform(_)))
     }
 
     /// The largest number of bits of an event.
@@ -194,6 +360,7 @@ impl Link {
         let bits = |n: &Number| match &n.code {
             NumberCode::Fixed => n.format.width,
             NumberCode::Prefix(code) => (0..code.lengths.len()).map(|i| code.bits(i, n.format)).max().unwrap_or(0),
+            NumberCode::Waveform(wave) => wave.worst_bits(n.format),
         };
         self.numbers.iter().map(|n| u64::from(bits(n))).sum::<u64>() + self.bitmap_bits()
     }
@@ -210,13 +377,16 @@ impl Link {
         u16::from_le_bytes([hash[0], hash[1]])
     }
 
-    /// Ready to write and read events.
+    /// Ready to write and read events, at the start of a frame.
     pub fn coder(&self) -> Coder<'_> {
-        let table = |n: &Number| match &n.code {
-            NumberCode::Fixed => None,
-            NumberCode::Prefix(code) => Some(code.table(n.format)),
-        };
-        Coder { link: self, tables: self.numbers.iter().map(table).collect() }
+        fn way(n: &Number) -> Way<'_> {
+            match &n.code {
+                NumberCode::Fixed => Way::Fixed(n.format),
+                NumberCode::Prefix(code) => Way::Prefix(code.table(n.format)),
+                NumberCode::Waveform(wave) => Way::Waveform(Lane::new(wave, n.format)),
+            }
+        }
+        Coder { zero_suppression: self.zero_suppression, ways: self.numbers.iter().map(way).collect() }
     }
 }
 
@@ -236,50 +406,82 @@ fn check_event(formats: &[QFormat], event: &[i64]) -> Result<()> {
     }
 }
 
-/// A link with its tables.
+/// A link with its tables, and with what it remembers of a frame.
 pub struct Coder<'a> {
-    link: &'a Link,
-    tables: Vec<Option<prefix::Table>>,
+    zero_suppression: bool,
+    ways: Vec<Way<'a>>,
+}
+
+/// How a number is written and read.
+enum Way<'a> {
+    Fixed(QFormat),
+    Prefix(prefix::Table),
+    Waveform(Lane<'a>),
 }
 
 impl Coder<'_> {
+    /// Numbers of an event.
+    fn numbers(&self) -> usize {
+        self.ways.len()
+    }
+
+    /// Begins a frame.
+    fn restart(&mut self) {
+        for way in &mut self.ways {
+            if let Way::Waveform(lane) = way {
+                lane.restart();
+            }
+        }
+    }
+
     /// Writes an event; returns its bits.
-    fn put(&self, out: &mut BitWriter, event: &[i64]) -> u32 {
+    fn put(&mut self, out: &mut BitWriter, event: &[i64]) -> u32 {
         let mut bits = 0;
-        if self.link.zero_suppression {
+        if self.zero_suppression {
             event.iter().for_each(|v| out.put((*v != 0).into(), 1));
             bits += event.len() as u32;
         }
-        for ((v, table), number) in event.iter().zip(&self.tables).zip(&self.link.numbers) {
-            bits += match table {
-                _ if self.link.zero_suppression && *v == 0 => 0,
-                Some(table) => table.put(out, *v),
-                None => {
-                    out.put(*v as u64, number.format.width);
-                    number.format.width
+        for (v, way) in event.iter().zip(&mut self.ways) {
+            bits += match way {
+                _ if self.zero_suppression && *v == 0 => 0,
+                Way::Prefix(table) => table.put(out, *v),
+                Way::Waveform(lane) => lane.put(out, *v),
+                Way::Fixed(format) => {
+                    out.put(*v as u64, format.width);
+                    format.width
                 }
             };
         }
         bits
     }
 
-    /// Bits of an event.
-    pub fn bits(&self, event: &[i64]) -> u32 {
+    /// Bits of an event, if it is the next.
+    pub fn bits(&mut self, event: &[i64]) -> u32 {
         self.put(&mut BitWriter::default(), event)
     }
 
     /// Reads an event.
-    fn get(&self, bits: &mut BitReader) -> Result<Vec<i64>> {
-        let n = self.link.numbers.len();
-        let there: Vec<bool> = match self.link.zero_suppression {
+    fn get(&mut self, bits: &mut BitReader) -> Result<Vec<i64>> {
+        let mut event = Vec::new();
+        self.get_into(bits, &mut event)?;
+        Ok(event)
+    }
+
+    /// Reads the numbers of an event, as far as they are there.
+    fn get_into(&mut self, bits: &mut BitReader, event: &mut Vec<i64>) -> Result<()> {
+        let n = self.ways.len();
+        let there: Vec<bool> = match self.zero_suppression {
             true => (0..n).map(|_| Ok(bits.get(1)? == 1)).collect::<Result<_>>()?,
             false => vec![true; n],
         };
-        let get = |((table, number), there): ((&Option<prefix::Table>, &Number), bool)| match table {
-            _ if !there => Ok(0),
-            Some(table) => table.get(bits),
-            None => Ok(number.format.from_bits(bits.get(number.format.width)?)),
-        };
-        self.tables.iter().zip(&self.link.numbers).zip(there).map(get).collect()
+        for (way, there) in self.ways.iter_mut().zip(there) {
+            event.push(match way {
+                _ if !there => 0,
+                Way::Fixed(format) => format.from_bits(bits.get(format.width)?),
+                Way::Prefix(table) => table.get(bits)?,
+                Way::Waveform(lane) => lane.get(bits)?,
+            });
+        }
+        Ok(())
     }
 }

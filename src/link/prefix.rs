@@ -17,10 +17,27 @@ pub const LONGEST: u32 = 15;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PrefixCode {
-    /// Bits of the code of each number, from the smallest of the format up; 0 for those that are sent by the escape.
+    /// Bits of the code of each number, from the smallest of the format up; 0 for those that are sent by the escape. In the file a
+    /// string with a hexadecimal digit for each.
+    #[serde(with = "digits")]
+    #[schemars(with = "String", regex(pattern = "^[0-9a-f]*$"))]
     pub lengths: Vec<u8>,
     /// Bits of the escape, after which the number follows as it is; 0 if every number has a code.
     pub escape: u8,
+}
+
+/// Numbers up to 15 as a string of hexadecimal digits.
+mod digits {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(lengths: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&lengths.iter().filter_map(|l| char::from_digit((*l).into(), 16)).collect::<String>())
+    }
+
+    pub fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Vec<u8>, D::Error> {
+        let digit = |c: char| c.to_digit(16).map(|d| d as u8).ok_or_else(|| D::Error::custom(format!("`{c}` is no hexadecimal digit")));
+        String::deserialize(from)?.chars().map(digit).collect()
+    }
 }
 
 impl PrefixCode {
@@ -69,12 +86,16 @@ impl PrefixCode {
 
     /// Whether the lengths make a prefix code of the numbers of a format.
     pub fn fits(&self, format: QFormat) -> bool {
+        self.lengths.len() as u64 == 1u64 << format.width
+            && self.is_sound(LONGEST)
+            && (self.escape > 0) == self.lengths.contains(&0)
+    }
+
+    /// Whether the lengths make a prefix code, none longer than `longest`.
+    pub fn is_sound(&self, longest: u32) -> bool {
         let all = self.lengths.iter().chain([&self.escape]).filter(|l| **l > 0);
         let room: u64 = all.clone().map(|l| 1u64 << (LONGEST - u32::from(*l).min(LONGEST))).sum();
-        self.lengths.len() as u64 == 1u64 << format.width
-            && all.clone().all(|l| u32::from(*l) <= LONGEST)
-            && room <= 1 << LONGEST
-            && (self.escape > 0) == self.lengths.contains(&0)
+        all.clone().all(|l| u32::from(*l) <= longest) && room <= 1 << LONGEST
     }
 
     /// The codes, the first bit lowest, in the order of `lengths` and then the escape.
@@ -92,15 +113,20 @@ impl PrefixCode {
         codes
     }
 
-    /// Ready to write and read.
+    /// Ready to write and read the numbers of a format.
     pub fn table(&self, format: QFormat) -> Table {
+        Table { format, symbols: self.symbols() }
+    }
+
+    /// Ready to write and read symbols: numbers, counted from the smallest.
+    pub fn symbols(&self) -> SymbolTable {
         let codes = self.codes();
         // In the order of the codes: by length, then by number.
         let mut order: Vec<usize> = (0..codes.len()).filter(|i| self.length(*i) > 0).collect();
         order.sort_by_key(|i| (self.length(*i), *i));
         let mut counts = [0; LONGEST as usize + 1];
         order.iter().for_each(|i| counts[usize::from(self.length(*i))] += 1);
-        Table { format, code: self.clone(), codes, order, counts }
+        SymbolTable { code: self.clone(), codes, order, counts }
     }
 
     /// Of a number or, after them, the escape.
@@ -111,12 +137,48 @@ impl PrefixCode {
 
 /// A prefix code as writer and reader use it.
 #[derive(Clone, Debug)]
-pub struct Table {
-    format: QFormat,
+pub struct SymbolTable {
     code: PrefixCode,
     codes: Vec<u16>,
     order: Vec<usize>,
     counts: [u32; LONGEST as usize + 1],
+}
+
+impl SymbolTable {
+    /// Code and bits of a symbol; `None` without a code.
+    pub fn code(&self, symbol: usize) -> Option<(u16, u32)> {
+        let length = self.code.lengths.get(symbol).copied().filter(|l| *l > 0)?;
+        Some((self.codes[symbol], length.into()))
+    }
+
+    /// Code and bits of the escape.
+    pub fn escape(&self) -> (u16, u32) {
+        (self.codes[self.code.lengths.len()], self.code.escape.into())
+    }
+
+    /// Reads a symbol; `None` is the escape.
+    ///
+    /// # Errors
+    /// [`Code::ContainerDamaged`](crate::error::Code::ContainerDamaged) where the bits end, or are no code.
+    pub fn get(&self, bits: &mut BitReader) -> Result<Option<usize>> {
+        let (mut code, mut first, mut before) = (0u32, 0u32, 0u32);
+        for count in &self.counts[1..] {
+            (code, first) = (code << 1 | bits.get(1)? as u32, first << 1);
+            if code - first < *count {
+                let at = self.order[(before + code - first) as usize];
+                return Ok((at < self.code.lengths.len()).then_some(at));
+            }
+            (first, before) = (first + count, before + count);
+        }
+        Err(malformed("bits are no code"))
+    }
+}
+
+/// A prefix code of the numbers of a format, as writer and reader use it.
+#[derive(Clone, Debug)]
+pub struct Table {
+    format: QFormat,
+    symbols: SymbolTable,
 }
 
 impl Table {
@@ -125,41 +187,30 @@ impl Table {
     /// # Panics
     /// If the number is outside the format.
     pub fn put(&self, out: &mut BitWriter, value: i64) -> u32 {
-        let index = (value - self.format.min()) as usize;
-        let length = u32::from(self.code.lengths[index]);
-        if length > 0 {
-            out.put(self.codes[index].into(), length);
+        if let Some((code, length)) = self.symbols.code((value - self.format.min()) as usize) {
+            out.put(code.into(), length);
             return length;
         }
-        let escape = u32::from(self.code.escape);
-        out.put(self.codes[self.code.lengths.len()].into(), escape);
+        let (code, length) = self.symbols.escape();
+        out.put(code.into(), length);
         out.put(value as u64, self.format.width);
-        escape + self.format.width
+        length + self.format.width
     }
 
     /// Reads one number.
     ///
     /// # Errors
-    /// [`Code::ContainerDamaged`](crate::error::Code::ContainerDamaged) where the bits end, or are no code.
+    /// Those of [`SymbolTable::get`].
     pub fn get(&self, bits: &mut BitReader) -> Result<i64> {
-        let (mut code, mut first, mut before) = (0u32, 0u32, 0u32);
-        for count in &self.counts[1..] {
-            (code, first) = (code << 1 | bits.get(1)? as u32, first << 1);
-            if code - first < *count {
-                let at = self.order[(before + code - first) as usize];
-                return match at == self.code.lengths.len() {
-                    true => Ok(self.format.from_bits(bits.get(self.format.width)?)),
-                    false => Ok(self.format.min() + at as i64),
-                };
-            }
-            (first, before) = (first + count, before + count);
-        }
-        Err(malformed("bits are no code"))
+        Ok(match self.symbols.get(bits)? {
+            Some(at) => self.format.min() + at as i64,
+            None => self.format.from_bits(bits.get(self.format.width)?),
+        })
     }
 }
 
 /// Lengths of an optimal prefix code of at most `longest` bits, by package-merge (Larmore and Hirschberg, J. ACM 37, 1990).
-fn limited_lengths(weights: &[u64], longest: u32) -> Vec<u8> {
+pub(super) fn limited_lengths(weights: &[u64], longest: u32) -> Vec<u8> {
     if weights.len() == 1 {
         return vec![1];
     }

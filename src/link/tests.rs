@@ -32,7 +32,7 @@ fn events_come_back_from_frames_with_numbers_crossings_and_losses() {
         let mut lost = 0;
         for (i, event) in sent.iter().enumerate() {
             if i % 50 >= 45 {
-                writer.lost(i as u16, i % 50 == 49);
+                writer.lost(i as u16);
                 lost += 1;
             } else {
                 writer.event(event, i as u16, i % 97 == 0).unwrap();
@@ -65,7 +65,7 @@ fn a_long_payload_ends_its_frame_after_the_limit() {
     sent.iter().for_each(|e| writer.event(e, 0, false).unwrap());
     let (frames, damages) = read_frames(&link, &writer.finish());
     assert!(damages.is_empty() && frames.len() > 20);
-    let coder = link.coder();
+    let mut coder = link.coder();
     for frame in &frames[..frames.len() - 1] {
         let bits: Vec<u32> = frame.events.iter().map(|e| coder.bits(e)).collect();
         let before: u32 = bits[..bits.len() - 1].iter().sum();
@@ -132,4 +132,87 @@ fn numbers_outside_their_format_and_events_of_another_length_are_refused() {
     let NumberCode::Prefix(code) = &mut wrong.numbers[1].code else { panic!() };
     code.lengths.fill(3);
     assert!(bad(wrong).contains("the lengths of number 1 are no prefix code"));
+}
+
+#[test]
+fn losses_that_no_header_can_count_are_told_by_the_next_number() {
+    let link = learned(&LearnOptions::default());
+    let mut writer = FrameWriter::new(&link);
+    let sent = events(2, 5);
+    writer.event(&sent[0], 0, false).unwrap();
+    (0..70_000).for_each(|_| writer.lost(0));
+    writer.event(&sent[1], 7, false).unwrap();
+    let (frames, damages) = read_frames(&link, &writer.finish());
+    assert!(damages.is_empty());
+    let [first, second] = &frames[..] else { panic!("{frames:?}") };
+    assert_eq!((first.header.events, first.header.lost), (1, 65_535));
+    assert_eq!((second.header.event, second.header.crossing), (70_001, 7));
+}
+
+#[test]
+fn frames_of_a_fixed_size_cut_what_does_not_fit_and_say_so() {
+    let options = LearnOptions { fixed_bits: Some(96), ..Default::default() };
+    let wide = vec![QFormat::signed(14, 0); 4];
+    let sent: Vec<Vec<i64>> = (0..600).map(|i| (0..4).map(|k| (i * 37 + k * 11) % (1 << (i % 13))).collect()).collect();
+    let link = Link::learn(&wide, sent.iter().map(Vec::as_slice), &options).unwrap();
+    assert_eq!(link.numbers[0].code, NumberCode::Fixed);
+    let mut writer = FrameWriter::new(&link);
+    for (i, event) in sent.iter().enumerate() {
+        if i % 50 == 3 { writer.lost(i as u16) } else { writer.event(event, i as u16, i % 5 == 0).unwrap() }
+    }
+    let bytes = writer.finish();
+    assert_eq!(bytes.len(), sent.len() * 12);
+    let (frames, damages) = read_frames(&link, &bytes);
+    assert!(damages.is_empty(), "{damages:?}");
+    let mut cut = 0;
+    for (i, (frame, event)) in frames.iter().zip(&sent).enumerate() {
+        assert_eq!((frame.header.event, frame.header.crossing), (i as u32, i as u16 & 0xfff));
+        if i % 50 == 3 {
+            assert_eq!((frame.header.events, frame.header.lost, frame.events.len()), (0, 1, 0));
+            continue;
+        }
+        let kept = 4 - frame.missing;
+        assert_eq!(frame.events[0][..kept], event[..kept]);
+        assert!(frame.events[0][kept..].iter().all(|v| *v == 0));
+        cut += usize::from(frame.missing > 0);
+    }
+    // 32 bits of payload, or with zeros suppressed those behind a bitmap, do not hold four numbers of 14.
+    assert!(cut > 100, "{cut}");
+    // Damage costs one frame, and what is lost is found by the next number.
+    let mut wrong = bytes.clone();
+    wrong[12 * 300 + 5] ^= 1;
+    let (left, damages) = read_frames(&link, &wrong);
+    assert_eq!((left.len(), damages.len()), (frames.len() - 1, 1));
+    assert_eq!(left[300].header.event, 301);
+}
+
+#[test]
+fn waveforms_come_back_and_start_anew_with_each_frame() {
+    let lanes: Vec<(QFormat, Vec<Vec<i64>>)> = [(QFormat::unsigned(12, 0), 40.0), (QFormat::signed(9, 0), 7.0)]
+        .map(|(format, step)| {
+            let wave = |r: usize| (0..500).map(|i| ((i as f64 / step).sin() * 100.0) as i64 + r as i64 + 100).collect();
+            (format, (0..6).map(wave).collect())
+        })
+        .into();
+    for (frame_events, bound) in [(8192, 0), (200, 0), (500, 3)] {
+        let options = WaveOptions { frame_events, bound, ..Default::default() };
+        let link = Link::learn_waveforms(&lanes, &options).unwrap();
+        assert_eq!(usize::from(link.frame_events), if frame_events == 200 { 167 } else { 500 });
+        let mut writer = FrameWriter::new(&link);
+        let events: Vec<Vec<i64>> =
+            (0..6).flat_map(|r| (0..500).map(move |i| (r, i))).map(|(r, i)| lanes.iter().map(|l| l.1[r][i]).collect()).collect();
+        events.iter().enumerate().for_each(|(i, e)| writer.event(e, 0, i % 500 == 499).unwrap());
+        let bytes = writer.finish();
+        assert!(bytes.len() < events.len() * 21 / 8 / 2, "{}", bytes.len());
+        let (frames, damages) = read_frames(&link, &bytes);
+        assert!(damages.is_empty(), "{damages:?}");
+        let back: Vec<&Vec<i64>> = frames.iter().flat_map(|f| &f.events).collect();
+        assert_eq!(back.len(), events.len());
+        for (event, back) in events.iter().zip(back) {
+            assert!(event.iter().zip(back).all(|(a, b)| (a - b).unsigned_abs() <= u64::from(bound)));
+        }
+        // Each frame stands alone.
+        let alone = &bytes[frames[1].offset..frames[2].offset];
+        assert_eq!(read_frames(&link, alone).0[0].events, frames[1].events);
+    }
 }

@@ -3,11 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::integer::IntegerNetwork;
-use super::network::Network;
+use super::integer::{Granular, IntegerLayer, IntegerNetwork, IntegerOp};
+use super::network::{Activation, INPUT, Network};
 use super::trained::Provenance;
 use super::transform::Transform;
 use crate::error::{Code, Error, Result};
+use crate::fixed::{Overflow, QFormat, Rounding};
 
 /// The value of the `schema` field of a quantized model.
 pub const QUANTIZED_SCHEMA: &str = "sluice.quantized/1";
@@ -38,6 +39,37 @@ pub struct QuantizedModel {
 }
 
 impl QuantizedModel {
+    /// A model that gives its inputs: for data that are sent as they are.
+    ///
+    /// # Errors
+    /// Those of [`check`](Self::check).
+    pub fn pass_through(name: &str, formats: &[QFormat]) -> Result<Self> {
+        let n = formats.len();
+        let copy = IntegerLayer {
+            name: "copy".to_owned(),
+            inputs: vec![INPUT.to_owned()],
+            op: IntegerOp::Dense,
+            weights: (0..n).map(|i| (0..n).map(|j| i64::from(i == j)).collect()).collect(),
+            weight_format: Granular::PerTensor(QFormat::signed(2, 0)),
+            bias: vec![0; n],
+            bias_format: Granular::PerTensor(QFormat::signed(2, 0)),
+            activation: Activation::None,
+            output_format: Granular::PerChannel(formats.to_vec()),
+            rounding: Rounding::Truncate,
+            overflow: Overflow::Wrap,
+        };
+        let model = QuantizedModel {
+            schema: QUANTIZED_SCHEMA.to_owned(),
+            name: name.to_owned(),
+            transform: None,
+            encoder: IntegerNetwork { n_in: n, input: Granular::PerChannel(formats.to_vec()), layers: vec![copy] },
+            decoder: None,
+            provenance: None,
+        };
+        model.check()?;
+        Ok(model)
+    }
+
     /// Checks everything that can be wrong with it.
     ///
     /// # Errors

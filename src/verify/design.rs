@@ -7,8 +7,8 @@ use ndarray::{Array2, concatenate, s};
 
 use super::stimuli::stimuli;
 use super::{
-    Dut, IcarusOptions, Probe, StageDifference, VerifyOptions, VerifyReport, icarus, plain_marks, varied_marks, verify,
-    verify_frames,
+    Dut, IcarusOptions, Probe, Sender, StageDifference, VerifyOptions, VerifyReport, icarus, plain_marks, varied_marks,
+    verify,
 };
 use crate::error::{Code, Error, Result};
 use crate::link::Link;
@@ -30,8 +30,8 @@ pub struct DesignOptions {
     pub random: usize,
     /// A file of recorded vectors with the outputs they must give; they come first.
     pub vectors: Option<PathBuf>,
-    /// Recorded inputs and the file that they come from; they come first.
-    pub rows: Option<(PathBuf, Array2<i64>)>,
+    /// Recorded inputs; they come first.
+    pub rows: Option<RecordedRows>,
     /// Where the frames go that the core sends in simulation, if there is one: those of `sluice compress`, bunch crossing 0.
     pub frames_out: Option<PathBuf>,
     /// How often each side of a stream is stalled, in percent.
@@ -47,6 +47,17 @@ pub struct DesignOptions {
     pub wave: Option<PathBuf>,
     /// Where compiled simulations are kept.
     pub cache: Option<PathBuf>,
+}
+
+/// Recorded inputs.
+#[derive(Clone, Debug)]
+pub struct RecordedRows {
+    /// The file that they come from.
+    pub path: PathBuf,
+    /// `[event, input]`, raw integers.
+    pub inputs: Array2<i64>,
+    /// Events of a record, with the last of which a frame ends; `None` if no frame ends before it is full.
+    pub record: Option<u32>,
 }
 
 /// Verifies a design folder.
@@ -77,9 +88,13 @@ pub fn verify_design(folder: &Path, options: &DesignOptions) -> Result<VerifyRep
     if let (Some(framed), Some(link)) = (framed, &manifest.link) {
         let link = Link::load(&folder.join(&link.link))?;
         let n = inputs.nrows();
-        let marks = if options.frames_out.is_some() { plain_marks(n) } else { varied_marks(n) };
+        let marks = match &options.frames_out {
+            Some(_) => plain_marks(n, options.rows.as_ref().and_then(|rows| rows.record)),
+            None => varied_marks(n),
+        };
         let run = VerifyOptions { stall_percent: options.stall_percent, ..run };
-        let (frames, bytes) = verify_frames(&framed, &link, &engine, &inputs, &marks, run)?;
+        let sender = Sender { dut: &framed, link: &link, engine: &engine };
+        let (frames, bytes) = sender.verify(&inputs, &marks, run)?;
         report.frames = Some(frames);
         if let Some(path) = &options.frames_out {
             write_whole(path, &bytes)?;
@@ -136,8 +151,8 @@ fn replay_command(folder: &Path, options: &DesignOptions, sample: usize) -> Stri
     if let Some(path) = &options.vectors {
         command += &format!(" --vectors {}", path.display());
     }
-    if let Some((path, _)) = &options.rows {
-        command += &format!(" --data {}", path.display());
+    if let Some(rows) = &options.rows {
+        command += &format!(" --data {}", rows.path.display());
     }
     if options.vectors.is_some() || options.rows.is_some() || options.random != DEFAULT_VECTORS {
         command += &format!(" --random {}", options.random);
@@ -155,40 +170,35 @@ fn replay_command(folder: &Path, options: &DesignOptions, sample: usize) -> Stri
 fn vectors(options: &DesignOptions, network: &IntegerNetwork, engine: &Engine) -> Result<(Array2<i64>, Array2<i64>)> {
     let made = stimuli(&network.formats_of(INPUT), options.random, options.seed);
     let wanted = engine.infer_batch(&made);
-    if let Some((path, rows)) = &options.rows {
-        let join = |a: &Array2<i64>, b: &Array2<i64>| {
-            concatenate(ndarray::Axis(0), &[a.view(), b.view()])
-                .map_err(|e| Error::new(Code::DataShape, "the data do not fit the design").cause(e.to_string()))
-        };
-        if rows.nrows() + options.random == 0 {
-            return Err(Error::new(Code::DataShape, format!("`{}` has no rows", path.display())));
+    let (path, inputs, outputs) = match (&options.rows, &options.vectors) {
+        (Some(rows), _) => (&rows.path, rows.inputs.clone(), None),
+        (None, Some(path)) => {
+            let recorded = Vectors::load(path)?;
+            (path, recorded.inputs, Some(recorded.outputs))
         }
-        return Ok((join(rows, &made)?, join(&engine.infer_batch(rows), &wanted)?));
-    }
-    let Some(path) = &options.vectors else {
-        if options.random == 0 {
+        (None, None) if options.random == 0 => {
             return Err(Error::new(Code::Usage, "a design cannot be verified with 0 vectors"));
         }
-        return Ok((made, wanted));
+        (None, None) => return Ok((made, wanted)),
     };
-    let v = Vectors::load(path)?;
-    let ((n_in, n_out), (design_in, design_out)) =
-        ((v.inputs.ncols(), v.outputs.ncols()), (network.n_in, network.n_out()));
     let misfit =
         |cause: String| Error::new(Code::Vectors, format!("`{}` does not fit the design", path.display())).cause(cause);
-    if (n_in, n_out) != (design_in, design_out) {
-        return Err(misfit(format!("vectors of {n_in} -> {n_out} values, design of {design_in} -> {design_out}")));
+    let (n_in, n_out) = (network.n_in, network.n_out());
+    let found = (inputs.ncols(), outputs.as_ref().map_or(n_out, Array2::ncols));
+    if found != (n_in, n_out) {
+        return Err(misfit(format!("vectors of {} -> {} values, design of {n_in} -> {n_out}", found.0, found.1)));
     }
-    if v.inputs.nrows() + options.random == 0 {
+    if inputs.nrows() + options.random == 0 {
         return Err(misfit("it holds no vectors".to_owned()));
     }
-    for (r, row) in v.inputs.rows().into_iter().enumerate() {
+    for (r, row) in inputs.rows().into_iter().enumerate() {
         engine.check_input(&row.to_vec()).map_err(|e| misfit(format!("vector {r}: {}", e.what())))?;
     }
-    let join = |a: &Array2<i64>, b: &Array2<i64>| {
+    let outputs = outputs.unwrap_or_else(|| engine.infer_batch(&inputs));
+    let join = |a: Array2<i64>, b: Array2<i64>| {
         concatenate(ndarray::Axis(0), &[a.view(), b.view()]).map_err(|e| misfit(e.to_string()))
     };
-    Ok((join(&v.inputs, &made)?, join(&v.outputs, &wanted)?))
+    Ok((join(inputs, made)?, join(outputs, wanted)?))
 }
 
 /// Holds one vector at the input and compares the output of every layer, inside the design, with the reference.

@@ -70,9 +70,21 @@ pub fn varied_marks(events: usize) -> Marks {
     (0..events).map(|i| ((i % ORBIT) as u16, i + 1 == events || i % 37 == 36 || i % 101 < 2)).collect()
 }
 
-/// Bunch crossing 0; the last event ends its frame: what `sluice compress` writes.
-pub fn plain_marks(events: usize) -> Marks {
-    (0..events).map(|i| (0, i + 1 == events)).collect()
+/// Bunch crossing 0; the last event ends its frame, and that of each record: what `sluice compress` writes.
+pub fn plain_marks(events: usize, record: Option<u32>) -> Marks {
+    let ends = |i: usize| i + 1 == events || record.is_some_and(|n| (i + 1) % n as usize == 0);
+    (0..events).map(|i| (0, ends(i))).collect()
+}
+
+/// A core that sends frames, and what it has to send.
+#[derive(Clone, Copy)]
+pub struct Sender<'a> {
+    /// The core.
+    pub dut: &'a Dut,
+    /// Its codes and frames.
+    pub link: &'a Link,
+    /// The integers of the kernel in it.
+    pub engine: &'a Engine,
 }
 
 /// What goes into the core and what has to come out.
@@ -88,14 +100,15 @@ struct Job {
 }
 
 impl Job {
-    fn new(dut: &Dut, link: &Link, engine: &Engine, inputs: ArrayView2<i64>, marks: &[(u16, bool)]) -> Result<Self> {
+    fn new(sender: &Sender, inputs: ArrayView2<i64>, marks: &[(u16, bool)]) -> Result<Self> {
+        let Sender { dut, link, engine } = *sender;
         let width = dut.frames.unwrap_or(32) as usize;
         let mut writer = FrameWriter::new(link);
         for (row, (crossing, last)) in inputs.rows().into_iter().zip(marks) {
             writer.event(&engine.infer(&row.to_vec()), *crossing, *last)?;
         }
         let bytes = writer.finish();
-        let (expected, frames) = beats(&bytes, width)?;
+        let (expected, frames) = beats(&bytes, link, width)?;
         let mut bus = dut.pack(inputs)?;
         dut.mark(&mut bus, marks);
         Ok(Job { vectors: inputs.nrows(), bus, expected, per_beat: width / 32 + 2, frames, bytes: bytes.len() })
@@ -115,94 +128,97 @@ impl Job {
     }
 }
 
-/// Sends events through the core in Verilator, the first `options.icarus` in Icarus too, and compares the beats with the
-/// frames of the software.
-///
-/// * `inputs`: `[event, input]`, raw integers
-/// * returns: the report, and the bytes that the core sent
-///
-/// # Errors
-/// Those of [`simulate`](super::simulate), [`icarus`](super::icarus()) and [`FrameWriter::event`]. Wrong bytes are no error:
-/// they are in the report.
-pub fn verify_frames(
-    dut: &Dut,
-    link: &Link,
-    engine: &Engine,
-    inputs: &Array2<i64>,
-    marks: &Marks,
-    options: VerifyOptions,
-) -> Result<(FramesReport, Vec<u8>)> {
-    let VerifyOptions { stall_percent, seed, icarus: few } = options;
-    let job = Job::new(dut, link, engine, inputs.view(), marks)?;
-    let run = verilator::frames(dut, &job.bus, [job.vectors, job.beats()], stall_percent, seed)?;
-    let came = &run.bus[..job.beats().min(run.taken as usize) * dut.out_words()];
-    let mut difference = job.difference(dut, came);
-    if difference.is_none() && run.breaches > 0 {
-        difference = Some(format!("tvalid fell or data changed before tready, {} times", run.breaches));
+impl Sender<'_> {
+    /// Sends events through the core in Verilator, the first `options.icarus` in Icarus too, and compares the beats with the
+    /// frames of the software.
+    ///
+    /// * `inputs`: `[event, input]`, raw integers
+    /// * returns: the report, and the bytes that the core sent
+    ///
+    /// # Errors
+    /// Those of [`simulate`](super::simulate), [`icarus`](super::icarus()) and [`FrameWriter::event`]. Wrong bytes are no
+    /// error: they are in the report.
+    pub fn verify(
+        &self,
+        inputs: &Array2<i64>,
+        marks: &Marks,
+        options: VerifyOptions,
+    ) -> Result<(FramesReport, Vec<u8>)> {
+        let VerifyOptions { stall_percent, seed, icarus: few } = options;
+        let dut = self.dut;
+        let job = Job::new(self, inputs.view(), marks)?;
+        let run = verilator::frames(dut, &job.bus, [job.vectors, job.beats()], stall_percent, seed)?;
+        let came = &run.bus[..job.beats().min(run.taken as usize) * dut.out_words()];
+        let mut difference = job.difference(dut, came);
+        if difference.is_none() && run.breaches > 0 {
+            difference = Some(format!("tvalid fell or data changed before tready, {} times", run.breaches));
+        }
+        if difference.is_none() && run.taken != job.beats() as u64 {
+            difference = Some(format!("{} beats came, the software makes {}", run.taken, job.beats()));
+        }
+        let few = few.min(inputs.nrows());
+        if difference.is_none() && few > 0 {
+            let part = inputs.slice(s![..few, ..]).to_owned();
+            difference = self.in_icarus(&part, marks, options, None)?.err();
+        }
+        let width = 32 * (job.per_beat - 2);
+        let bytes_of = |beat: &[u32]| {
+            let beat = unpack(beat, width);
+            let keep = beat[width / 32].count_ones() as usize;
+            beat[..width / 32].iter().flat_map(|w| w.to_le_bytes()).take(keep).collect::<Vec<u8>>()
+        };
+        let sent = came.chunks_exact(dut.out_words()).flat_map(bytes_of).collect();
+        let report = FramesReport {
+            events: job.vectors,
+            frames: job.frames,
+            bytes: job.bytes,
+            input_cycles: run.input_cycles,
+            stall_percent,
+            icarus: few,
+            difference,
+        };
+        Ok((report, sent))
     }
-    if difference.is_none() && run.taken != job.beats() as u64 {
-        difference = Some(format!("{} beats came, the software makes {}", run.taken, job.beats()));
-    }
-    let few = few.min(inputs.nrows());
-    if difference.is_none() && few > 0 {
-        let part = inputs.slice(s![..few, ..]).to_owned();
-        difference = frames_in_icarus(dut, link, engine, &part, marks, options, None)?.err();
-    }
-    let width = 32 * (job.per_beat - 2);
-    let bytes_of = |beat: &[u32]| {
-        let beat = unpack(beat, width);
-        let keep = beat[width / 32].count_ones() as usize;
-        beat[..width / 32].iter().flat_map(|w| w.to_le_bytes()).take(keep).collect::<Vec<u8>>()
-    };
-    let sent = came.chunks_exact(dut.out_words()).flat_map(bytes_of).collect();
-    let report = FramesReport {
-        events: job.vectors,
-        frames: job.frames,
-        bytes: job.bytes,
-        input_cycles: run.input_cycles,
-        stall_percent,
-        icarus: few,
-        difference,
-    };
-    Ok((report, sent))
-}
 
-/// The same in Icarus, which starts every register at X: how many cycles it took, or the first difference. After the `limit`
-/// it is given up.
-///
-/// # Errors
-/// Those of [`icarus`](super::icarus()).
-pub fn frames_in_icarus(
-    dut: &Dut,
-    link: &Link,
-    engine: &Engine,
-    inputs: &Array2<i64>,
-    marks: &Marks,
-    options: VerifyOptions,
-    limit: Option<Duration>,
-) -> Result<Result<u64, String>> {
-    let mut marks = marks[..inputs.nrows()].to_vec();
-    // The frame that the last of them is in ends with it.
-    marks.iter_mut().last().into_iter().for_each(|m| m.1 = true);
-    let job = Job::new(dut, link, engine, inputs.view(), &marks)?;
-    let VerifyOptions { stall_percent, seed, .. } = options;
-    let bench = IcarusOptions { stall_percent, seed, limit, ..Default::default() };
-    match icarus::beats(dut, &job.bus, [job.vectors, job.beats()], &bench) {
-        Ok(run) => Ok(match job.difference(dut, &run.bus) {
-            Some(difference) => Err(format!("Icarus, {difference}")),
-            None => Ok(run.cycles),
-        }),
-        // Too many beats, too few, or one that is undefined.
-        Err(e) if e.code() == Code::ToolFailed => Ok(Err(format!("Icarus: {}", e.what()))),
-        Err(e) => Err(e),
+    /// The same in Icarus, which starts every register at X: how many cycles it took, or the first difference. After the
+    /// `limit` it is given up.
+    ///
+    /// # Errors
+    /// Those of [`icarus`](super::icarus()).
+    pub fn in_icarus(
+        &self,
+        inputs: &Array2<i64>,
+        marks: &Marks,
+        options: VerifyOptions,
+        limit: Option<Duration>,
+    ) -> Result<Result<u64, String>> {
+        let mut marks = marks[..inputs.nrows()].to_vec();
+        // The frame that the last of them is in ends with it.
+        marks.iter_mut().last().into_iter().for_each(|m| m.1 = true);
+        let job = Job::new(self, inputs.view(), &marks)?;
+        let VerifyOptions { stall_percent, seed, .. } = options;
+        let bench = IcarusOptions { stall_percent, seed, limit, ..Default::default() };
+        match icarus::beats(self.dut, &job.bus, [job.vectors, job.beats()], &bench) {
+            Ok(run) => Ok(match job.difference(self.dut, &run.bus) {
+                Some(difference) => Err(format!("Icarus, {difference}")),
+                None => Ok(run.cycles),
+            }),
+            // Too many beats, too few, or one that is undefined.
+            Err(e) if e.code() == Code::ToolFailed => Ok(Err(format!("Icarus: {}", e.what()))),
+            Err(e) => Err(e),
+        }
     }
 }
 
 /// Frames as beats of `width` bits: words of data, then `tkeep`, then `tlast`; and how many frames.
-fn beats(mut bytes: &[u8], width: usize) -> Result<(Vec<u32>, usize)> {
+fn beats(mut bytes: &[u8], link: &Link, width: usize) -> Result<(Vec<u32>, usize)> {
     let (mut beats, mut frames) = (Vec::new(), 0);
-    while let Some(header) = bytes.first_chunk::<HEADER_BYTES>() {
-        let length = Header::from_bytes(header).map(|h| h.frame_bytes()).filter(|n| *n <= bytes.len());
+    while !bytes.is_empty() {
+        let length = match link.fixed_bits {
+            Some(bits) => Some(bits as usize / 8),
+            None => bytes.first_chunk::<HEADER_BYTES>().and_then(Header::from_bytes).map(|h| h.frame_bytes()),
+        };
+        let length = length.filter(|n| *n <= bytes.len());
         let length = length.ok_or_else(|| Error::new(Code::Design, "the software made a frame without a header"))?;
         let (frame, rest) = bytes.split_at(length);
         let parts = frame.chunks(width / 8);

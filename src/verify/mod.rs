@@ -16,8 +16,8 @@ mod stimuli;
 mod verilator;
 
 pub use compare::{Mismatch, SecondOpinion, StageDifference, VerifyReport, compare, count_mismatches};
-pub use design::{DEFAULT_VECTORS, DesignOptions, first_difference, verify_design};
-pub use frames::{FramesReport, Marks, frames_in_icarus, plain_marks, varied_marks, verify_frames};
+pub use design::{DEFAULT_VECTORS, DesignOptions, RecordedRows, first_difference, verify_design};
+pub use frames::{FramesReport, Marks, Sender, plain_marks, varied_marks};
 pub use icarus::{IcarusOptions, IcarusRun, Probe, icarus};
 pub use stimuli::stimuli;
 pub use verilator::{SimRun, simulate};

@@ -7,25 +7,17 @@ use ndarray::Array2;
 use sluice::dut::Dut;
 use sluice::fixed::QFormat;
 use sluice::hw::{CompileOptions, Compiled, Effort, Reuse, compile_reuse};
-use sluice::link::{LearnOptions, Link, NumberCode};
-use sluice::model::{Granular, IntegerNetwork, QuantizedModel};
+use sluice::link::{LearnOptions, Link, NumberCode, Predictor, WaveOptions};
+use sluice::model::QuantizedModel;
 use sluice::reference::Engine;
-use sluice::verify::{FramesReport, VerifyOptions, varied_marks, verify_frames};
+use sluice::verify::{FramesReport, Sender, VerifyOptions, varied_marks};
 use sluice::verilog::{self, Interface};
 
-use super::hardware::{layer, model};
 use super::{has, sluice, stderr};
 
 /// Gives what it gets: so that any event can be sent.
 pub fn identity(formats: &[QFormat]) -> QuantizedModel {
-    let n = formats.len();
-    let unit = |i: usize| (0..n).map(|j| i64::from(i == j) << 2).collect();
-    let mut copy = layer("copy", &["x"], (0..n).map(unit).collect(), 0, formats.to_vec());
-    copy.bias_format = Granular::PerTensor(QFormat::signed(2, 0));
-    let mut made = model("pass", n, formats[0], vec![copy]);
-    made.encoder = IntegerNetwork { input: Granular::PerChannel(formats.to_vec()), ..made.encoder };
-    made.check().unwrap();
-    made
+    QuantizedModel::pass_through("pass", formats).unwrap()
 }
 
 pub fn formats() -> Vec<QFormat> {
@@ -79,7 +71,7 @@ fn run(dut: &Dut, link: &Link, model: &QuantizedModel, inputs: &Array2<i64>, sta
     let engine = Engine::new(&model.encoder).unwrap();
     let marks = varied_marks(inputs.nrows());
     let options = VerifyOptions { stall_percent: stall, seed: 1, icarus: 200 };
-    let (report, _) = verify_frames(dut, link, &engine, inputs, &marks, options).unwrap();
+    let (report, _) = Sender { dut, link, engine: &engine }.verify(inputs, &marks, options).unwrap();
     assert!(report.passed(), "{report}");
     report
 }
@@ -93,8 +85,13 @@ fn a_core_sends_the_bytes_of_the_software_for_every_code_width_and_stall() {
     let model = identity(&formats);
     let sent = events(4000, &formats, 5);
     let sample = events(2000, &formats, 6);
-    let options =
-        |prefix, zero, frame_events| LearnOptions { prefix, zero_suppression: Some(zero), frame_events, longest: 9 };
+    let options = |prefix, zero, frame_events| LearnOptions {
+        prefix,
+        zero_suppression: Some(zero),
+        frame_events,
+        longest: 9,
+        fixed_bits: None,
+    };
     let cases = [
         (32, options(false, false, 3), 12),
         (64, options(true, true, 1), 12),
@@ -137,6 +134,71 @@ fn a_folded_kernel_sends_frames_at_its_own_pace() {
     run(&dut, &link, &model, &sent, 60);
 }
 
+/// Lanes of a waveform link: bits, sign, bound, predictor, and whether it has tables.
+type LaneKind = (u32, bool, u32, Predictor, bool);
+
+fn format_of((bits, signed, ..): &LaneKind) -> QFormat {
+    if *signed { QFormat::signed(*bits, 0) } else { QFormat::unsigned(*bits, 0) }
+}
+
+/// A pulse now and then on noise, and as `seed` has it any sample at all.
+fn pulses(n: usize, kinds: &[LaneKind], seed: u64) -> Array2<i64> {
+    let formats: Vec<QFormat> = kinds.iter().map(format_of).collect();
+    let any = events(n, &formats, seed);
+    Array2::from_shape_fn((n, kinds.len()), |(i, k)| {
+        let (format, noise) = (formats[k], any[[i, k]] & 3);
+        let pulse = (format.max() / 2) >> ((i + 31 * k) % 97 / 4).min(20);
+        if i % 500 > 460 { any[[i, k]] } else { (format.min() + format.max() / 3 + pulse + noise).min(format.max()) }
+    })
+}
+
+/// Each lane learned as its kind says.
+fn learned_waves(kinds: &[LaneKind]) -> Link {
+    let sample = pulses(3000, kinds, 6);
+    let lane = |(k, kind): (usize, &LaneKind)| {
+        let (_, _, bound, predictor, tables) = *kind;
+        let options = WaveOptions { predictor, tables, bound, frame_events: 400 };
+        let records = vec![sample.column(k).to_vec()];
+        Link::learn_waveforms(&[(format_of(kind), records)], &options).unwrap()
+    };
+    let mut links = kinds.iter().enumerate().map(lane);
+    let mut link = links.next().unwrap();
+    link.numbers.extend(links.flat_map(|l| l.numbers));
+    let bits = link.worst_event_bits() * u64::from(link.frame_events);
+    link.frame_limit_log2 = bits.next_power_of_two().trailing_zeros();
+    link.check().unwrap();
+    link
+}
+
+#[test]
+fn waveforms_are_coded_as_in_software_whatever_their_width_lanes_bound_and_stalls() {
+    if !has("verilator") || !has("iverilog") {
+        return;
+    }
+    use Predictor::{Lms8, Previous};
+    let cases: [(u32, &[LaneKind]); 6] = [
+        (32, &[(14, false, 0, Previous, false)]),
+        (64, &[(16, false, 0, Lms8, true)]),
+        (32, &[(4, true, 0, Lms8, false)]),
+        (64, &[(12, true, 5, Lms8, true)]),
+        // Lanes that take different times; one of three is left over in the tree.
+        (128, &[(10, false, 0, Previous, false), (12, true, 1, Lms8, true), (16, false, 0, Previous, true)]),
+        (256, &[(13, false, 0, Lms8, false), (16, true, 400, Lms8, false)]),
+    ];
+    for (bits, kinds) in cases {
+        let link = learned_waves(kinds);
+        let model = identity(&kinds.iter().map(format_of).collect::<Vec<_>>());
+        let folder = tempfile::tempdir().unwrap();
+        let dut = emitted(&model, &link, bits, 1, folder.path());
+        let sent = pulses(4000, kinds, 5);
+        let free = run(&dut, &link, &model, &sent, 0);
+        assert!(free.input_cycles as usize >= sent.nrows() - 1);
+        for stall in [50, 90] {
+            run(&dut, &link, &model, &sent, stall);
+        }
+    }
+}
+
 #[test]
 fn cores_are_lint_clean_and_read_by_yosys_and_icarus() {
     if !has("verilator") || !has("iverilog") || !has("yosys") {
@@ -144,11 +206,13 @@ fn cores_are_lint_clean_and_read_by_yosys_and_icarus() {
     }
     let formats = formats();
     let sample = events(1000, &formats, 6);
-    for (bits, reuse, options) in [
-        (32, 1, LearnOptions { zero_suppression: Some(true), ..Default::default() }),
-        (256, 4, LearnOptions { prefix: false, ..Default::default() }),
-    ] {
-        let link = learned(&formats, &sample, &options);
+    let links = [
+        (32, 1, learned(&formats, &sample, &LearnOptions { zero_suppression: Some(true), ..Default::default() })),
+        (256, 4, learned(&formats, &sample, &LearnOptions { prefix: false, ..Default::default() })),
+        (64, 1, learned_waves(&[(12, false, 0, Predictor::Lms8, true), (9, true, 3, Predictor::Previous, false)])),
+    ];
+    for (bits, reuse, link) in links {
+        let formats: Vec<QFormat> = link.numbers.iter().map(|n| n.format).collect();
         let folder = tempfile::tempdir().unwrap();
         let dut = emitted(&identity(&formats), &link, bits, reuse, folder.path());
         let files: Vec<&str> = dut.files.iter().map(String::as_str).collect();
@@ -196,7 +260,7 @@ fn firmware_and_compress_write_the_same_file_and_decompress_reads_it() {
     works(&["toy", "trigger-cells", "x.npz", "--rows", "600", "--seed", "1"]);
     works(&["train", "r.toml", "--out", "t.json"]);
     works(&["quantize", "t.json", "--out", "q.json"]);
-    works(&["link", "q.json", "x.npz", "--frame-events", "10"]);
+    works(&["link", "x.npz", "--model", "q.json", "--frame-events", "10"]);
     works(&["emit", "q.json", "--link", "link.json", "--link-bits", "32", "--out", "d", "--effort", "fast"]);
     works(&["compress", "x.npz", "a.slf", "--mode", "neural", "--model", "q.json", "--link", "link.json"]);
     let out = works(&["verify", "d", "--data", "x.npz", "--stall", "20", "--frames-out", "b.slf"]);
@@ -242,11 +306,12 @@ fn firmware_and_compress_write_the_same_file_and_decompress_reads_it() {
     assert!(!at.join("n.npz").exists());
     let emit = ["emit", "q.json", "--link", "link.json", "--effort", "fast", "--out", "e"];
     refused(&[&emit[..], &["--link-bits", "48"]].concat(), "error[U001]: a link of 48 bits");
-    refused(&["link", "q.json", "x.npz", "--longest", "0"], "error[U001]: codes have 1 to 15 bits");
+    refused(&["link", "x.npz", "--model", "q.json", "--longest", "0"], "error[U001]: codes have 1 to 15 bits");
     refused(
-        &["compress", "x.npz", "e.slf", "--model", "q.json", "--link", "link.json"],
-        "error[U001]: frames hold latents",
+        &["compress", "x.npz", "e.slf", "--mode", "bounded", "--bound", "abs:1", "--link", "link.json"],
+        "error[U001]: the link says how much frames may lose",
     );
+    refused(&["compress", "x.npz", "e.slf", "--link", "link.json"], "error[U001]: the link sends what a model gives");
     let text = std::fs::read_to_string(at.join("link.json")).unwrap();
     let mut other: Link = serde_json::from_str(&text).unwrap();
     other.numbers.pop();
@@ -261,4 +326,71 @@ fn firmware_and_compress_write_the_same_file_and_decompress_reads_it() {
     refused(&emit, "error[M001]: `frame_limit_log2` 40 is outside 9 to 18");
     refused(&["verify", "d", "--data", "x.npz", "--frames-out", "f.slf", "--random", "5"], "cannot be used with");
     assert!(!at.join("e").exists() && !at.join("e.slf").exists());
+}
+
+#[test]
+fn columns_are_sent_without_a_model_and_come_back_with_names_types_and_shapes() {
+    if !has("verilator") || !has("iverilog") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let works = |args: &[&str]| {
+        let out = sluice(at, args);
+        assert!(out.status.success(), "{args:?}: {}", stderr(&out));
+        out
+    };
+    works(&["toy", "pulses", "p.npz", "--rows", "40", "--seed", "3"]);
+    works(&["toy", "trigger-cells", "t.npz", "--rows", "300", "--seed", "3"]);
+    let lines: String = (0..200).map(|i| format!("{},{}\n", 40 + i % 7, i * i % 90 - 45)).collect();
+    std::fs::write(at.join("c.csv"), format!("a,b\n{lines}")).unwrap();
+    let read = |name: &str| {
+        let file = sluice::data::open(&at.join(name), &Default::default()).unwrap();
+        file.read(0..file.rows()).unwrap()
+    };
+    let waves = ["--waveform", "--predictor", "previous", "--frame-events", "100"];
+    let rows: [(&str, &[&str]); 4] = [
+        ("p.npz", &["--waveform"]),
+        ("p.npz", &waves),
+        ("t.npz", &["--zero-suppression", "true"]),
+        ("c.csv", &["--waveform", "--continuous", "--rice", "--frame-events", "9"]),
+    ];
+    for (k, (file, options)) in rows.iter().enumerate() {
+        let (design, sent, back) = (format!("d{k}"), format!("a{k}.slf"), format!("b{k}.npz"));
+        works(&[&["link", file][..], options].concat());
+        works(&["emit", "--link", "link.json", "--link-bits", "64", "--out", &design]);
+        works(&["compress", file, &sent, "--link", "link.json"]);
+        works(&["verify", &design, "--data", file, "--frames-out", "v.slf"]);
+        assert!(std::fs::read(at.join(&sent)).unwrap() == std::fs::read(at.join("v.slf")).unwrap(), "{options:?}");
+        works(&["decompress", &sent, &back, "--link", "link.json"]);
+        assert_eq!(read(&back).columns, read(file).columns, "{options:?}");
+    }
+    // A bound is kept, and the record of a frame that is lost is left out whole.
+    works(&["link", "p.npz", "--waveform", "--bound", "4", "--frame-events", "100"]);
+    works(&["compress", "p.npz", "l.slf", "--link", "link.json"]);
+    works(&["decompress", "l.slf", "l.npz", "--link", "link.json"]);
+    let (sent, back) = (read("p.npz"), read("l.npz"));
+    let (sent, back) = (&sent.columns[0].values, &back.columns[0].values);
+    let differences: Vec<f64> = (0..sent.len()).map(|i| (sent.get_f64(i) - back.get_f64(i)).abs()).collect();
+    let most = differences.iter().copied().fold(0.0, f64::max);
+    assert!(sent.len() == back.len() && most > 0.0 && most <= 4.0, "{most}");
+    let mut wrong = std::fs::read(at.join("l.slf")).unwrap();
+    let middle = wrong.len() / 2;
+    wrong[middle] ^= 1;
+    std::fs::write(at.join("w.slf"), wrong).unwrap();
+    let out = works(&["decompress", "w.slf", "w.npz", "--link", "link.json", "--recover"]);
+    assert!(stderr(&out).contains("their frames did not come"), "{}", stderr(&out));
+    assert_eq!(read("w.npz").rows, 39);
+    // What cannot be.
+    let refused = |args: &[&str], what: &str| {
+        let out = sluice(at, args);
+        assert!(out.status.code() == Some(2) && stderr(&out).contains(what), "{args:?}: {}", stderr(&out));
+    };
+    refused(&["link", "t.npz", "--waveform", "--sample-bits", "3"], "error[U001]: column `");
+    refused(&["compress", "t.npz", "e.slf", "--link", "link.json"], "there is no column");
+    refused(&["decompress", "l.slf", "e.npz", "--link", "link.json", "--model", "q.json"], "without a model");
+    refused(&["emit", "q.json", "--link", "link.json", "--out", "e"], "without a model");
+    refused(&["emit", "--out", "e"], "required");
+    works(&["toy", "jets", "j.npz", "--rows", "20"]);
+    refused(&["link", "j.npz"], "only whole numbers are sent as they are");
 }

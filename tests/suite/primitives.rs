@@ -13,7 +13,7 @@ use sluice::dut::Dut;
 use sluice::link::{LearnOptions, Link};
 use sluice::model::QuantizedModel;
 use sluice::reference::Engine;
-use sluice::verify::{Marks, VerifyOptions, frames_in_icarus, varied_marks};
+use sluice::verify::{Marks, Sender, VerifyOptions, varied_marks};
 
 use super::frames::{emitted, events, formats, identity, learned};
 use super::has;
@@ -162,7 +162,8 @@ impl Bench {
         let options = VerifyOptions { stall_percent, seed: 3, icarus: 0 };
         // A change may close a loop in which the simulator turns for ever.
         let limit = Some(Duration::from_secs(20));
-        frames_in_icarus(&dut, &self.link, engine, &self.sent, &self.marks, options, limit).ok()?.ok()
+        let sender = Sender { dut: &dut, link: &self.link, engine };
+        sender.in_icarus(&self.sent, &self.marks, options, limit).ok()?.ok()
     }
 }
 
@@ -173,8 +174,13 @@ fn every_mutant_of_the_primitives_is_found_by_proof_or_simulation() {
     }
     let model = identity(&formats());
     let engine = Engine::new(&model.encoder).unwrap();
-    let options =
-        |prefix, frame_events| LearnOptions { prefix, frame_events, longest: 9, zero_suppression: Some(false) };
+    let options = |prefix, frame_events| LearnOptions {
+        prefix,
+        frame_events,
+        longest: 9,
+        zero_suppression: Some(false),
+        fixed_bits: None,
+    };
     let benches = [
         Bench::new(&model, 64, 150, &options(true, 5), 9),
         Bench::new(&model, 256, 150, &options(true, 40), 9),

@@ -10,7 +10,8 @@
 
 use std::fmt::Write as _;
 
-use crate::link::{Link, Number, NumberCode, PrefixCode};
+use super::wave;
+use crate::link::{Link, Number, NumberCode, PrefixCode, Waveform};
 use crate::verilog::bus::number;
 use crate::verilog::print::{Kind, Module};
 
@@ -22,8 +23,17 @@ pub(super) fn count_bits(most: u32) -> u32 {
 /// Cycles from the numbers to the chunk.
 pub(super) fn latency(link: &Link) -> u32 {
     let items = link.numbers.len() + usize::from(link.zero_suppression);
-    2 + items.next_power_of_two().trailing_zeros()
+    front(link) + items.next_power_of_two().trailing_zeros()
 }
+
+/// Cycles from the numbers to their codes.
+fn front(link: &Link) -> u32 {
+    let cycles = |n: &Number| if let NumberCode::Waveform(wave) = &n.code { wave::latency(wave) } else { TABLE_CYCLES };
+    link.numbers.iter().map(cycles).max().unwrap_or(TABLE_CYCLES)
+}
+
+/// Cycles from a number to its code out of a table.
+const TABLE_CYCLES: u32 = 2;
 
 /// A part of the chunk.
 struct Item {
@@ -35,15 +45,14 @@ struct Item {
     bits: Option<String>,
 }
 
-pub(super) struct CodeModule {
-    pub text: String,
-}
-
-/// The module: `clk`, `y`, `chunk`, `bits`.
-pub(super) fn module(name: &str, link: &Link, lane: u32, header: &[String]) -> CodeModule {
+/// The module: `clk`, `y`, `chunk`, `bits`; of waveforms `resetn`, `valid` and `first` too.
+pub(super) fn module(name: &str, link: &Link, lane: u32, header: &[String]) -> String {
     let worst = link.worst_event_bits() as u32;
     let mut m = Module::default();
     m.declare("clk", Kind::Input, 1);
+    if link.has_waveforms() {
+        ["resetn", "valid", "first"].iter().for_each(|port| m.declare(port, Kind::Input, 1));
+    }
     m.declare("y", Kind::Input, lane * link.numbers.len() as u32);
     m.declare("chunk", Kind::Output, worst);
     m.declare("bits", Kind::Output, count_bits(worst));
@@ -83,7 +92,7 @@ pub(super) fn module(name: &str, link: &Link, lane: u32, header: &[String]) -> C
         "assign chunk = {};\nassign bits = {bits};\nalways @(posedge clk) begin\n{clocked}end\n",
         last.chunk
     );
-    CodeModule { text: m.text(name, header) }
+    m.text(name, header)
 }
 
 struct Print<'a> {
@@ -126,6 +135,7 @@ impl Print<'_> {
         match &number.code {
             NumberCode::Fixed => self.fixed(i, width, &raw, some),
             NumberCode::Prefix(code) => self.prefix(i, &raw, number, code, some),
+            NumberCode::Waveform(wave) => self.waveform(i, &raw, number, wave),
         }
     }
 
@@ -160,7 +170,7 @@ impl Print<'_> {
         };
         // The last one by `default`: a list of all would leave the rest without a value.
         for at in 0..n - 1 {
-            let _ = writeln!(self.clocked, "    {}: {entry} <= {};", bits_of(value(at), format.width), text(at));
+            let _ = writeln!(self.clocked, "    {}: {entry} <= {};", number(format.to_bits(value(at)).into(), format.width), text(at));
         }
         let _ = writeln!(self.clocked, "    default: {entry} <= {};", text(n - 1));
         self.clocked += "  endcase\n";
@@ -187,6 +197,36 @@ impl Print<'_> {
         self.register(&format!("n{i}_chunk"), most, &chunk);
         self.register(&format!("n{i}_bits"), wide, &bits);
         Item { chunk: format!("n{i}_chunk"), width: most, bits: Some(format!("n{i}_bits")) }
+    }
+
+    fn waveform(&mut self, i: usize, raw: &str, of: &Number, wave: &Waveform) -> Item {
+        let lane = format!("n{i}");
+        let most = wave.worst_bits(of.format);
+        let (text, all, quantized) = wave::instance(&lane, raw, wave, of.format);
+        if quantized {
+            self.m.declare(&format!("{lane}_q"), Kind::Wire, of.format.width);
+            self.m.declare(&format!("{lane}_valid"), Kind::Wire, 1);
+            self.m.declare(&format!("{lane}_first"), Kind::Wire, 1);
+        }
+        let (chunk, bits) = (format!("{lane}_all"), format!("{lane}_count"));
+        self.m.declare(&chunk, Kind::Wire, all);
+        self.m.declare(&bits, Kind::Wire, 6);
+        self.m.declare(&format!("{lane}_coded"), Kind::Wire, 1);
+        self.m.body += &text;
+        let mut unused = vec![format!("{lane}_coded"), chunk.clone(), bits.clone()];
+        unused.extend(quantized.then(|| format!("{lane}_q")));
+        self.wire(&format!("{lane}_unused"), 1, &format!("&{{1'b0, {}}}", unused.join(", ")));
+        let wide = count_bits(most);
+        let low = |name: &str, to: u32, of: u32| if to == of { name.to_owned() } else { format!("{name}[{}:0]", to - 1) };
+        let mut item = (low(&chunk, most, all), low(&bits, wide, 6));
+        // The others may take longer.
+        for k in wave::latency(wave)..front(self.link) {
+            let next = (format!("{lane}_chunk{k}"), format!("{lane}_bits{k}"));
+            self.register(&next.0, most, &item.0);
+            self.register(&next.1, wide, &item.1);
+            item = next;
+        }
+        Item { chunk: item.0, width: most, bits: Some(item.1) }
     }
 
     /// Two parts, or one that waits for the others of its level.
@@ -229,9 +269,4 @@ impl Print<'_> {
 /// `text` of `width` bits with zeros above to `to`.
 fn pad(text: &str, width: u32, to: u32) -> String {
     if width >= to { text.to_owned() } else { format!("{{{}'d0, {text}}}", to - width) }
-}
-
-/// The two's complement of a number.
-fn bits_of(value: i64, width: u32) -> String {
-    number((value & ((1 << width) - 1)).into(), width)
 }

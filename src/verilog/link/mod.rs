@@ -10,11 +10,12 @@
 //! the one that was proved, without an enable, and no signal runs back through it.
 
 mod code;
+mod wave;
 
 use super::print::{Kind, Module};
 use super::{DesignManifest, VerilogDesign, no_module, sha256};
 use crate::error::{Code, Error, Result};
-use crate::link::{HEADER_BYTES, Link};
+use crate::link::Link;
 use crate::units::Cycles;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -75,7 +76,9 @@ pub fn with_link(mut design: VerilogDesign, link: &Link, output_bits: u32) -> Re
     }
     let sizes = Sizes::new(kernel, link, output_bits)?;
     let (name, top) = (kernel.top.clone(), format!("{}_link", kernel.top));
-    if let Some((part, _)) = PARTS.iter().find(|(part, _)| *part == name) {
+    let waves: &[(&str, &str)] = if link.has_waveforms() { &wave::PARTS } else { &[] };
+    let parts = PARTS.iter().chain(waves);
+    if let Some((part, _)) = parts.clone().find(|(part, _)| *part == name) {
         return Err(no_module(part));
     }
     let header = |what: &str| {
@@ -98,9 +101,9 @@ pub fn with_link(mut design: VerilogDesign, link: &Link, output_bits: u32) -> Re
     };
     let mut files = vec![
         (format!("{top}.v"), shell(kernel, link, &sizes, &header("frames."))),
-        (format!("{name}_code.v"), code.text),
+        (format!("{name}_code.v"), code),
     ];
-    files.extend(PARTS.map(|(name, text)| (format!("{name}.v"), text.to_owned())));
+    files.extend(parts.map(|(name, text)| (format!("{name}.v"), (*text).to_owned())));
     let json = serde_json::to_string_pretty(link)
         .map_err(|e| Error::new(Code::ModelForm, "cannot write the link").cause(e.to_string()))?;
     design.manifest.files.extend(files.iter().map(|(name, _)| name.clone()));
@@ -150,8 +153,8 @@ impl Sizes {
             word_log2,
             flight,
             code,
-            // One frame is sent while the next one comes.
-            words_log2: log2(2 * words + margin),
+            // The longest frame. Others are shorter, so that one is sent while the next one comes.
+            words_log2: log2(words + margin),
             frames_log2: log2(2 * margin),
             side_log2: log2(u64::from(code / kernel.ii) + 4),
         })
@@ -240,18 +243,55 @@ end
             (text, "open & ~(|left)".to_owned(), ", kernel_valid".to_owned())
         }
     };
+    let (ends, first, watched) = if link.has_waveforms() {
+        // Prediction starts anew with a frame, so where one ends must be known before its last sample is coded.
+        m.declare("starts", Kind::Reg, 1);
+        m.declare("place", Kind::Reg, 16);
+        m.declare("ends", Kind::Wire, 1);
+        // As late as the kernel's outputs.
+        let (follow, valid, at) = match kernel.latency_cycles.0 {
+            0 => (String::new(), "take".to_owned(), "starts".to_owned()),
+            1 => ("  first <= starts;\n".to_owned(), "valid[0]".to_owned(), "first".to_owned()),
+            n => (
+                format!("  first <= {{first[{}:0], starts}};\n", n - 2),
+                format!("valid[{}]", n - 1),
+                format!("first[{}]", n - 1),
+            ),
+        };
+        if kernel.latency_cycles.0 > 0 {
+            m.declare("first", Kind::Reg, kernel.latency_cycles.0);
+        }
+        let text = format!(
+            "// Where frames begin and end.
+assign ends = s_axis_tlast | (place == 16'd{});
+always @(posedge aclk) begin
+{follow}  if (~aresetn) begin
+    starts <= 1'b1;
+    place  <= 16'd0;
+  end else if (take) begin
+    starts <= ends;
+    place  <= ends ? 16'd0 : place + 16'd1;
+  end
+end
+",
+            link.frame_events - 1
+        );
+        ("ends", text, format!(", .resetn(aresetn), .valid({valid}), .first({at})"))
+    } else {
+        ("s_axis_tlast", String::new(), String::new())
+    };
     let folded = if ii > 1 { ", .resetn(aresetn), .x_valid(take), .y_valid(kernel_valid)" } else { "" };
     m.body = format!(
         "
 assign take = s_axis_tvalid & s_axis_tready;
 assign s_axis_tready = {ready};
 {name} kernel (.clk(aclk), .x(s_axis_tdata), .y(y){folded});
-{name}_code code (.clk(aclk), .y(y), .chunk(chunk), .bits(bits));
+{name}_code code (.clk(aclk){watched}, .y(y), .chunk(chunk), .bits(bits));
 
 // What comes with a vector waits for its chunk.
 link_fifo #(.WIDTH(17), .DEPTH_LOG2({side_log2})) sides (
   .clk(aclk), .resetn(aresetn),
-  .s_data({{s_axis_tlast, s_axis_tuser}}), .s_valid(take), .s_ready(accepts[0]),
+  .s_data({{{ends}, s_axis_tuser}}), .s_valid(take), .s_ready(accepts[0]),
   .m_data(side), .m_valid(side_valid), .m_ready(valid[{top_code}]), .used(side_used)
 );
 always @(posedge aclk) begin
@@ -266,7 +306,7 @@ always @(posedge aclk) begin
     open   <= (words_used < {words_bits}'d{most_words}) & (frames_used < {frames_bits}'d{most_frames});
   end
 end
-{paced}
+{paced}{first}
 link_pack #(
   .WORD_LOG2({word_log2}), .BITS_LOG2({bits}), .CHUNK({chunk}), .LIMIT_LOG2({limit}), .FRAME_EVENTS({events}), .MARK(48)
 ) pack (
@@ -321,6 +361,3 @@ assign unused = &{{1'b0, accepts, side_used, side_valid{idle}}};
     );
     m.text(&format!("{name}_link"), header)
 }
-
-/// Bytes of header and CRC of a frame.
-pub const OVERHEAD_BYTES: usize = HEADER_BYTES + crate::link::CRC_BYTES;
