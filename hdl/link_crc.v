@@ -4,8 +4,8 @@
 // above them. The CRC (polynomial 1EDC6F41, reflected, from all ones, inverted at the end) goes into the place behind
 // them, or into a beat of its own. m_keep counts bytes.
 //
-// A beat first becomes the 32 bits that it adds to the CRC, and in the next cycle changes it: over a full beat, as if zeros
-// followed. So after the last beat as many units of zeros as it lacks are taken back, one a cycle.
+// What a beat adds to the CRC takes two ranks: 32 bits for each of its units, then their sum. In the third the CRC changes: over a
+// full beat, as if zeros followed. So after the last beat as many units of zeros as it lacks are taken back, one a cycle.
 module link_crc #(
     parameter OUT_LOG2 = 6
 ) (
@@ -23,6 +23,8 @@ module link_crc #(
     input  wire                     m_ready
 );
   localparam OUT = 1 << OUT_LOG2;
+  localparam COUNT = OUT / 32;  // units of a beat
+  localparam [COUNT-1:0] FIRST = 1;
   localparam [31:0] UNITS_WIDE = OUT / 32;
   localparam [OUT_LOG2-5:0] UNITS = UNITS_WIDE[OUT_LOG2-5:0];
   localparam [31:0] POLY = 32'h82F63B78;
@@ -54,79 +56,113 @@ module link_crc #(
     end
   endfunction
 
-  reg            a_valid, a_last, b_valid, b_last;
-  reg [OUT-1:0]  a_data, b_data;
-  reg [OUT_LOG2-5:0] a_units, b_units, lacking;
-  reg [31:0]     a_adds, sum;
-  reg            alone;      // a CRC waits for a beat of its own
-  reg [31:0]     alone_crc;
+  // 1 and 2. What the beat adds.
+  reg             a_valid, a_last, b_valid, b_last;
+  reg [OUT-1:0]   a_data, b_data;
+  reg [OUT_LOG2-5:0] a_units, b_units;
+  reg [32*COUNT-1:0] a_parts;  // bit i of the CRC from all units, for i from 0 to 31
+  reg [31:0]      b_adds;
+  // 3. The CRC after the beat, if nothing lacks.
+  reg             c_valid, c_last;
+  reg             done;    // `sum` is right
+  reg             ends;    // and no CRC of its own follows
+  reg [OUT-1:0]   c_data;
+  reg [COUNT-1:0] c_here;  // the unit behind the last
+  reg [COUNT-1:0] c_keep;  // that one and those before it
+  reg             alone;   // the beat has left, its CRC has not
+  reg [OUT_LOG2-5:0] lacking;
+  reg [31:0]      sum;
+  reg             first;   // `sum` is of another frame
 
-  wire [31:0] adds, of_crc, back;
-  wire [31:0] start = b_valid & b_last ? 32'hFFFFFFFF : sum;
-  genvar i;
+  wire [32*COUNT-1:0] parts;
+  wire [31:0] adds, of_sum, back;
+  genvar i, j;
+  integer k;
   generate
     for (i = 0; i < 32; i = i + 1) begin : bits
       localparam [OUT-1:0] MASK = beat_mask(i);
       localparam [31:0] BACK = back_mask(i);
-      assign adds[i]   = ^(s_data & MASK);
-      assign of_crc[i] = ^(start & MASK[31:0]);
+      for (j = 0; j < COUNT; j = j + 1) begin : units
+        assign parts[COUNT*i+j] = ^(s_data[32*j+:32] & MASK[32*j+:32]);
+      end
+      assign adds[i]   = ^a_parts[COUNT*i+:COUNT];
+      assign of_sum[i] = first ? ^MASK[31:0] : ^(sum & MASK[31:0]);
       assign back[i]   = ^(sum & BACK);
     end
   endgenerate
 
   wire free   = ~m_valid | m_ready;
-  wire leave  = b_valid & (~(|lacking)) & free & ~alone;
-  wire b_take = a_valid & (~b_valid | leave);
-  assign s_ready = ~a_valid | b_take;
+  wire leave  = c_valid & done & free;
+  wire gone   = c_valid & ends & free;  // with its CRC, if it has one
+  wire c_take = b_valid & (~c_valid | (ends & free));
+  wire move   = ~b_valid | ~c_valid | (ends & free);  // of the first two ranks
+  assign s_ready = move;
 
-  wire full = b_units == UNITS;
-  wire [OUT-1:0]   with_crc;
-  wire [OUT/8-1:0] keep;
+  wire [OUT-1:0] with_crc;
+  wire [COUNT-1:0] here, keep;
   generate
-    for (i = 0; i < OUT / 32; i = i + 1) begin : places
+    for (i = 0; i < COUNT; i = i + 1) begin : places
       localparam [31:0] PLACE = i;
       localparam [OUT_LOG2-5:0] UNIT = PLACE[OUT_LOG2-5:0];
-      assign with_crc[32*i+:32] = alone ? (i == 0 ? alone_crc : 32'd0) : b_last & (b_units == UNIT) ? ~sum : b_data[32*i+:32];
-      assign keep[4*i+:4] = {4{alone ? i == 0 : ~b_last | (UNIT < b_units) | (UNIT == b_units)}};
+      assign here[i] = b_last & (b_units == UNIT);
+      assign keep[i] = ~b_last | (UNIT < b_units) | (UNIT == b_units);
+      assign with_crc[32*i+:32] = c_here[i] ? ~sum : c_data[32*i+:32] & {32{~alone}};
     end
   endgenerate
 
   always @(posedge clk) begin
-    if (s_valid & s_ready) begin
+    if (move) begin
       a_data  <= s_data;
       a_units <= s_units;
       a_last  <= s_last;
-      a_adds  <= adds;
-    end
-    if (b_take) begin
+      a_parts <= parts;
       b_data  <= a_data;
       b_units <= a_units;
       b_last  <= a_last;
-      sum     <= of_crc ^ a_adds;
-      lacking <= UNITS - a_units;
-    end else if (leave & b_last) begin
-      sum <= 32'hFFFFFFFF;
-    end else if (b_valid & (|lacking)) begin
-      sum     <= back;
-      lacking <= lacking - ONE;
+      b_adds  <= adds;
+    end
+    if (c_take) begin
+      c_data  <= b_data;
+      c_last  <= b_last;
+      c_here  <= here;
+      c_keep  <= keep;
+      sum     <= of_sum ^ b_adds;
+      first   <= b_last;
+      lacking <= UNITS - b_units;
+      done    <= b_units == UNITS;
+      ends    <= (b_units == UNITS) & ~b_last;
+    end else begin
+      if (~done) begin
+        sum     <= back;
+        lacking <= lacking - ONE;
+        done    <= lacking == ONE;
+        ends    <= lacking == ONE;
+      end
+      // A CRC alone is where the first unit would be.
+      if (leave) begin
+        c_here <= FIRST;
+        c_keep <= FIRST;
+        ends   <= 1'b1;
+      end
     end
     if (free) begin
       m_data <= with_crc;
-      m_keep <= keep;
-      m_last <= alone | (b_last & ~full);
+      for (k = 0; k < COUNT; k = k + 1) m_keep[4*k+:4] <= {4{c_keep[k]}};
+      m_last <= c_last & ends;
     end
-    if (leave) alone_crc <= ~sum;
     if (~resetn) begin
       a_valid <= 1'b0;
       b_valid <= 1'b0;
+      c_valid <= 1'b0;
       alone   <= 1'b0;
       m_valid <= 1'b0;
-      sum     <= 32'hFFFFFFFF;
+      first   <= 1'b1;
     end else begin
-      a_valid <= s_valid | (a_valid & ~b_take);
-      b_valid <= b_take | (b_valid & ~leave);
-      alone   <= leave ? b_last & full : alone & ~free;
-      m_valid <= leave | (alone & free) | (m_valid & ~m_ready);
+      if (move) a_valid <= s_valid;
+      if (move) b_valid <= a_valid;
+      c_valid <= c_take | (c_valid & ~gone);
+      alone   <= (leave & ~gone) | (alone & ~leave);
+      m_valid <= leave | (m_valid & ~m_ready);
     end
   end
 endmodule

@@ -1,6 +1,7 @@
 // FIFO of a valid/ready stream. A memory that is read into a register: block RAM where it is deep, LUT RAM where it is not.
+// Block RAM is slow to show what it reads, so that nothing but another register, m_data, follows it.
 //
-// s_ready and m_valid come from registers. `used` counts the beats inside, the one on m_data too; a writer that keeps an
+// s_ready and m_valid come from registers. `used` counts the beats inside, those in the registers too; a writer that keeps an
 // eye on it need not look at s_ready. What is written while s_ready is low is lost, and nothing else happens.
 module link_fifo #(
     parameter WIDTH = 8,
@@ -16,30 +17,41 @@ module link_fifo #(
     input  wire                  m_ready,
     output wire [DEPTH_LOG2+1:0] used
 );
-  reg [WIDTH-1:0]    memory[0:(1<<DEPTH_LOG2)-1];
+  localparam [DEPTH_LOG2:0] ONE = 1;
+  // Nothing is written where it is read in the same cycle.
+  (* no_rw_check *) reg [WIDTH-1:0] memory[0:(1<<DEPTH_LOG2)-1];
+  reg [WIDTH-1:0]    fetched;
+  reg                fetched_valid;
   reg [DEPTH_LOG2:0] head;  // next to be written
-  reg [DEPTH_LOG2:0] tail;  // next to be read into m_data
+  reg [DEPTH_LOG2:0] tail;  // next to be fetched
+  reg [DEPTH_LOG2:0] count;
   reg                open;  // not in reset
 
-  wire [DEPTH_LOG2:0] stored = head - tail;
+  assign s_ready = open & ~count[DEPTH_LOG2];
+  assign used    = {1'b0, count};
   wire write = s_valid & s_ready;
-  wire read  = (head != tail) & (~m_valid | m_ready);
-
-  assign s_ready = open & ~stored[DEPTH_LOG2];
-  assign used    = {1'b0, stored} + {{(DEPTH_LOG2 + 1) {1'b0}}, m_valid};
+  wire move  = ~m_valid | m_ready;
+  wire fetch = (head != tail) & (~fetched_valid | move);
+  wire taken = m_valid & m_ready;
 
   always @(posedge clk) begin
     if (write) memory[head[DEPTH_LOG2-1:0]] <= s_data;
-    if (read) m_data <= memory[tail[DEPTH_LOG2-1:0]];
+    if (fetch) fetched <= memory[tail[DEPTH_LOG2-1:0]];
+    if (move) m_data <= fetched;
     open <= resetn;
     if (~resetn) begin
-      head    <= {(DEPTH_LOG2 + 1) {1'b0}};
-      tail    <= {(DEPTH_LOG2 + 1) {1'b0}};
-      m_valid <= 1'b0;
+      head          <= {(DEPTH_LOG2 + 1) {1'b0}};
+      tail          <= {(DEPTH_LOG2 + 1) {1'b0}};
+      count         <= {(DEPTH_LOG2 + 1) {1'b0}};
+      fetched_valid <= 1'b0;
+      m_valid       <= 1'b0;
     end else begin
-      if (write) head <= head + {{DEPTH_LOG2{1'b0}}, 1'b1};
-      if (read) tail <= tail + {{DEPTH_LOG2{1'b0}}, 1'b1};
-      m_valid <= read | (m_valid & ~m_ready);
+      if (write) head <= head + ONE;
+      if (fetch) tail <= tail + ONE;
+      if (write & ~taken) count <= count + ONE;
+      if (taken & ~write) count <= count - ONE;
+      fetched_valid <= fetch | (fetched_valid & ~move);
+      m_valid       <= fetched_valid | ~move;
     end
   end
 endmodule

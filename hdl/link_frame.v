@@ -35,6 +35,7 @@ module link_frame #(
   localparam PART_BITS = WORD_LOG2 > OUT_LOG2 ? WORD_LOG2 - OUT_LOG2 : 1;
   localparam [UNIT_BITS-1:0] BEAT = OUT / 32;
   localparam [UNIT_BITS-1:0] HALF_BEAT = OUT / 64;
+  localparam [UNIT_BITS:0] TWO_BEATS = OUT / 16;
   localparam [PART_BITS-1:0] LAST_PART = PARTS - 1;
   localparam [PART_BITS-1:0] NEXT_PART = PARTS > 1 ? 1 : 0;
 
@@ -66,7 +67,7 @@ module link_frame #(
       for (k = 0; k < 4; k = k + 1) begin : parts
         assign of[k] = header[k*OUT%128+:OUT];
       end
-      wire ends   = left <= BEAT;
+      reg  ends;  // the rest of the payload fits in a beat
       wire heads  = ~body & frame_valid & free;
       wire headed = heads & (head == LAST_HEAD);
       wire empty  = ~(|frame_units);
@@ -80,8 +81,13 @@ module link_frame #(
           m_units <= body & ends ? left[OUT_LOG2-5:0] : UNITS;
           m_last  <= body ? ends : headed & empty;
         end
-        if (headed) left <= frame_units;
-        else if (send) left <= left - BEAT;
+        if (headed) begin
+          left <= frame_units;
+          ends <= frame_units <= BEAT;
+        end else if (send) begin
+          left <= left - BEAT;
+          ends <= {1'b0, left} <= TWO_BEATS;
+        end
         if (~resetn) begin
           m_valid <= 1'b0;
           body    <= 1'b0;
@@ -102,8 +108,7 @@ module link_frame #(
       wire starts = ~body & ~tail & frame_valid & free;
       wire empty  = ~(|frame_units);
       // Of the payload that is left: what fits beside what is held, and what fits if the rest of the slice is held.
-      wire ends   = left <= HALF_BEAT;
-      wire nearly = left <= BEAT;
+      reg  ends, nearly;
       wire send   = body & word_valid & free;
       wire sends_tail = tail & free;
 
@@ -117,8 +122,15 @@ module link_frame #(
         end
         if (starts) held <= header;
         else if (send) held <= slice[255:128];
-        if (starts) left <= frame_units;
-        else if (send) left <= nearly ? left - HALF_BEAT : left - BEAT;
+        if (starts) begin
+          left   <= frame_units;
+          ends   <= frame_units <= HALF_BEAT;
+          nearly <= frame_units <= BEAT;
+        end else if (send) begin
+          left   <= nearly ? left - HALF_BEAT : left - BEAT;
+          ends   <= {1'b0, left} <= TWO_BEATS - {1'b0, HALF_BEAT};
+          nearly <= {1'b0, left} <= TWO_BEATS;
+        end
         if (~resetn) begin
           m_valid <= 1'b0;
           body    <= 1'b0;

@@ -4,7 +4,7 @@
 //
 // `s_first` starts a record, of any length from 1; records may follow each other without a gap. A chunk has its first bit lowest and
 // zeros above m_bits bits. It comes LATENCY cycles after its sample: (TAPS == 0 ? 2 : 6) + (TABLES == 0 ? 7 : 9). There is no ready.
-// After reset the first sample starts a record. docs/adr/0009-waveforms.md has the arithmetic.
+// The first sample after reset has s_first. docs/adr/0009-waveforms.md has the arithmetic.
 module wave_lane #(
     parameter              WIDTH    = 16,             // bits of a sample, 4 to 16; signed or not is all the same
     parameter              TAPS     = 8,              // 8 or 0

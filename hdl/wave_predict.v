@@ -57,26 +57,39 @@ module wave_predict #(
       localparam [WEIGHT-1:0] MOST = {1'b0, {(WEIGHT - 1) {1'b1}}};
       localparam [3:0] LATE = 4'd15 - DELAY[3:0];  // -1 - DELAY
 
-      // With the difference: those before it, the newest first, their sums by twos, and the signs of yet older ones.
-      reg  [8*WIDTH-1:0]     past2;
-      reg  [7*(WIDTH+1)-1:0] sums2;
-      reg  [DELAY+7:0]       rose, fell;
-      wire [WIDTH-1:0]       last  = first2 ? {WIDTH{1'b0}} : d2;
-      wire [WIDTH:0]         twice = {last[WIDTH-1], last} + {past2[WIDTH-1], past2[WIDTH-1:0]};
+      // With the difference: the signs of those before it, the newest first.
+      reg  [DELAY+7:0] rose, fell;
+      wire [WIDTH-1:0] last = first2 ? {WIDTH{1'b0}} : d2;
 
       always @(posedge clk)
         if (v1) begin
-          past2 <= first1 ? {(8 * WIDTH) {1'b0}} : {past2[7*WIDTH-1:0], last};
-          sums2 <= first1 ? {(7 * (WIDTH + 1)) {1'b0}} : {sums2[6*(WIDTH+1)-1:0], twice};
-          rose  <= first1 ? {(DELAY + 8) {1'b0}} : {rose[DELAY+6:0], ~last[WIDTH-1] & (|last)};
-          fell  <= first1 ? {(DELAY + 8) {1'b0}} : {fell[DELAY+6:0], last[WIDTH-1]};
+          rose <= first1 ? {(DELAY + 8) {1'b0}} : {rose[DELAY+6:0], ~last[WIDTH-1] & (|last)};
+          fell <= first1 ? {(DELAY + 8) {1'b0}} : {fell[DELAY+6:0], last[WIDTH-1]};
         end
 
-      // The signs of the last errors.
-      reg  [1:0] signs[0:15];
+      // On the way to the error.
+      reg [WIDTH-1:0] difference3, difference4, difference5, error6;
+      reg             v3, v4, v5, v6, first3, first4, first5, first6;
+
+      // The signs of the last errors, and the one that the next sample is to see: read ahead, or taken on its way to the memory. There
+      // they are inverted, or synthesis takes the register for one of the memory, and reads it after the clock and not before.
+      reg  [1:0] signs_n[0:15];
       reg  [3:0] next_read, next_write;
-      wire       up, down;
-      assign {up, down} = signs[next_read];
+      reg        up, down;
+      wire [3:0] read_at = next_read + {3'd0, v1};
+      wire [1:0] sign6   = {~error6[WIDTH-1] & (|error6), error6[WIDTH-1]};
+
+      always @(posedge clk) begin
+        if (v6) signs_n[next_write] <= ~sign6;
+        {up, down} <= v6 & next_write == read_at ? sign6 : ~signs_n[read_at];
+        if (~resetn) begin
+          next_read  <= LATE;
+          next_write <= 4'd0;
+        end else begin
+          next_read  <= read_at;
+          next_write <= next_write + {3'd0, v6};
+        end
+      end
 
       // 2. Weights.
       wire [8*WEIGHT-1:0] weights2;
@@ -103,17 +116,15 @@ module wave_predict #(
           .LOGIC(LOGIC)
       ) dot (
           .clk    (clk),
+          .s_valid(v1),
+          .s_first(first1),
+          .s_last (last),
           .weights(weights2),
-          .past   (past2),
-          .pairs  ({sums2[6*(WIDTH+1)+:WIDTH+1], sums2[4*(WIDTH+1)+:WIDTH+1], sums2[2*(WIDTH+1)+:WIDTH+1],
-                    sums2[0+:WIDTH+1]}),
           .a      (a5),
           .b      (b5)
       );
 
       // 6. The error: d less the rounded sum, which is d and just less than a half, less the sum.
-      reg [WIDTH-1:0] difference3, difference4, difference5, error6;
-      reg             v3, v4, v5, v6, first3, first4, first5, first6;
       wire [SUM-1:0]  half5 = {difference5, 1'b0, {(FRACTION - 1) {1'b1}}};
       wire [SUM-1:0]  rest5 = half5 - a5 - b5;
       wire unused = &{1'b0, rest5[FRACTION-1:0]};
@@ -123,14 +134,6 @@ module wave_predict #(
         {difference3, difference4, difference5} <= {d2, difference3, difference4};
         {first3, first4, first5, first6}        <= {first2, first3, first4, first5};
         {v3, v4, v5, v6} <= {4{resetn}} & {v2, v3, v4, v5};
-        if (v6) signs[next_write] <= {~error6[WIDTH-1] & (|error6), error6[WIDTH-1]};
-        if (~resetn) begin
-          next_read  <= LATE;
-          next_write <= 4'd0;
-        end else begin
-          next_read  <= next_read + {3'd0, v1};
-          next_write <= next_write + {3'd0, v6};
-        end
       end
       assign m_valid = v6;
       assign m_first = first6;

@@ -49,21 +49,14 @@ module wave_rice #(
       .mean    (mean1)
   );
 
-  // 2. The mean less the bias, halved.
+  // 2. The mean less the bias, halved. It is not negative: a mean never falls below 2^SHIFT - 1, and the bias is three quarters of
+  // 2^SHIFT at most.
+  localparam [WIDTH+SHIFT-1:0] LESS = {{(WIDTH + SHIFT - 2) {1'b0}}, BIAS[1:0]} << (SHIFT - 2);
+  wire [WIDTH+SHIFT-1:0] left1 = mean1 - LESS;
+  wire unused_left = &{1'b0, left1[SHIFT:0]};
   reg              first2, one2;
   reg  [WIDTH-1:0] z2;
   reg  [WIDTH-2:0] half2;
-  generate
-    if (BIAS == 0) begin : plain
-      wire unused = &{1'b0, mean1[SHIFT:0]};
-      always @(posedge clk) half2 <= mean1[WIDTH+SHIFT-1:SHIFT+1];
-    end else begin : biased
-      localparam [WIDTH+SHIFT:0] LESS = {{(WIDTH + SHIFT - 1) {1'b0}}, BIAS[1:0]} << (SHIFT - 2);
-      wire [WIDTH+SHIFT:0] left = {1'b0, mean1} - LESS;
-      wire unused = &{1'b0, left[SHIFT:0]};
-      always @(posedge clk) half2 <= left[WIDTH+SHIFT] ? {(WIDTH - 1) {1'b0}} : left[WIDTH+SHIFT-1:SHIFT+1];
-    end
-  endgenerate
 
   // 3. As many ones as it has bits: they mark the low bits of z.
   reg              one3;
@@ -103,6 +96,7 @@ module wave_rice #(
 
   always @(posedge clk) begin
     {first2, one2, z2} <= {first1, one1, z1};
+    half2 <= left1[WIDTH+SHIFT-1:SHIFT+1];
     {one3, z3, low3}   <= {one2, z2, marks};
     {one4, z4, low4}   <= {one3, z3, low3};
     low_bits4 <= {k8, k4, k2, k1};

@@ -54,9 +54,9 @@ struct Random {
 
 extern "C" {
 
-// A design after eight cycles of reset, with idle inputs.
-void* sluice_new() {
-    Sim* sim = new Sim;
+// Eight cycles of reset, with idle inputs.
+void sluice_reset(void* handle) {
+    Sim* sim = static_cast<Sim*>(handle);
     uint32_t zero[SLUICE_IN_WORDS] = {};
     sim->drive(zero, 0);
     sim->top->in_valid = 0;
@@ -67,6 +67,12 @@ void* sluice_new() {
         sim->rise();
     }
     sim->top->rst = 0;
+}
+
+// A design after reset.
+void* sluice_new() {
+    Sim* sim = new Sim;
+    sluice_reset(sim);
     return sim;
 }
 
@@ -127,18 +133,21 @@ void sluice_paced(void* handle, const uint32_t* in, uint64_t n, uint32_t* out, u
 
 // A ready/valid stream of `n` beats, of which `m` are to come back, with random stalls on both sides. `info` gets, in order:
 // cycle of the first and of the last accepted input, cycle of the first output offered, outputs taken, breaches of the
-// protocol, cycles run. Runs on for `tail` cycles after the last expected output, so that a surplus beat is noticed.
+// protocol, cycles run. Runs on for `tail` cycles after the last expected output, so that a surplus beat is noticed. With `pause`
+// nobody knows how many come back, `m` at most: the last beat goes in when nothing has come out for `tail` cycles, and so it ends.
 void sluice_stream(void* handle, const uint32_t* in, uint64_t n, uint32_t* out, uint64_t m, uint32_t stall, uint64_t seed,
-                   uint64_t max_cycles, uint64_t tail, uint64_t* info) {
+                   uint64_t max_cycles, uint64_t tail, uint32_t pause, uint64_t* info) {
     Sim* sim = static_cast<Sim*>(handle);
     Random random{seed};
     uint32_t now[SLUICE_OUT_WORDS], held[SLUICE_OUT_WORDS];
     const uint32_t idle[SLUICE_IN_WORDS] = {};
-    uint64_t sent = 0, taken = 0, breaches = 0, first_in = ~0ull, last_in = 0, first_out = ~0ull, done = 0, c = 0;
+    uint64_t sent = 0, taken = 0, breaches = 0, first_in = ~0ull, last_in = 0, first_out = ~0ull, done = 0, quiet = 0,
+             c = 0;
     bool offering = false, waiting = false;
     for (; c < max_cycles && done <= tail; c++) {
         // Valid never waits for ready, and once up it stays until the beat is taken.
-        if (!offering && sent < n) offering = random.percent() >= stall;
+        const bool may = sent < n && (!pause || sent + 1 < n || quiet > tail);
+        if (!offering && may) offering = random.percent() >= stall;
         const bool ready = random.percent() >= stall;
         // Without valid the bus carries the next vector inverted: a design that looks at it then gives itself away.
         const uint32_t* next = sent < n ? in + sent * SLUICE_IN_WORDS : idle;
@@ -156,13 +165,15 @@ void sluice_stream(void* handle, const uint32_t* in, uint64_t n, uint32_t* out, 
         }
         waiting = valid && !ready;
         std::memcpy(held, now, sizeof now);
-        if (offering && sim->top->in_ready) {
+        const bool entered = offering && sim->top->in_ready;
+        if (entered) {
             if (first_in == ~0ull) first_in = c;
             last_in = c;
             sent++;
             offering = false;
         }
-        if (taken >= m && sent >= n) done++;
+        quiet = valid || entered ? 0 : quiet + 1;
+        if (sent >= n && (taken >= m || (pause && quiet > tail))) done++;
         sim->rise();
     }
     const uint64_t result[6] = {first_in, last_in, first_out, taken, breaches, c};

@@ -26,6 +26,17 @@ pub struct Reset {
     pub active_low: bool,
 }
 
+/// A core that sends frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frames {
+    /// Bits of an output beat.
+    pub bits: u32,
+    /// Bits of an input beat, and how many a vector has, if it comes in several.
+    pub input: Option<(u32, u32)>,
+    /// Whether events may be lost.
+    pub drop: bool,
+}
+
 /// A design to simulate or synthesize: its files, ports and number formats.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dut {
@@ -60,9 +71,9 @@ pub struct Dut {
     pub input_formats: Vec<QFormat>,
     /// One format per output.
     pub output_formats: Vec<QFormat>,
-    /// Bits of an output beat, if the core codes and frames what it gives: its input has `tuser` and `tlast`, its output
+    /// What it is, if it is a core that codes and frames what its kernel gives: its input has `tuser` and `tlast`, its output
     /// `tkeep` and `tlast`.
-    pub frames: Option<u32>,
+    pub frames: Option<Frames>,
     /// Whether it has multipliers that are meant for DSP slices.
     pub dsp: bool,
     /// Promised latency in clock cycles.
@@ -111,8 +122,14 @@ impl Dut {
             output_port: "m_axis_tdata".to_owned(),
             valid: None,
             axis: true,
-            frames: Some(link.output_bits),
+            frames: Some(Frames {
+                bits: link.output_bits,
+                input: link.options.input_bits.map(|bits| (bits, link.input_beats)),
+                drop: link.options.drop,
+            }),
+            ties: link.ties(),
             latency: link.latency_cycles.0,
+            ii: link.ii,
             ..Dut::emitted(folder, manifest, cache)
         })
     }
@@ -130,7 +147,7 @@ impl Dut {
     /// Bits of the whole output bus.
     pub fn out_bits(&self) -> usize {
         match self.frames {
-            Some(bits) => (bits + bits / 8 + 1) as usize,
+            Some(Frames { bits, .. }) => (bits + bits / 8 + 1) as usize,
             None => self.out_width as usize * self.output_formats.len(),
         }
     }
@@ -226,17 +243,18 @@ impl Dut {
         let ready = format!(
             ".{i}_tvalid({in_valid}), .{i}_tready({in_ready}), .{o}_tvalid({out_valid}), .{o}_tready({out_ready})"
         );
-        let Some(bits) = self.frames.map(|bits| bits as usize) else {
+        let Some(Frames { bits, input, .. }) = self.frames else {
             return format!(".{i}_tdata({din}), .{o}_tdata({dout}), {ready}");
         };
+        let (bits, beat) = (bits as usize, input.map_or(self.in_bits() - USER_BITS - 1, |(beat, _)| beat as usize));
         let bus = |text: &str| text.split('[').next().unwrap_or(text).to_owned();
-        let (from, to, user) = (bus(din), bus(dout), self.in_bits() - USER_BITS - 1);
+        let (from, to) = (bus(din), bus(dout));
         format!(
-            ".{i}_tdata({from}[{}:0]), .{i}_tuser({from}[{}:{user}]), .{i}_tlast({from}[{}]), .{o}_tdata({to}[{}:0]), \
+            ".{i}_tdata({from}[{}:0]), .{i}_tuser({from}[{}:{beat}]), .{i}_tlast({from}[{}]), .{o}_tdata({to}[{}:0]), \
              .{o}_tkeep({to}[{}:{bits}]), .{o}_tlast({to}[{}]), {ready}",
-            user - 1,
-            user + USER_BITS - 1,
-            user + USER_BITS,
+            beat - 1,
+            beat + USER_BITS - 1,
+            beat + USER_BITS,
             bits - 1,
             bits + bits / 8 - 1,
             bits + bits / 8
@@ -258,9 +276,14 @@ impl Dut {
         let (wi, wo) = (self.in_bits(), self.out_bits());
         let pad = if q > wo { format!("{{{}{{1'b0}}}}, ", q - wo) } else { String::new() };
         let constant = self.constant_handshake();
-        let (pixels, bus) = match &self.pixels {
-            Some(pixels) => (self.serializer(pixels), "pixel".to_owned()),
-            None => (String::new(), format!("din[{}:0]", wi - 1)),
+        let mut handshake = ["in_valid", "in_ready", "out_valid", "out_ready"];
+        let (pixels, bus) = match (&self.pixels, self.frames.and_then(|f| f.input)) {
+            (Some(pixels), _) => (self.serializer(pixels), "pixel".to_owned()),
+            (None, Some((beat, beats))) => {
+                handshake[1] = "beat_ready";
+                (self.splitter(beat as usize, beats as usize), "beat".to_owned())
+            }
+            (None, None) => (String::new(), format!("din[{}:0]", wi - 1)),
         };
         format!(
             "module sluice_simtop(input clk, input rst, input [{}:0] din, input in_valid, output in_ready,\n\
@@ -271,7 +294,30 @@ impl Dut {
             wo - 1,
             self.top,
             self.common_ports("clk", "rst"),
-            self.data_ports(&bus, "y", ["in_valid", "in_ready", "out_valid", "out_ready"]),
+            self.data_ports(&bus, "y", handshake),
+        )
+    }
+
+    /// Verilog of `beat`, which is a vector in several beats, the lowest bits first; `tlast` comes with the last one.
+    fn splitter(&self, beat: usize, beats: usize) -> String {
+        let vector = self.in_bits() - USER_BITS - 1;
+        let (user, last) = (format!("din[{}:{vector}]", vector + USER_BITS - 1), format!("din[{}]", vector + USER_BITS));
+        format!(
+            "  reg [31:0] place;
+  wire beat_ready;
+  wire last_beat = place == 32'd{};
+  wire [{}:0] all_beats = din[{}:0];
+  wire [{}:0] beat = {{{last} & last_beat, {user}, all_beats[place*{beat}+:{beat}]}};
+  assign in_ready = beat_ready & last_beat;
+  always @(posedge clk) begin
+    if (rst) place <= 32'd0;
+    else if (in_valid & beat_ready) place <= last_beat ? 32'd0 : place + 32'd1;
+  end
+",
+            beats - 1,
+            beat * beats - 1,
+            vector - 1,
+            beat + USER_BITS,
         )
     }
 

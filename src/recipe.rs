@@ -11,7 +11,7 @@ use crate::hw::{Effort, Reuse, Target};
 use crate::link::LearnOptions;
 use crate::quantize::QuantizeOptions;
 use crate::train::TrainOptions;
-use crate::verilog::Interface;
+use crate::verilog::{CoreOptions, Interface};
 
 /// A whole run, from data to report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,6 +126,15 @@ impl Default for HardwareSection {
 pub struct LinkSection {
     /// Bits of an output beat: 32, 64, 128 or 256.
     pub bits: u32,
+    /// Bits of an input beat, if a vector comes in several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_bits: Option<u32>,
+    /// Whether events that find no room are lost and counted; else the input waits.
+    pub drop: bool,
+    /// Whether the core has registers behind AXI4-Lite.
+    pub registers: bool,
+    /// Whether the output has a clock of its own.
+    pub output_clock: bool,
     /// Events of a frame.
     pub frame_events: u16,
     /// Whether every number is sent as it is, instead of by a prefix code learned from the training rows.
@@ -135,18 +144,32 @@ pub struct LinkSection {
     /// Whether only what is not 0 is sent; if not said, whatever takes fewer bits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zero_suppression: Option<bool>,
+    /// Below which size numbers are sent as 0, with zero suppression.
+    pub threshold: u32,
     /// Frames of so many bits instead, one an event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frame_bits: Option<u32>,
 }
 
 impl LinkSection {
+    /// What the core has beside codes and frames.
+    pub fn core(&self) -> CoreOptions {
+        CoreOptions {
+            bits: self.bits,
+            input_bits: self.input_bits,
+            drop: self.drop,
+            registers: self.registers,
+            output_clock: self.output_clock,
+        }
+    }
+
     /// How the codes are learned.
     pub fn learn(&self) -> LearnOptions {
         LearnOptions {
             prefix: !self.fixed,
             longest: self.longest,
             zero_suppression: self.zero_suppression,
+            threshold: self.threshold,
             frame_events: self.frame_events,
             fixed_bits: self.frame_bits,
         }
@@ -155,8 +178,21 @@ impl LinkSection {
 
 impl Default for LinkSection {
     fn default() -> Self {
-        let LearnOptions { longest, zero_suppression, frame_events, .. } = LearnOptions::default();
-        LinkSection { bits: 64, frame_events, fixed: false, longest, zero_suppression, frame_bits: None }
+        let LearnOptions { longest, zero_suppression, threshold, frame_events, .. } = LearnOptions::default();
+        let CoreOptions { bits, input_bits, drop, registers, output_clock } = CoreOptions::default();
+        LinkSection {
+            bits,
+            input_bits,
+            drop,
+            registers,
+            output_clock,
+            frame_events,
+            fixed: false,
+            longest,
+            zero_suppression,
+            threshold,
+            frame_bits: None,
+        }
     }
 }
 

@@ -1,22 +1,31 @@
 // What link_pack promises, for every sequence of chunks as long as the proof goes: each bit of each chunk is in the word of its
 // frame where it belongs, no bit above the last one of a frame is set, and the frame counts its events, its losses and its units.
+// A frame comes when all of its words are there, and there are no others.
 //
-// One bit of one chunk is watched, any one; words are counted from the first of their frame.
-(* anyseq *) wire watch;
+// One bit of one chunk and the end of one frame are watched, any ones; words are counted from reset.
+(* anyseq *) wire watch, watch_end;
 (* anyconst *) wire [BITS_LOG2-1:0] which;
 reg started = 1'b0;
 // What came, counted by itself.
 reg [COUNT-1:0] sum = 0;
 reg [15:0] some = 0, none = 0;
 reg watching = 1'b0, one;
-reg [2:0] frames_in = 0, frames_out = 0, frame_of;  // fewer than 8 are on their way
+reg [2:0] frames_in = 0, frames_out = 0;  // fewer than 8 are on their way
 reg [COUNT-1:0] at;
-reg [COUNT-1:0] words_out = 0;     // of the frame that comes out
-reg [COUNT-1:0] sizes[0:7];      // bits of each frame
+reg [5:0] base = 0;       // words of the frames that ended
+reg [5:0] words_out = 0;
+reg [5:0] word_of;
+reg ending = 1'b0;
+reg [5:0] last_word;
+reg [WORD_LOG2-1:0] last_bits;
+reg [5:0] up_to[0:7];     // words of all frames up to each
+reg [COUNT-1:0] sizes[0:7];  // bits of each frame
 reg [15:0] counts[0:7], lost_in[0:7];
+wire [COUNT-1:0] sum_now = sum + s_bits;
+wire [5:0] base_now = base + ((sum_now + WORD - 1) >> WORD_LOG2);
+wire [15:0] none_now = none + (s_lost && none != 65535);
 wire [COUNT-1:0] size = sizes[frames_out];
-wire [COUNT-1:0] first_bit = words_out << WORD_LOG2;
-integer i;
+wire [5:0] words = words_out + word_valid;
 
 always @(posedge clk) begin
   started <= 1'b1;
@@ -24,28 +33,37 @@ always @(posedge clk) begin
     frames_in  <= 0;
     frames_out <= 0;
     words_out  <= 0;
+    base       <= 0;
     watching   <= 1'b0;
+    ending     <= 1'b0;
     sum        <= 0;
     some       <= 0;
     none       <= 0;
   end else begin
     if (s_valid) begin
-      sum  <= close ? 0 : sum + s_bits;
+      sum  <= close ? 0 : sum_now;
       some <= close ? 0 : some + !s_lost;
-      none <= close ? 0 : none + s_lost;
-      sizes[frames_in]   <= sum + s_bits;
+      none <= close ? 0 : none_now;
+      if (close) base <= base_now;
+      up_to[frames_in]   <= base_now;
+      sizes[frames_in]   <= sum_now;
       counts[frames_in]  <= some + !s_lost;
-      lost_in[frames_in] <= none + s_lost;
+      lost_in[frames_in] <= none_now;
       frames_in <= frames_in + close;
       if (watch && !watching && which < s_bits) begin
         watching <= 1'b1;
         one      <= s_chunk[which];
         at       <= sum + which;
-        frame_of <= frames_in;
+        word_of  <= base + ((sum + which) >> WORD_LOG2);
+      end
+      if (watch_end && !ending && close && sum_now[WORD_LOG2-1:0] != 0) begin
+        ending    <= 1'b1;
+        last_word <= base_now - 1;
+        last_bits <= sum_now;
       end
     end
     frames_out <= frames_out + frame_valid;
-    words_out  <= frame_valid ? 0 : words_out + word_valid;
+    words_out  <= words;
   end
 end
 
@@ -54,21 +72,19 @@ always @* begin
   else assume (resetn);
   if (s_valid) begin
     assume (s_bits <= CHUNK);
-    assume (s_lost ? s_bits == 0 : s_bits != 0);
-    assume ((s_chunk >> s_bits) == 0);
+    assume (s_lost ? s_bits == 0 : s_bits != 0 && (s_chunk >> s_bits) == 0);
   end
   if (started && resetn) begin
     if (s_valid) assert (close == (s_last || some + !s_lost == FRAME_EVENTS || sum >= (1 << LIMIT_LOG2)));
-    if (word_valid && watching && frames_out == frame_of && (at >> WORD_LOG2) == words_out)
-      assert (word[at[WORD_LOG2-1:0]] == one);
-    if (word_valid)
-      for (i = 0; i < WORD; i = i + 1) if (first_bit + i >= size && frames_out != frames_in) assert (!word[i]);
+    if (word_valid && watching && word_of == words_out) assert (word[at[WORD_LOG2-1:0]] == one);
+    if (word_valid && ending && last_word == words_out) assert ((word >> last_bits) == 0);
+    assert (words <= base + (sum >> WORD_LOG2));
     if (frame_valid) begin
+      assert (frames_out != frames_in);
       assert (frame_events == counts[frames_out]);
       assert (frame_lost == lost_in[frames_out]);
       assert (frame_units == ((size + 31) >> 5));
-      // Its last word is there, with it or before.
-      assert (words_out + word_valid == ((size + WORD - 1) >> WORD_LOG2));
+      assert (words >= up_to[frames_out]);
     end
   end
 end

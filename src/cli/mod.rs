@@ -34,7 +34,7 @@ use crate::recipe::Recipe;
 use crate::report::schema::Document;
 use crate::synth::SynthTarget;
 use crate::verify::DesignOptions;
-use crate::verilog::Interface;
+use crate::verilog::{CoreOptions, Interface};
 use samples::Shape;
 use select::SelectArgs;
 
@@ -166,6 +166,9 @@ enum Verb {
         /// Send only what is not 0, behind a bit for each number [default: if that takes fewer bits]
         #[arg(long)]
         zero_suppression: Option<bool>,
+        /// Send as 0 what is smaller than this, and suppress zeros
+        #[arg(long, default_value_t = 0, conflicts_with = "waveform")]
+        threshold: u32,
         /// Events of a frame, at most [default: 64, of waveforms 8192]
         #[arg(long, conflicts_with = "frame_bits")]
         frame_events: Option<u16>,
@@ -220,6 +223,18 @@ enum Verb {
         /// Bits of an output beat of that core: 32, 64, 128 or 256
         #[arg(long, default_value_t = 64, requires = "link")]
         link_bits: u32,
+        /// Bits of an input beat of that core, if a vector is to come in several
+        #[arg(long, requires = "link")]
+        link_input_bits: Option<u32>,
+        /// Lose events that find no room in that core, and count them, instead of stalling its input
+        #[arg(long, requires = "link")]
+        drop: bool,
+        /// Give that core registers behind AXI4-Lite: identity, soft reset, counters
+        #[arg(long, requires = "link")]
+        registers: bool,
+        /// Give the output of that core a clock of its own
+        #[arg(long, requires = "link")]
+        output_clock: bool,
         /// Write no design, but every latency worth having: a table, pareto.json and pareto.svg
         #[arg(long, conflicts_with_all = ["latency", "clock_mhz"])]
         pareto: bool,
@@ -444,6 +459,7 @@ impl Cli {
                 fixed,
                 longest,
                 zero_suppression,
+                threshold,
                 frame_events,
                 frame_bits,
                 select,
@@ -454,6 +470,7 @@ impl Cli {
                     prefix: !fixed,
                     longest,
                     zero_suppression,
+                    threshold,
                     frame_events: frame_events.unwrap_or(LearnOptions::default().frame_events),
                     fixed_bits: frame_bits,
                 };
@@ -485,11 +502,16 @@ impl Cli {
                 stream,
                 link,
                 link_bits,
+                link_input_bits,
+                drop,
+                registers,
+                output_clock,
                 ..
             } => {
                 let reuse = if stream { Reuse::Stream } else { stages::reuse(&reuse, max_lut)? };
                 let multipliers = stages::multipliers(max_dsp, reuse)?;
-                let link = link.map(|path| Ok::<_, Error>((Link::load(&path)?, link_bits))).transpose()?;
+                let core = CoreOptions { bits: link_bits, input_bits: link_input_bits, drop, registers, output_clock };
+                let link = link.map(|path| Ok::<_, Error>((Link::load(&path)?, core))).transpose()?;
                 let model = stages::kernel(model.as_deref(), link.as_ref().map(|(link, _)| link))?;
                 let clock_mhz = if latency.is_none() { clock_mhz.or(Some(100.0)) } else { None };
                 let options = CompileOptions { target, clock_mhz, latency, effort, seed, slack: None, multipliers };

@@ -17,7 +17,7 @@ use crate::recipe::Recipe;
 use crate::report::{self, Report};
 use crate::synth::{SynthReport, SynthTarget};
 use crate::verify::{DesignOptions, VerifyReport};
-use crate::verilog::DesignManifest;
+use crate::verilog::{CoreOptions, DesignManifest};
 
 /// `--data` replaces the source of a recipe.
 pub fn replace_data(recipe: &mut Recipe, data: Option<PathBuf>) {
@@ -82,7 +82,7 @@ impl Run {
     }
 
     /// The codes of the link, if the recipe wants one.
-    fn link(&mut self, model: &QuantizedModel) -> Result<Option<(Link, u32)>> {
+    fn link(&mut self, model: &QuantizedModel) -> Result<Option<(Link, CoreOptions)>> {
         let Some(section) = self.recipe.link.clone() else { return Ok(None) };
         let make = || {
             let (link, report) =
@@ -92,10 +92,10 @@ impl Run {
         };
         let key = (model, &section, &self.checksum, &self.recipe.split);
         let link = self.ledger.stage("link", &key, "link.json", |_| true, make)?;
-        Ok(Some((link, section.bits)))
+        Ok(Some((link, section.core())))
     }
 
-    fn emit(&mut self, model: &QuantizedModel, link: Option<(Link, u32)>) -> Result<DesignManifest> {
+    fn emit(&mut self, model: &QuantizedModel, link: Option<(Link, CoreOptions)>) -> Result<DesignManifest> {
         let h = &self.recipe.hardware;
         let design = self.ledger.path("design");
         let clock_mhz = Some(h.clock_mhz);

@@ -22,7 +22,7 @@ use crate::reference::Engine;
 use crate::report::plot;
 use crate::synth::{SynthOptions, SynthReport, SynthTarget};
 use crate::verify::{DEFAULT_VECTORS, DesignOptions, RecordedRows, VerifyReport};
-use crate::verilog::{DesignManifest, Interface};
+use crate::verilog::{CoreOptions, DesignManifest, Interface};
 use crate::{codec, proof, quantize, synth, train as training, verify as simulation, verilog};
 
 /// The data of a recipe and their division.
@@ -202,7 +202,7 @@ pub fn emit(
     interface: Interface,
     options: &CompileOptions,
     reuse: Reuse,
-    link: Option<(Link, u32)>,
+    link: Option<(Link, CoreOptions)>,
     folder: &Path,
 ) -> Result<DesignManifest> {
     // Inside a core that sends frames there is a kernel.
@@ -239,13 +239,14 @@ pub fn emit(
             (verilog::emit_streamed(model, &streamed, interface, options)?, lines)
         }
     };
-    if let Some((link, bits)) = link {
-        design = verilog::with_link(design, &link, bits)?;
+    if let Some((link, options)) = link {
+        design = verilog::with_link(design, &link, &options)?;
         lines.extend(design.manifest.link.iter().map(|core| {
-            format!(
-                "{}: frames of {} events over {} bits, {} words of {} bits in memory",
-                core.top, link.frame_events, core.output_bits, core.words, core.word_bits
-            )
+            let frames = match link.fixed_bits {
+                Some(bits) => format!("a frame of {bits} bits an event"),
+                None => format!("frames of {} events over {} bits", link.frame_events, core.output_bits),
+            };
+            format!("{}: {frames}, {} words of {} bits in memory", core.top, core.words, core.word_bits)
         }));
     }
     design.write(folder)?;

@@ -105,6 +105,7 @@ impl<'a> FrameWriter<'a> {
     pub fn event(&mut self, event: &[i64], crossing: u16, last: bool) -> Result<()> {
         check_event(&self.formats, event).map_err(|e| e.at(format!("event {}", self.next)))?;
         if let Some(bits) = self.link.fixed_bits {
+            self.end_losses();
             fixed::write(&mut self.out, bits, self.id, self.next, crossing, |payload| {
                 self.coder.put(payload, event);
             });
@@ -125,21 +126,37 @@ impl<'a> FrameWriter<'a> {
         Ok(())
     }
 
-    /// An event that is not sent, only counted.
+    /// An event that is not sent, only counted: in its frame, which ends before the next event that is sent, or of a fixed size
+    /// by a frame of the last one of a run.
     pub fn lost(&mut self, crossing: u16) {
-        if let Some(bits) = self.link.fixed_bits {
-            fixed::write_lost(&mut self.out, bits, self.id, self.next, crossing);
+        if self.link.fixed_bits.is_some() {
+            self.header.crossing = crossing;
         } else {
             self.begin(crossing);
-            self.header.lost = self.header.lost.saturating_add(1);
         }
+        self.header.lost = self.header.lost.saturating_add(1);
         self.next = self.next.wrapping_add(1);
+    }
+
+    fn end_losses(&mut self) {
+        if let (Some(bits), 1..) = (self.link.fixed_bits, self.header.lost) {
+            fixed::write_lost(&mut self.out, bits, self.id, self.next.wrapping_sub(1), self.header.crossing);
+            self.header.lost = 0;
+        }
     }
 
     fn begin(&mut self, crossing: u16) {
         if self.header.events == 0 && self.header.lost == 0 {
             self.header = Header { link: self.id, event: self.next, crossing, ..self.header };
             self.coder.restart();
+        }
+    }
+
+    /// Ends the frame, if there is anything in it.
+    pub fn end_frame(&mut self) {
+        self.end_losses();
+        if self.header.events > 0 || self.header.lost > 0 {
+            self.end();
         }
     }
 
@@ -161,9 +178,7 @@ impl<'a> FrameWriter<'a> {
 
     /// Ends the last frame and returns what has not been taken.
     pub fn finish(mut self) -> Vec<u8> {
-        if self.header.events > 0 || self.header.lost > 0 {
-            self.end();
-        }
+        self.end_frame();
         self.out
     }
 }

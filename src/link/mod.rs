@@ -49,6 +49,9 @@ pub struct Link {
     /// Whether an event begins with a bit for each number that says if it is not 0, and only those that are not are sent.
     #[serde(default)]
     pub zero_suppression: bool,
+    /// Of numbers whose size is below it none but zeros are sent; only where zeros are suppressed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub threshold: u32,
     /// Where the numbers are in data; absent if a model makes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub samples: Option<Samples>,
@@ -59,6 +62,10 @@ pub struct Link {
     pub frame_events: u16,
     /// And with the first event that finds `2^frame_limit_log2` bits of payload or more before it, 9 to 18.
     pub frame_limit_log2: u32,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// A number of an event, and its code.
@@ -152,6 +159,8 @@ pub struct LearnOptions {
     pub longest: u32,
     /// Whether zeros are suppressed; `None` if whatever takes fewer bits.
     pub zero_suppression: Option<bool>,
+    /// Below which only zeros are sent.
+    pub threshold: u32,
     /// Events of a frame.
     pub frame_events: u16,
     /// Frames of so many bits instead, one an event.
@@ -160,7 +169,14 @@ pub struct LearnOptions {
 
 impl Default for LearnOptions {
     fn default() -> Self {
-        LearnOptions { prefix: true, longest: 11, zero_suppression: None, frame_events: 64, fixed_bits: None }
+        LearnOptions {
+            prefix: true,
+            longest: 11,
+            zero_suppression: None,
+            threshold: 0,
+            frame_events: 64,
+            fixed_bits: None,
+        }
     }
 }
 
@@ -213,7 +229,7 @@ impl Link {
             for (n, event) in events.clone().enumerate() {
                 check_event(formats, event).map_err(|e| e.at(format!("event {n}")))?;
                 for ((counts, v), format) in counts.iter_mut().zip(event).zip(formats) {
-                    if !(zero_suppression && *v == 0) {
+                    if !(zero_suppression && is_small(*v, options.threshold)) {
                         counts.get_mut((*v - QFormat::min(*format)) as usize).into_iter().for_each(|c| *c += 1);
                     }
                 }
@@ -228,6 +244,7 @@ impl Link {
                 schema: LINK_SCHEMA.into(),
                 numbers: counts.iter().zip(formats).map(code).collect(),
                 zero_suppression,
+                threshold: if zero_suppression { options.threshold } else { 0 },
                 samples: None,
                 fixed_bits: options.fixed_bits,
                 frame_events: options.frame_events,
@@ -240,7 +257,7 @@ impl Link {
             drop(coder);
             Ok((bits, link))
         };
-        let link = match options.zero_suppression {
+        let link = match options.zero_suppression.or((options.threshold > 0).then_some(true)) {
             Some(choice) => with(choice)?.1,
             None => {
                 let (plain, suppressed) = (with(false)?, with(true)?);
@@ -276,6 +293,7 @@ impl Link {
             schema: LINK_SCHEMA.into(),
             numbers: lanes.iter().map(number).collect::<Result<_>>()?,
             zero_suppression: false,
+            threshold: 0,
             samples: None,
             fixed_bits: None,
             frame_events: frame_events as u16,
@@ -323,9 +341,13 @@ impl Link {
                 _ => {}
             }
         }
+        if self.threshold > u32::from(u16::MAX) || (self.threshold > 0 && !self.zero_suppression) {
+            return bad("a threshold has 16 bits, and zero suppression".into());
+        }
         let waves = self.has_waveforms();
-        if waves && (self.zero_suppression || self.fixed_bits.is_some()) {
-            return bad("waveforms have neither zero suppression nor frames of fixed size".into());
+        let others = self.numbers.iter().any(|n| !matches!(n.code, NumberCode::Waveform(_)));
+        if waves && (others || self.zero_suppression || self.fixed_bits.is_some()) {
+            return bad("waveforms go with waveforms only, without zero suppression or frames of fixed size".into());
         }
         if self.samples.as_ref().is_some_and(|s| !s.is_sound() || s.numbers() != self.numbers.len()) {
             return bad(format!("its columns do not give {} numbers an event", self.numbers.len()));
@@ -386,8 +408,14 @@ impl Link {
                 NumberCode::Waveform(wave) => Way::Waveform(Lane::new(wave, n.format)),
             }
         }
-        Coder { zero_suppression: self.zero_suppression, ways: self.numbers.iter().map(way).collect() }
+        let zeros = self.zero_suppression.then_some(self.threshold);
+        Coder { zeros, ways: self.numbers.iter().map(way).collect() }
     }
+}
+
+/// Whether a number is 0, or its size below a threshold.
+fn is_small(v: i64, threshold: u32) -> bool {
+    v == 0 || v.unsigned_abs() < u64::from(threshold)
 }
 
 /// Whether an event fits its formats.
@@ -408,7 +436,8 @@ fn check_event(formats: &[QFormat], event: &[i64]) -> Result<()> {
 
 /// A link with its tables, and with what it remembers of a frame.
 pub struct Coder<'a> {
-    zero_suppression: bool,
+    /// Whether zeros are suppressed, and below which size.
+    zeros: Option<u32>,
     ways: Vec<Way<'a>>,
 }
 
@@ -437,13 +466,15 @@ impl Coder<'_> {
     /// Writes an event; returns its bits.
     fn put(&mut self, out: &mut BitWriter, event: &[i64]) -> u32 {
         let mut bits = 0;
-        if self.zero_suppression {
-            event.iter().for_each(|v| out.put((*v != 0).into(), 1));
+        let sent = |v: i64| self.zeros.is_none_or(|threshold| !is_small(v, threshold));
+        if self.zeros.is_some() {
+            event.iter().for_each(|v| out.put(sent(*v).into(), 1));
             bits += event.len() as u32;
         }
-        for (v, way) in event.iter().zip(&mut self.ways) {
+        let sent: Vec<bool> = event.iter().map(|v| sent(*v)).collect();
+        for ((v, way), sent) in event.iter().zip(&mut self.ways).zip(sent) {
             bits += match way {
-                _ if self.zero_suppression && *v == 0 => 0,
+                _ if !sent => 0,
                 Way::Prefix(table) => table.put(out, *v),
                 Way::Waveform(lane) => lane.put(out, *v),
                 Way::Fixed(format) => {
@@ -470,9 +501,9 @@ impl Coder<'_> {
     /// Reads the numbers of an event, as far as they are there.
     fn get_into(&mut self, bits: &mut BitReader, event: &mut Vec<i64>) -> Result<()> {
         let n = self.ways.len();
-        let there: Vec<bool> = match self.zero_suppression {
-            true => (0..n).map(|_| Ok(bits.get(1)? == 1)).collect::<Result<_>>()?,
-            false => vec![true; n],
+        let there: Vec<bool> = match self.zeros {
+            Some(_) => (0..n).map(|_| Ok(bits.get(1)? == 1)).collect::<Result<_>>()?,
+            None => vec![true; n],
         };
         for (way, there) in self.ways.iter_mut().zip(there) {
             event.push(match way {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{IcarusOptions, VerifyOptions, icarus, verilator};
 use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
-use crate::link::{FrameWriter, HEADER_BYTES, Header, Link};
+use crate::link::{FrameWriter, HEADER_BYTES, Header, Link, read_frames};
 use crate::reference::Engine;
 
 /// Bunch crossings of an orbit of the LHC, after which they count from 0 again.
@@ -28,12 +28,19 @@ pub struct FramesReport {
     pub bytes: usize,
     /// Cycles from the first event taken to the last: one less than `events` times the II where nothing waits.
     pub input_cycles: u64,
+    /// Events that were lost for want of room, each of them told by a frame; 0 of a core that waits instead.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost: usize,
     /// How often each side was stalled, in percent.
     pub stall_percent: u32,
     /// Events that Icarus ran too.
     pub icarus: usize,
     /// The first difference; `null` if every byte, every `tkeep` and every `tlast` is the same.
     pub difference: Option<String>,
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 impl FramesReport {
@@ -47,6 +54,9 @@ impl fmt::Display for FramesReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(difference) = &self.difference {
             writeln!(f, "frames differ: {difference}")?;
+        }
+        if self.lost > 0 {
+            write!(f, "{} events lost and told, ", self.lost)?;
         }
         write!(
             f,
@@ -102,7 +112,7 @@ struct Job {
 impl Job {
     fn new(sender: &Sender, inputs: ArrayView2<i64>, marks: &[(u16, bool)]) -> Result<Self> {
         let Sender { dut, link, engine } = *sender;
-        let width = dut.frames.unwrap_or(32) as usize;
+        let width = dut.frames.map_or(32, |f| f.bits) as usize;
         let mut writer = FrameWriter::new(link);
         for (row, (crossing, last)) in inputs.rows().into_iter().zip(marks) {
             writer.event(&engine.infer(&row.to_vec()), *crossing, *last)?;
@@ -144,6 +154,9 @@ impl Sender<'_> {
         marks: &Marks,
         options: VerifyOptions,
     ) -> Result<(FramesReport, Vec<u8>)> {
+        if self.dut.frames.is_some_and(|f| f.drop) {
+            return self.verify_lossy(inputs, marks, options);
+        }
         let VerifyOptions { stall_percent, seed, icarus: few } = options;
         let dut = self.dut;
         let job = Job::new(self, inputs.view(), marks)?;
@@ -161,20 +174,77 @@ impl Sender<'_> {
             let part = inputs.slice(s![..few, ..]).to_owned();
             difference = self.in_icarus(&part, marks, options, None)?.err();
         }
-        let width = 32 * (job.per_beat - 2);
-        let bytes_of = |beat: &[u32]| {
-            let beat = unpack(beat, width);
-            let keep = beat[width / 32].count_ones() as usize;
-            beat[..width / 32].iter().flat_map(|w| w.to_le_bytes()).take(keep).collect::<Vec<u8>>()
-        };
-        let sent = came.chunks_exact(dut.out_words()).flat_map(bytes_of).collect();
+        let sent = bytes_of(dut, came, 32 * (job.per_beat - 2));
         let report = FramesReport {
             events: job.vectors,
             frames: job.frames,
             bytes: job.bytes,
             input_cycles: run.input_cycles,
+            lost: 0,
             stall_percent,
             icarus: few,
+            difference,
+        };
+        Ok((report, sent))
+    }
+
+    /// The same for a core that loses events: its frames say which, and the software, told the same, has to write these frames.
+    fn verify_lossy(
+        &self,
+        inputs: &Array2<i64>,
+        marks: &Marks,
+        options: VerifyOptions,
+    ) -> Result<(FramesReport, Vec<u8>)> {
+        let VerifyOptions { stall_percent, seed, .. } = options;
+        let Sender { dut, link, engine } = *self;
+        let job = Job::new(self, inputs.view(), marks)?;
+        // A frame more for each event at most.
+        let most = job.beats() + job.vectors * (1 + HEADER_BYTES * 8 / (32 * (job.per_beat - 2)));
+        let run = verilator::frames(dut, &job.bus, [job.vectors, most], stall_percent, seed)?;
+        let came = &run.bus[..most.min(run.taken as usize) * dut.out_words()];
+        let sent = bytes_of(dut, came, 32 * (job.per_beat - 2));
+        let (frames, damages) = read_frames(link, &sent);
+        let mut writer = FrameWriter::new(link);
+        let (mut next, mut lost) = (0, 0);
+        for frame in &frames {
+            // Of a run of losses a frame of fixed size tells the last.
+            let gap = match link.fixed_bits {
+                Some(_) if frame.header.lost > 0 => frame.header.event.wrapping_sub(next as u32) as usize,
+                _ => 0,
+            };
+            let losses = gap + usize::from(frame.header.lost);
+            for (k, mark) in marks.iter().enumerate().skip(next).take(frame.events.len() + losses) {
+                if k < next + frame.events.len() {
+                    writer.event(&engine.infer(&inputs.row(k).to_vec()), mark.0, mark.1)?;
+                } else {
+                    writer.lost(mark.0);
+                }
+            }
+            if losses > 0 {
+                writer.end_frame();
+            }
+            next += frame.events.len() + losses;
+            lost += losses;
+        }
+        let wanted = writer.finish();
+        let difference = if let Some(damage) = damages.first() {
+            Some(format!("byte {}: {}", damage.bytes.start, damage.cause))
+        } else if next != job.vectors {
+            Some(format!("the frames tell of {next} events, {} were sent", job.vectors))
+        } else if run.breaches > 0 {
+            Some(format!("tvalid fell or data changed before tready, {} times", run.breaches))
+        } else {
+            let at = sent.iter().zip(&wanted).position(|(a, b)| a != b);
+            at.or((sent.len() != wanted.len()).then_some(sent.len().min(wanted.len()))).map(|at| format!("byte {at} differs"))
+        };
+        let report = FramesReport {
+            events: job.vectors,
+            frames: frames.len(),
+            bytes: sent.len(),
+            input_cycles: run.input_cycles,
+            lost,
+            stall_percent,
+            icarus: 0,
             difference,
         };
         Ok((report, sent))
@@ -208,6 +278,16 @@ impl Sender<'_> {
             Err(e) => Err(e),
         }
     }
+}
+
+/// The bytes of beats.
+fn bytes_of(dut: &Dut, beats: &[u32], width: usize) -> Vec<u8> {
+    let bytes = |beat: &[u32]| {
+        let beat = unpack(beat, width);
+        let keep = beat[width / 32].count_ones() as usize;
+        beat[..width / 32].iter().flat_map(|w| w.to_le_bytes()).take(keep).collect::<Vec<u8>>()
+    };
+    beats.chunks_exact(dut.out_words()).flat_map(bytes).collect()
 }
 
 /// Frames as beats of `width` bits: words of data, then `tkeep`, then `tlast`; and how many frames.

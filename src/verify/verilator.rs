@@ -226,7 +226,7 @@ type New = unsafe extern "C" fn() -> *mut c_void;
 type Free = unsafe extern "C" fn(*mut c_void);
 type Run = unsafe extern "C" fn(*mut c_void, *const u32, u64, *mut u32, u64);
 type Paced = unsafe extern "C" fn(*mut c_void, *const u32, u64, *mut u32, u32, u32, u64, u64, u64, *mut u64);
-type Stream = unsafe extern "C" fn(*mut c_void, *const u32, u64, *mut u32, u64, u32, u64, u64, u64, *mut u64);
+type Stream = unsafe extern "C" fn(*mut c_void, *const u32, u64, *mut u32, u64, u32, u64, u64, u64, u32, *mut u64);
 
 /// A compiled design, loaded.
 struct Model {
@@ -300,7 +300,7 @@ impl Model {
         Ok((out, PacedInfo { seen, first_out: first_out.wrapping_sub(first_in), wrong, cycles }))
     }
 
-    /// `n` beats in, `m` out.
+    /// `n` beats in, `m` out; or as many as come, `m` at most, of a core that loses events.
     fn stream(
         &self,
         dut: &Dut,
@@ -319,20 +319,19 @@ impl Model {
         // Generous: an II of 64 with both sides stalled still ends by itself; a hang stops here.
         let limit = (n.max(m) as u64 * u64::from(dut.ii.max(64)) + 1000 + tail) * 200 / u64::from(100 - stall) + tail;
         let stream = self.symbol::<Stream>("sluice_stream")?;
+        let reset = self.symbol::<Free>("sluice_reset")?;
+        let loses = u32::from(dut.frames.is_some_and(|f| f.drop));
+        // A core that sends frames is reset in the midst of them first.
+        let cut = if dut.frames.is_some() { limit.min(64 + u64::from(dut.latency) + n as u64 / 3) } else { 0 };
+        let (x, y, i) = (input.as_ptr(), out.as_mut_ptr(), info.as_mut_ptr());
+        let (n, m) = (n as u64, m as u64);
         // SAFETY: the buffers hold n and m whole bus vectors, `info` its six numbers.
         self.with_instance(|h| unsafe {
-            stream(
-                h,
-                input.as_ptr(),
-                n as u64,
-                out.as_mut_ptr(),
-                m as u64,
-                stall,
-                seed,
-                limit,
-                tail,
-                info.as_mut_ptr(),
-            );
+            if cut > 0 {
+                stream(h, x, n, y, m, stall, seed ^ 1, cut, tail, loses, i);
+                reset(h);
+            }
+            stream(h, x, n, y, m, stall, seed, limit, tail, loses, i);
         })?;
         let [first_in, last_in, first_out, taken, breaches, cycles] = info;
         Ok((out, StreamInfo { first_in, last_in, first_out, taken, breaches, cycles }))

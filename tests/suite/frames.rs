@@ -11,7 +11,7 @@ use sluice::link::{LearnOptions, Link, NumberCode, Predictor, WaveOptions};
 use sluice::model::QuantizedModel;
 use sluice::reference::Engine;
 use sluice::verify::{FramesReport, Sender, VerifyOptions, varied_marks};
-use sluice::verilog::{self, Interface};
+use sluice::verilog::{self, CoreOptions, Interface};
 
 use super::{has, sluice, stderr};
 
@@ -55,13 +55,17 @@ pub fn learned(formats: &[QFormat], events: &Array2<i64>, options: &LearnOptions
 
 /// Emits the core of a link and its kernel.
 pub fn emitted(model: &QuantizedModel, link: &Link, bits: u32, reuse: u32, folder: &Path) -> Dut {
+    emitted_with(model, link, &CoreOptions { bits, ..Default::default() }, reuse, folder)
+}
+
+pub fn emitted_with(model: &QuantizedModel, link: &Link, core: &CoreOptions, reuse: u32, folder: &Path) -> Dut {
     let options = CompileOptions { effort: Effort::Fast, ..Default::default() };
     let kernel = match compile_reuse(&model.encoder, &options, Reuse::Cycles(reuse)).unwrap() {
         Compiled::Pipelined(graph) => verilog::emit(model, &graph, Interface::Kernel, &options),
         Compiled::Folded(folded) => verilog::emit_folded(model, &folded, Interface::Kernel, &options),
         Compiled::Streamed(_) => panic!("nobody asked for a stream"),
     };
-    let design = verilog::with_link(kernel.unwrap(), link, bits).unwrap();
+    let design = verilog::with_link(kernel.unwrap(), link, core).unwrap();
     design.write(folder).unwrap();
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("simulations");
     Dut::framed(folder, &design.manifest, Some(cache)).unwrap()
@@ -90,7 +94,7 @@ fn a_core_sends_the_bytes_of_the_software_for_every_code_width_and_stall() {
         zero_suppression: Some(zero),
         frame_events,
         longest: 9,
-        fixed_bits: None,
+        ..Default::default()
     };
     let cases = [
         (32, options(false, false, 3), 12),
@@ -132,6 +136,56 @@ fn a_folded_kernel_sends_frames_at_its_own_pace() {
     let free = run(&dut, &link, &model, &sent, 0);
     assert_eq!(free.input_cycles as usize, 5 * (sent.nrows() - 1));
     run(&dut, &link, &model, &sent, 60);
+}
+
+/// Everything that a core can have beside codes and frames, each with and without stalls.
+#[test]
+fn cores_with_registers_clocks_beats_losses_and_frames_of_fixed_size_send_the_bytes_of_the_software() {
+    if !has("verilator") || !has("iverilog") {
+        return;
+    }
+    let formats = formats();
+    let model = identity(&formats);
+    let sent = events(4000, &formats, 5);
+    let sample = events(2000, &formats, 6);
+    let of = |options: LearnOptions| learned(&formats, &sample, &options);
+    let core = CoreOptions::default();
+    let fixed = LearnOptions { fixed_bits: Some(96), ..Default::default() };
+    let threshold = LearnOptions { threshold: 5, ..Default::default() };
+    let all = CoreOptions { registers: true, output_clock: true, drop: true, ..core };
+    let cases = [
+        (LearnOptions::default(), CoreOptions { registers: true, ..core }, 1),
+        (LearnOptions::default(), CoreOptions { output_clock: true, bits: 128, ..core }, 1),
+        (LearnOptions::default(), CoreOptions { input_bits: Some(16), ..core }, 1),
+        (LearnOptions::default(), CoreOptions { input_bits: Some(40), registers: true, ..core }, 4),
+        (threshold, CoreOptions { bits: 256, ..core }, 1),
+        (threshold, CoreOptions { registers: true, ..core }, 1),
+        (fixed, core, 1),
+        (fixed, CoreOptions { registers: true, output_clock: true, ..core }, 3),
+        (LearnOptions::default(), CoreOptions { drop: true, bits: 32, ..core }, 1),
+        (LearnOptions { frame_events: 3, ..Default::default() }, CoreOptions { bits: 32, ..all }, 2),
+        (fixed, all, 1),
+    ];
+    let mut lost = 0;
+    for (options, core, reuse) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let link = of(options);
+        let dut = emitted_with(&model, &link, &core, reuse, folder.path());
+        let files: Vec<&str> = dut.files.iter().map(String::as_str).filter(|f| f.ends_with(".v")).collect();
+        let lint = ["--lint-only", "-Wall", "--top-module", &dut.top];
+        let out = Command::new("verilator").args(lint).args(&files).current_dir(folder.path()).output().unwrap();
+        assert!(out.status.success(), "{core:?}: {}", stderr(&out));
+        for stall in [0, 60, 95] {
+            let report = run(&dut, &link, &model, &sent, stall);
+            assert!(core.drop || report.lost == 0);
+            lost += report.lost;
+            if core.drop {
+                // Nothing ever waits.
+                assert!(stall > 0 || report.input_cycles as usize <= sent.nrows() * dut.ii as usize + 500, "{report}");
+            }
+        }
+    }
+    assert!(lost > 5000, "{lost}");
 }
 
 /// Lanes of a waveform link: bits, sign, bound, predictor, and whether it has tables.

@@ -179,7 +179,7 @@ fn every_mutant_of_the_primitives_is_found_by_proof_or_simulation() {
         frame_events,
         longest: 9,
         zero_suppression: Some(false),
-        fixed_bits: None,
+        ..Default::default()
     };
     let benches = [
         Bench::new(&model, 64, 150, &options(true, 5), 9),

@@ -1,0 +1,78 @@
+// skid_buffer under random stalls on both sides, with resets in between: beats in order, none lost or repeated, held until taken.
+`timescale 1ns / 1ps
+module skid_buffer_tb;
+  localparam WIDTH = 16;
+  localparam MOST = 1 << 16;
+
+  reg clk = 1'b0, resetn = 1'b0;
+  always #5 clk = ~clk;
+
+  reg  [WIDTH-1:0] s_data = 0;
+  reg              s_valid = 1'b0, m_ready = 1'b0;
+  wire             s_ready, m_valid;
+  wire [WIDTH-1:0] m_data;
+  skid_buffer #(.WIDTH(WIDTH)) dut (
+      .clk(clk), .resetn(resetn),
+      .s_data(s_data), .s_valid(s_valid), .s_ready(s_ready),
+      .m_data(m_data), .m_valid(m_valid), .m_ready(m_ready)
+  );
+
+  integer seed = 1, errors = 0, sent = 0, got = 0, beats = 0;
+  reg [7:0] s_busy = 0, m_busy = 0;  // of 128
+  reg [95:0] dice;
+  reg [31:0] roll;
+  reg [WIDTH-1:0] queue[0:MOST-1];
+  reg waits = 1'b0, was_reset = 1'b1;
+  reg [WIDTH-1:0] waiting;
+
+  always @(posedge clk) begin
+    roll = $random(seed);
+    if (!s_valid || s_ready) begin
+      s_valid <= roll[6:0] < s_busy;
+      dice = $random(seed);
+      s_data <= dice;
+    end
+    m_ready <= roll[14:8] < m_busy;
+    if (!resetn) begin
+      got = sent;
+      waits = 1'b0;
+    end else begin
+      if (was_reset && (s_ready || m_valid)) errors = errors + 1;
+      if (waits && !(m_valid && m_data === waiting)) errors = errors + 1;
+      if (s_valid && s_ready) begin
+        queue[sent] = s_data;
+        sent = sent + 1;
+      end
+      if (m_valid && m_ready) begin
+        if (got == sent || queue[got] !== m_data) errors = errors + 1;
+        got = got + 1;
+        beats = beats + 1;
+      end
+      waits = m_valid && !m_ready;
+      waiting = m_data;
+    end
+    was_reset = !resetn;
+  end
+
+  integer phase, earlier;
+  initial begin
+    for (phase = 0; phase < 16; phase = phase + 1) begin
+      resetn = 1'b0;
+      repeat (3) @(negedge clk);
+      resetn = 1'b1;
+      s_busy = phase[0] ? 128 : phase[1] ? 20 : 90;
+      m_busy = phase[2] ? 128 : phase[3] ? 20 : 90;
+      earlier = beats;
+      repeat (1000) @(negedge clk);
+      // A beat in every cycle if nobody waits.
+      if (phase[0] && phase[2] && beats - earlier < 996) errors = errors + 1;
+    end
+    s_busy = 0;
+    m_busy = 128;
+    repeat (20) @(negedge clk);
+    if (got != sent || m_valid) errors = errors + 1;
+    if (errors == 0 && beats > 5000) $display("PASS skid_buffer: %0d beats", beats);
+    else $display("FAIL skid_buffer: %0d errors, %0d beats", errors, beats);
+    $finish;
+  end
+endmodule

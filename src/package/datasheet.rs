@@ -1,0 +1,233 @@
+//! The data sheet: what an engineer who gets the core asks first.
+
+use std::fmt::Write as _;
+
+use super::ports::ports;
+use super::{Package, fill};
+use crate::link::{Link, NumberCode};
+use crate::verilog::{LinkCore, OVERHEAD_BYTES};
+
+/// Text of `DATASHEET.md`.
+pub(super) fn text(package: &Package) -> String {
+    let m = package.manifest;
+    let [model, version] = [m.file_sha256.get(&m.model).map_or("", String::as_str), env!("CARGO_PKG_VERSION")];
+    let values = [
+        ("top", package.top()),
+        ("version", version),
+        ("model", &model[..model.len().min(16)]),
+        ("ports", &port_table(package)),
+        ("timing", &timing(package)),
+        ("resources", &resources(package)),
+        ("numbers", &numbers(package)),
+        ("frames", &package.framed.map_or(String::new(), |(core, link)| frames(package, core, link))),
+        ("files", &file_table(package)),
+        ("check", if package.framed.is_some() { "every byte of every frame" } else { "every output in its cycle" }),
+    ];
+    fill(include_str!("templates/DATASHEET.md"), &values)
+}
+
+fn port_table(package: &Package) -> String {
+    let row = |p: &super::ports::Port| {
+        let direction = if p.output { "out" } else { "in" };
+        format!("| `{}` | {direction} | {} | {} |\n", p.name, p.bits, p.meaning)
+    };
+    "| Port | Direction | Bits | Meaning |\n|---|---|---|---|\n".to_owned()
+        + &ports(package).iter().map(row).collect::<String>()
+}
+
+fn timing(package: &Package) -> String {
+    let m = package.manifest;
+    let mhz = package.clock_mhz();
+    let rate = mhz / f64::from(m.ii);
+    let in_bits: u32 = m.input_formats.iter().map(|f| f.width).sum();
+    let clock = match (m.clock_mhz, m.path_ns) {
+        (_, Some(ns)) => format!(
+            "{mhz} MHz; longest path of the data path {ns:.2} ns by the delay model for {}, not placed",
+            m.target
+        ),
+        (_, None) => format!("{mhz} MHz, scheduled for {} by the delay model, not placed", m.target),
+    };
+    let mut rows = vec![("Clock", clock)];
+    match package.framed {
+        Some((core, _)) => rows.push((
+            "Latency",
+            format!(
+                "{} ({:.0} ns) from a vector to the memory word that it completes, at least; a frame leaves when it is complete",
+                core.latency_cycles,
+                core.latency_cycles.ns(mhz)
+            ),
+        )),
+        None => rows.push(("Latency", format!("{} ({:.0} ns)", m.latency_cycles, m.latency_cycles.ns(mhz)))),
+    }
+    let every = if m.ii == 1 { "in every cycle".to_owned() } else { format!("in every {} cycles", m.ii) };
+    rows.push(("II", format!("{}: a vector {every}", m.ii)));
+    rows.push((
+        "Input",
+        format!("{in_bits} bits a vector, {rate:.2} million vectors/s, {:.2} Gbit/s", rate * f64::from(in_bits) / 1e3),
+    ));
+    if let Some((core, link)) = package.framed {
+        let output_mhz = package.options.output_clock_mhz.unwrap_or(mhz);
+        let Worst { events, bytes } = worst_frame(link);
+        let beats = (8 * bytes).div_ceil(u64::from(core.output_bits));
+        let sustained = (output_mhz * events as f64 / beats as f64).min(rate);
+        rows.push((
+            "Output",
+            format!(
+                "{} bits a beat, {:.2} Gbit/s at most",
+                core.output_bits,
+                output_mhz * f64::from(core.output_bits) / 1e3
+            ),
+        ));
+        rows.push((
+            "Largest events only",
+            format!("no more than {sustained:.2} million vectors/s: {beats} beats for a frame of {events}"),
+        ));
+    }
+    let row = |(what, text): &(&str, String)| format!("| {what} | {text} |\n");
+    "| | |\n|---|---|\n".to_owned() + &rows.iter().map(row).collect::<String>()
+}
+
+fn resources(package: &Package) -> String {
+    let m = package.manifest;
+    let mut text = format!(
+        "Estimated for {}, not placed: {} lookup tables and {} flip-flops",
+        m.target, m.lut_estimate, m.register_bits
+    );
+    if m.dsp() > 0 {
+        let _ = write!(text, ", {} multipliers", m.dsp());
+    }
+    if m.memory_bits > 0 {
+        let _ = write!(text, ", {} bits of memories", m.memory_bits);
+    }
+    if let Some((core, _)) = package.framed {
+        let bits = u64::from(core.words) * u64::from(core.word_bits);
+        let _ = write!(
+            text,
+            " for the data path alone. Codes and frames come on top, with a memory of {} words of {} bits ({bits} bits)",
+            core.words, core.word_bits
+        );
+    }
+    text + ". `scripts/yosys_nextpnr.sh` and `sluice synth` count what it takes."
+}
+
+/// Formats in a row, those that are equal together.
+fn numbers(package: &Package) -> String {
+    let m = package.manifest;
+    let mut text = "| Numbers | Format | Smallest | Largest | Step |\n|---|---|---|---|---|\n".to_owned();
+    for (side, formats) in [("inputs", &m.input_formats), ("outputs", &m.output_formats)] {
+        let mut first = 0;
+        for group in formats.chunk_by(|a, b| a == b) {
+            let (f, end) = (group[0], first + group.len() - 1);
+            let which = if group.len() == 1 { first.to_string() } else { format!("{first} to {end}") };
+            let step = 2f64.powi(-f.frac);
+            let (least, most) = (f.min() as f64 * step, f.max() as f64 * step);
+            let _ = writeln!(text, "| {side} {which} | `{f}` | {least} | {most} | {step} |");
+            first = end + 1;
+        }
+    }
+    text
+}
+
+/// The largest frame.
+struct Worst {
+    events: u64,
+    bytes: u64,
+}
+
+/// A frame that nobody ends early, of the largest events.
+fn worst_frame(link: &Link) -> Worst {
+    let bits = link.worst_event_bits().max(1);
+    // The first event that finds the limit reached is its last.
+    let fit = (1u64 << link.frame_limit_log2).div_ceil(bits) + 1;
+    let events = fit.min(link.frame_events.into());
+    Worst { events, bytes: frame_bytes(events * bits) }
+}
+
+fn frame_bytes(payload_bits: u64) -> u64 {
+    OVERHEAD_BYTES as u64 + 4 * payload_bits.div_ceil(32)
+}
+
+fn frames(package: &Package, core: &LinkCore, link: &Link) -> String {
+    let count = |wanted: &dyn Fn(&NumberCode) -> bool| link.numbers.iter().filter(|n| wanted(&n.code)).count();
+    let fixed = count(&|code| matches!(code, NumberCode::Fixed));
+    let prefix = count(&|code| matches!(code, NumberCode::Prefix(_)));
+    let others = link.numbers.len() - fixed - prefix;
+    let mut coded = vec![];
+    for (n, how) in [(prefix, "with a prefix code"), (fixed, "as they are"), (others, "as samples of waveforms")] {
+        if n > 0 {
+            coded.push(format!("{n} {how}"));
+        }
+    }
+    let zero = if link.zero_suppression { "; a bit for each number first, and zeros are not sent" } else { "" };
+    let m = package.manifest;
+    let in_bits: u64 = m.input_formats.iter().map(|f| u64::from(f.width)).sum();
+    let worst = link.worst_event_bits();
+    let alone = 8 * frame_bytes(worst);
+    let Worst { events, bytes } = worst_frame(link);
+    let share = |bits: f64| format!("{bits:.0} bits a vector, {:.2} of the input", bits / in_bits as f64);
+    format!(
+        "
+## Frames
+
+Link id `{id:04x}` (hexadecimal), of `{file}`: {coded}{zero}. Numbers are little-endian, bits fill bytes from the lowest.
+
+| Byte | Of a frame |
+|---|---|
+| 0 | `53` hexadecimal |
+| 1 | 16, or 17 if events were lost; 16 is version 1 |
+| 2, 3 | `{low:02x} {high:02x}`: the link id |
+| 4 to 7 | number of the first event, counted from reset |
+| 8, 9 | `s_axis_tuser` of the first event |
+| 10, 11 | events |
+| 12, 13 | payload, in units of 4 bytes |
+| 14, 15 | events lost after these |
+| 16 on | payload: the events without gaps, zeros fill the last unit |
+| last 4 | CRC-32C (Castagnoli) of all before them |
+
+A frame ends with the event that has `s_axis_tlast`, with its {most}th, and with the first event that finds {limit} bits or more before
+it. The largest event has {worst} bits. With the overhead of frames that is
+
+* {alone_share} where every vector is a frame of its own,
+* {full_share} in frames of {events}.
+
+How much typical vectors take depends on the data: `sluice link` prints it when it learns the codes.
+",
+        id = core.id,
+        file = core.link,
+        coded = coded.join(", "),
+        low = core.id & 0xff,
+        high = core.id >> 8,
+        most = link.frame_events,
+        limit = 1u64 << link.frame_limit_log2,
+        alone_share = share(alone as f64),
+        full_share = share((8 * bytes) as f64 / events as f64),
+    )
+}
+
+fn file_table(package: &Package) -> String {
+    let top = package.top();
+    let sources: Vec<String> = package.sources().map(|name| format!("`{name}`")).collect();
+    let mut rows = vec![
+        (sources.join(", "), "Verilog-2005, any vendor".to_owned()),
+        (format!("`template/{top}_inst.v`"), "an instance to copy".to_owned()),
+        (
+            format!("`constraints/{top}.xdc`, `.sdc`, `.lpf`"),
+            "clocks, for Vivado, Quartus, nextpnr and Diamond".to_owned(),
+        ),
+        (format!("`{top}.core`"), "FuseSoC: targets lint, sim, vivado, yosys".to_owned()),
+        ("`scripts/`".to_owned(), "the core alone through Vivado, and through Yosys and nextpnr".to_owned()),
+        ("`tb/`".to_owned(), "test bench in Python, vectors".to_owned()),
+        (
+            "`design.json`, `model.quant.json`".to_owned(),
+            "ports, timing and formats for programs; the model".to_owned(),
+        ),
+    ];
+    if let Some((core, _)) = package.framed {
+        rows.push((format!("`{}`", core.link), "codes and frames".to_owned()));
+    }
+    if package.options.registers {
+        rows.push(("`registers/`".to_owned(), "register map as a page, C header, IP-XACT".to_owned()));
+    }
+    let row = |(name, text): &(String, String)| format!("| {name} | {text} |\n");
+    "| File | |\n|---|---|\n".to_owned() + &rows.iter().map(row).collect::<String>()
+}

@@ -1,0 +1,61 @@
+"""Builds @top@ in a simulator and runs its test bench.
+
+    pip install -r requirements.txt
+    python3 run_cocotb.py [--sim icarus] [--seed N] [--test NAME] [--waves] [--build FOLDER]
+
+Exit status: 0 if every test passed, else 1. Icarus is what it was tried with; `--sim` takes any simulator of cocotb.
+"""
+
+import argparse
+import pathlib
+import sys
+
+try:
+    from cocotb_tools.runner import get_results, get_runner
+except ImportError:  # before cocotb 2
+    from cocotb.runner import get_results, get_runner
+
+TOP = "@top@"
+SOURCES = [
+@python_sources@
+]
+
+
+def main():
+    here = pathlib.Path(__file__).resolve().parent
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--sim", default="icarus")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--test", help="only this one")
+    parser.add_argument("--waves", action="store_true")
+    parser.add_argument("--build", type=pathlib.Path, default=here / "sim_build")
+    options = parser.parse_args()
+    build = options.build.resolve()
+    sys.path.insert(0, str(here))
+    runner = get_runner(options.sim)
+    runner.build(
+        verilog_sources=[here.parent / name for name in SOURCES],
+        hdl_toplevel=TOP,
+        build_dir=build,
+        always=True,
+        waves=options.waves,
+        timescale=("1ns", "1ps"),
+    )
+    results = runner.test(
+        hdl_toplevel=TOP,
+        test_module="test_" + TOP,
+        build_dir=build,
+        test_dir=build,
+        results_xml=str(build / "results.xml"),
+        testcase=options.test,
+        seed=options.seed,
+        waves=options.waves,
+    )
+    ran, failed = get_results(pathlib.Path(results))
+    print(f"{TOP}: {ran} tests, {failed} failed")
+    # Nothing run is nothing shown.
+    sys.exit(0 if ran > 0 and failed == 0 else 1)
+
+
+if __name__ == "__main__":
+    main()
