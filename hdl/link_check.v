@@ -1,7 +1,7 @@
 // Watches a stream of frames as link_crc sends them, and says which have a wrong CRC-32C.
 //
 // Beats of 2^OUT_LOG2 bits, of which m_keep counts the bytes, in units of four; all are full but the last one of a frame. For each frame
-// that has gone by, `checked` is high for a cycle, three cycles after its last beat moved, and with it `fault` if the CRC is
+// that has gone by, `checked` is high for a cycle, four cycles after its last beat moved, and with it `fault` if the CRC is
 // wrong. Nothing is held back: this only looks.
 //
 // A full beat multiplies what came before it by x^(2^OUT_LOG2), which as a matrix is dense. But squaring is linear here, and

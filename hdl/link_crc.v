@@ -4,8 +4,8 @@
 // above them. The CRC (polynomial 1EDC6F41, reflected, from all ones, inverted at the end) goes into the place behind
 // them, or into a beat of its own. m_keep counts bytes.
 //
-// What a beat adds to the CRC takes two ranks: 32 bits for each of its units, then their sum. In the third the CRC changes: over a
-// full beat, as if zeros followed. So after the last beat as many units of zeros as it lacks are taken back, one a cycle.
+// What a beat adds to the CRC takes two ranks behind the one that takes it: 32 bits for each of its units, then their sum. In the
+// next the CRC changes: over a full beat, as if zeros followed. So after the last beat as many units of zeros as it lacks are taken back, one a cycle.
 module link_crc #(
     parameter OUT_LOG2 = 6
 ) (
@@ -56,13 +56,13 @@ module link_crc #(
     end
   endfunction
 
-  // 1 and 2. What the beat adds.
-  reg             a_valid, a_last, b_valid, b_last;
-  reg [OUT-1:0]   a_data, b_data;
-  reg [OUT_LOG2-5:0] a_units, b_units;
+  // 1 to 3. What the beat adds.
+  reg             in_valid, in_last, a_valid, a_last, b_valid, b_last;
+  reg [OUT-1:0]   in_data, a_data, b_data;
+  reg [OUT_LOG2-5:0] in_units, a_units, b_units;
   reg [32*COUNT-1:0] a_parts;  // bit i of the CRC from all units, for i from 0 to 31
   reg [31:0]      b_adds;
-  // 3. The CRC after the beat, if nothing lacks.
+  // 4. The CRC after the beat, if nothing lacks.
   reg             c_valid, c_last;
   reg             done;    // `sum` is right
   reg             ends;    // and no CRC of its own follows
@@ -83,7 +83,7 @@ module link_crc #(
       localparam [OUT-1:0] MASK = beat_mask(i);
       localparam [31:0] BACK = back_mask(i);
       for (j = 0; j < COUNT; j = j + 1) begin : units
-        assign parts[COUNT*i+j] = ^(s_data[32*j+:32] & MASK[32*j+:32]);
+        assign parts[COUNT*i+j] = ^(in_data[32*j+:32] & MASK[32*j+:32]);
       end
       assign adds[i]   = ^a_parts[COUNT*i+:COUNT];
       assign of_sum[i] = first ? ^MASK[31:0] : ^(sum & MASK[31:0]);
@@ -95,7 +95,7 @@ module link_crc #(
   wire leave  = c_valid & done & free;
   wire gone   = c_valid & ends & free;  // with its CRC, if it has one
   wire c_take = b_valid & (~c_valid | (ends & free));
-  wire move   = ~b_valid | ~c_valid | (ends & free);  // of the first two ranks
+  wire move   = ~b_valid | ~c_valid | (ends & free);  // of the first three ranks
   assign s_ready = move;
 
   wire [OUT-1:0] with_crc;
@@ -112,9 +112,12 @@ module link_crc #(
 
   always @(posedge clk) begin
     if (move) begin
-      a_data  <= s_data;
-      a_units <= s_units;
-      a_last  <= s_last;
+      in_data  <= s_data;
+      in_units <= s_units;
+      in_last  <= s_last;
+      a_data  <= in_data;
+      a_units <= in_units;
+      a_last  <= in_last;
       a_parts <= parts;
       b_data  <= a_data;
       b_units <= a_units;
@@ -151,6 +154,7 @@ module link_crc #(
       m_last <= c_last & ends;
     end
     if (~resetn) begin
+      in_valid <= 1'b0;
       a_valid <= 1'b0;
       b_valid <= 1'b0;
       c_valid <= 1'b0;
@@ -158,7 +162,8 @@ module link_crc #(
       m_valid <= 1'b0;
       first   <= 1'b1;
     end else begin
-      if (move) a_valid <= s_valid;
+      if (move) in_valid <= s_valid;
+      if (move) a_valid <= in_valid;
       if (move) b_valid <= a_valid;
       c_valid <= c_take | (c_valid & ~gone);
       alone   <= (leave & ~gone) | (alone & ~leave);

@@ -128,6 +128,7 @@ impl Dut {
                 drop: link.options.drop,
             }),
             ties: link.ties(),
+            dsp: manifest.dsp() > 0 || link.multipliers > 0,
             latency: link.latency_cycles.0,
             ii: link.ii,
             ..Dut::emitted(folder, manifest, cache)

@@ -35,6 +35,8 @@ pub mod units;
 #[cfg(feature = "verilog")]
 pub mod verify;
 #[cfg(feature = "verilog")]
+pub mod package;
+#[cfg(feature = "verilog")]
 pub mod verilog;
 
 pub use error::{Code, Error, Result};

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::data::{Selection, SplitOptions, TransformSpec};
 use crate::error::{Code, Error, Result};
 use crate::hw::{Effort, Reuse, Target};
-use crate::link::LearnOptions;
+use crate::link::{LearnOptions, Predictor, WaveOptions};
 use crate::quantize::QuantizeOptions;
 use crate::train::TrainOptions;
 use crate::verilog::{CoreOptions, Interface};
@@ -120,10 +120,48 @@ impl Default for HardwareSection {
     }
 }
 
+/// What an event is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encoder {
+    /// What the trained encoder gives for a row.
+    #[default]
+    Neural,
+    /// The numbers of a row as they are.
+    Rows,
+    /// A sample of each column.
+    Waveform,
+}
+
+/// How waveforms are sent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WaveSection {
+    /// What a sample is predicted from.
+    pub predictor: Predictor,
+    /// Whether what is left is sent by Rice codes, instead of by learned tables.
+    pub rice: bool,
+    /// What a sample may differ by from what is sent.
+    pub bound: u32,
+    /// Whether rows follow each other in time, and each of their numbers is a lane.
+    pub continuous: bool,
+    /// Whether the channels of a row go side by side.
+    pub lanes: bool,
+    /// Records of a frame; 0 is as good as 1.
+    pub records: u32,
+}
+
 /// Options of `link`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LinkSection {
+    /// What an event is made of. Without a neural encoder nothing is trained.
+    pub encoder: Encoder,
+    /// Of waveforms.
+    pub waveform: WaveSection,
+    /// Bits of a number that no encoder makes, instead of as many as the data need.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample_bits: Option<u32>,
     /// Bits of an output beat: 32, 64, 128 or 256.
     pub bits: u32,
     /// Bits of an input beat, if a vector comes in several.
@@ -135,8 +173,9 @@ pub struct LinkSection {
     pub registers: bool,
     /// Whether the output has a clock of its own.
     pub output_clock: bool,
-    /// Events of a frame.
-    pub frame_events: u16,
+    /// Events of a frame, at most; of waveforms 8192 if not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frame_events: Option<u16>,
     /// Whether every number is sent as it is, instead of by a prefix code learned from the training rows.
     pub fixed: bool,
     /// The longest code, in bits.
@@ -163,6 +202,13 @@ impl LinkSection {
         }
     }
 
+    /// How the codes of waveforms are learned.
+    pub fn learn_waves(&self) -> WaveOptions {
+        let WaveSection { predictor, rice, bound, .. } = self.waveform;
+        let frame_events = self.frame_events.unwrap_or(WaveOptions::default().frame_events);
+        WaveOptions { predictor, tables: !rice, bound, frame_events }
+    }
+
     /// How the codes are learned.
     pub fn learn(&self) -> LearnOptions {
         LearnOptions {
@@ -170,7 +216,7 @@ impl LinkSection {
             longest: self.longest,
             zero_suppression: self.zero_suppression,
             threshold: self.threshold,
-            frame_events: self.frame_events,
+            frame_events: self.frame_events.unwrap_or(LearnOptions::default().frame_events),
             fixed_bits: self.frame_bits,
         }
     }
@@ -178,15 +224,18 @@ impl LinkSection {
 
 impl Default for LinkSection {
     fn default() -> Self {
-        let LearnOptions { longest, zero_suppression, threshold, frame_events, .. } = LearnOptions::default();
+        let LearnOptions { longest, zero_suppression, threshold, .. } = LearnOptions::default();
         let CoreOptions { bits, input_bits, drop, registers, output_clock } = CoreOptions::default();
         LinkSection {
+            encoder: Encoder::Neural,
+            waveform: WaveSection::default(),
+            sample_bits: None,
             bits,
             input_bits,
             drop,
             registers,
             output_clock,
-            frame_events,
+            frame_events: None,
             fixed: false,
             longest,
             zero_suppression,
@@ -273,6 +322,9 @@ impl Recipe {
         if recipe.link.is_some() && recipe.hardware.stream {
             return Err(Error::new(Code::Recipe, "a streamed design cannot send frames")
                 .hint("leave `hardware.stream` or `link` out"));
+        }
+        if recipe.link.as_ref().is_some_and(|l| l.encoder != Encoder::Waveform && l.waveform != WaveSection::default()) {
+            return Err(Error::new(Code::Recipe, "`link.waveform` is of no use").hint("set `link.encoder = \"waveform\"`"));
         }
         if recipe.verify.stall > 95 {
             return Err(

@@ -54,7 +54,7 @@ module link_fifo_tb;
       end
       waits = m_valid && !m_ready;
       waiting = m_data;
-      if (used == (1 << DEPTH_LOG2) + 1) fulls = fulls + 1;
+      if (!s_ready) fulls = fulls + 1;
     end
     was_reset = !resetn;
   end

@@ -41,8 +41,7 @@ module link_registers_tb;
   // What was counted, and how busy each counter is, of 128.
   reg [63:0] counted[0:7];
   reg [7:0] busy = 0;
-  reg [31:0] roll, resets = 0, held = 0;
-  reg clears = 1'b0;
+  reg [31:0] roll, dice, held = 0;
   always @(posedge clk) begin
     for (n = 0; n < 8; n = n + 1) begin
       if (resetn && count[n]) counted[n] = counted[n] + 1;
@@ -71,10 +70,10 @@ module link_registers_tb;
   reg [1:0] resp;
   task write(input [7:0] at, input [31:0] value, input [3:0] bytes, input [1:0] expected);
     begin
-      roll = $random(seed);
+      dice = $random(seed);
       fork
         begin
-          repeat (roll[1:0]) @(negedge clk);
+          repeat (dice[1:0]) @(negedge clk);
           awaddr  = at;
           awvalid = 1'b1;
           @(posedge clk);
@@ -83,7 +82,7 @@ module link_registers_tb;
           awaddr = $random(seed);
         end
         begin
-          repeat (roll[3:2]) @(negedge clk);
+          repeat (dice[3:2]) @(negedge clk);
           wdata  = value;
           wstrb  = bytes;
           wvalid = 1'b1;
@@ -94,7 +93,7 @@ module link_registers_tb;
           wstrb = $random(seed);
         end
         begin
-          repeat (roll[6:4]) @(negedge clk);
+          repeat (dice[6:4]) @(negedge clk);
           bready = 1'b1;
           @(posedge clk);
           while (!bvalid) @(posedge clk);
@@ -112,10 +111,10 @@ module link_registers_tb;
   integer waited;
   task read(input [7:0] at, input [1:0] expected);
     begin
-      roll = $random(seed);
+      dice = $random(seed);
       araddr  = at;
       arvalid = 1'b1;
-      rready  = roll[0];
+      rready  = dice[0];
       for (k = 0; k < 8; k = k + 1) earlier[k] = counted[k];
       @(posedge clk);
       while (!arready) @(posedge clk);
@@ -128,7 +127,7 @@ module link_registers_tb;
       end
       check(waited <= 13, 3);
       for (k = 0; k < 8; k = k + 1) later[k] = counted[k];
-      if (!roll[0]) repeat (roll[3:1]) @(negedge clk);
+      if (!dice[0]) repeat (dice[3:1]) @(negedge clk);
       rready = 1'b1;
       check(rresp === expected, 2000 + at);
       got = rdata;
@@ -158,7 +157,7 @@ module link_registers_tb;
       value[31:0] = got;
       read(8'h24 + 8 * ($random(seed) & 7), OKAY);
       value[63:32] = got;
-      check(value >= least && value <= most, 100 + c);
+      check(value - least <= most - least, 100 + c);  // they may wrap
     end
   endtask
 
@@ -209,8 +208,8 @@ module link_registers_tb;
     // Bytes of the threshold; the low bits of an address do not matter.
     limit = THRESHOLD;
     for (a = 0; a < 40; a = a + 1) begin
-      roll = $random(seed);
-      b = roll[3:0];
+      dice = $random(seed);
+      b = dice[3:0];
       value = $random(seed);
       write(8'h18 + (a & 3), value[31:0], b, OKAY);
       if (b & 1) limit[7:0] = value[7:0];
@@ -258,7 +257,8 @@ module link_registers_tb;
         busy = 0;
         repeat (20) @(negedge clk);
         for (a = 0; a < 8; a = a + 1) begin
-          value = {$random(seed), 32'hFFFFFFFF - 32'd17 * a};
+          dice = $random(seed);
+          value = {dice, 32'hFFFFFFFF - 32'd17 * a};
           if (a == 7) value = 64'hFFFFFFFFFFFFFF00;
           // Beside its turn.
           while (((dut.slot - a) & 7) != 6) @(negedge clk);

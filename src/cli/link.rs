@@ -11,8 +11,9 @@ use super::stages::words;
 use super::samples::Shape;
 use super::{backend, samples};
 use crate::codec::NeuralBackend as _;
-use crate::data::{self, DataSource, Dataset, Layout, Selection};
+use crate::data::{self, DataSource, Dataset, Layout, RowSource, Selection};
 use crate::error::{Code, Error, Result};
+use crate::evaluate;
 use crate::fixed::QFormat;
 use crate::link::{FrameWriter, LearnOptions, Link, NumberCode, Received, Samples, WaveOptions, read_frames};
 use crate::model::QuantizedModel;
@@ -85,34 +86,38 @@ pub enum Learn {
 /// * `bits`: of every number, instead of as many as the data need; of no use with a model
 pub fn learn(what: &Learn, input: &Path, selection: &Selection, bits: Option<u32>, out: &Path) -> Result<LinkReport> {
     let dataset = data::open(input, selection)?;
-    let dataset = dataset.read(0..dataset.rows())?;
+    let (link, report) = learn_of(what, &dataset.read(0..dataset.rows())?, &samples::name_of(input), bits)?;
+    write_json(out, &link)?;
+    say(format_args!("link: {report} -> {}", out.display()));
+    Ok(report)
+}
+
+/// Learns a link from data. `name` is that of its design, where no model has one.
+pub fn learn_of(what: &Learn, dataset: &Dataset, name: &str, bits: Option<u32>) -> Result<(Link, LinkReport)> {
     if dataset.rows == 0 {
         return Err(Error::new(Code::DataShape, "there are no events to learn from"));
     }
-    let (link, report) = match what {
-        Learn::Model(path, options) => learn_from(&QuantizedModel::load(path)?, &dataset, options)?,
+    match what {
+        Learn::Model(path, options) => learn_from(&QuantizedModel::load(path)?, dataset, options),
         Learn::Rows(options) => {
-            let (samples, formats) = samples::describe(&dataset, &samples::name_of(input), Shape::Rows, bits, 1)?;
-            let events = to_rows(&samples::events(&samples, &dataset)?);
+            let (samples, formats) = samples::describe(dataset, name, Shape::Rows, bits, 1)?;
+            let events = to_rows(&samples::events(&samples, dataset)?);
             let link = Link::learn(&formats, events.iter().map(Vec::as_slice), options)?;
-            with_samples(link, samples, &events)?
+            with_samples(link, samples, &events)
         }
         Learn::Waveforms(shape, options) => {
             let least = *crate::link::wave::WIDTHS.start();
-            let (samples, formats) = samples::describe(&dataset, &samples::name_of(input), *shape, bits, least)?;
-            let events = to_rows(&samples::events(&samples, &dataset)?);
+            let (samples, formats) = samples::describe(dataset, name, *shape, bits, least)?;
+            let events = to_rows(&samples::events(&samples, dataset)?);
             let record = samples.record.map_or(events.len(), |n| n as usize);
             let lane = |(i, format): (usize, &QFormat)| {
                 let records = events.chunks(record).map(|events| events.iter().map(|e| e[i]).collect()).collect();
                 (*format, records)
             };
             let lanes: Vec<(QFormat, Vec<Vec<i64>>)> = formats.iter().enumerate().map(lane).collect();
-            with_samples(Link::learn_waveforms(&lanes, options)?, samples, &events)?
+            with_samples(Link::learn_waveforms(&lanes, options)?, samples, &events)
         }
-    };
-    write_json(out, &link)?;
-    say(format_args!("link: {report} -> {}", out.display()));
-    Ok(report)
+    }
 }
 
 fn to_rows(events: &Array2<i64>) -> Vec<Vec<i64>> {
@@ -140,7 +145,7 @@ pub fn learn_from(model: &QuantizedModel, dataset: &Dataset, options: &LearnOpti
 }
 
 /// What `sluice compress --link` prints.
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, serde::Deserialize)]
 pub struct FramesWritten {
     pub rows: usize,
     /// Of the columns that the model reads; no others are sent.
@@ -252,9 +257,41 @@ pub fn compress(
     let path = link;
     let link = Link::load(path)?;
     let source = Source::open(model, &link, path)?;
-    let data = data::open(input, selection)?;
+    write(data::open(input, selection)?.as_ref(), &source, &link, output)
+}
+
+/// Frames of data, and how far what is read back of them is from the data.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub struct Sent {
+    pub frames: FramesWritten,
+    pub rms_over_range: f64,
+    pub max_over_range: f64,
+}
+
+/// Sends data without a model as frames, and reads them back.
+///
+/// * `path`: of the link
+pub fn send(data: &Dataset, link: &Link, path: &Path, output: &Path) -> Result<Sent> {
+    let source = Source::open(None, link, path)?;
+    let frames = write(data, &source, link, output)?;
+    let folder = tempfile::tempdir().map_err(|e| Error::io("create", &std::env::temp_dir(), &e))?;
+    let file = folder.path().join("back.npz");
+    decompress(output, &file, None, path, false)?;
+    let columns = data.columns.iter().filter(|c| source.columns().contains(&c.name)).cloned().collect();
+    let sent = Dataset { columns, ..data.slice(0..0) };
+    let back = data::read(&file, &Selection::default())?;
+    let back = Dataset { layout: sent.layout.clone(), ..back };
+    let errors = evaluate::errors(&Dataset { rows: data.rows, ..sent }, &back)?;
+    let overall = evaluate::overall(&errors);
+    if link.is_lossless() && overall.max_over_range != 0.0 {
+        return Err(Error::new(Code::ContainerDamaged, "the frames do not give back what was sent"));
+    }
+    Ok(Sent { frames, rms_over_range: overall.rms_over_range, max_over_range: overall.max_over_range })
+}
+
+fn write(data: &dyn RowSource, source: &Source, link: &Link, output: &Path) -> Result<FramesWritten> {
     let mut file = WholeFile::create(output)?;
-    let mut writer = FrameWriter::new(&link);
+    let mut writer = FrameWriter::new(link);
     let progress = Progress::new("compress", data.rows(), "rows");
     let (mut frames_bytes, mut raw_bytes) = (0, 0);
     // About as many numbers whatever a row holds.
@@ -277,7 +314,7 @@ pub fn compress(
     file.write(&bytes)?;
     file.finish()?;
     drop(progress);
-    let decoder_bytes = source.decoder_bytes(&link);
+    let decoder_bytes = source.decoder_bytes(link);
     let total_bytes = frames_bytes + decoder_bytes;
     let rows = data.rows();
     say(format_args!("compress: {rows} rows in frames, {frames_bytes} bytes -> {}", output.display()));

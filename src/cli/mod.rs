@@ -142,6 +142,9 @@ enum Verb {
         /// Send the channels of a row side by side, instead of one after the other
         #[arg(long, requires = "waveform", conflicts_with = "continuous")]
         lanes: bool,
+        /// Records of a frame: prediction starts anew with each frame, and each frame costs 20 bytes
+        #[arg(long, requires = "waveform", conflicts_with = "continuous", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+        records: u32,
         /// What a sample is predicted from
         #[arg(long, requires = "waveform", default_value = "lms8")]
         predictor: Predictor,
@@ -451,6 +454,7 @@ impl Cli {
                 waveform,
                 continuous,
                 lanes,
+                records,
                 predictor,
                 rice,
                 bound,
@@ -477,7 +481,7 @@ impl Cli {
                 let what = match model {
                     Some(model) => Learn::Model(model, options),
                     None if continuous => Learn::Waveforms(Shape::Rows, waves),
-                    None if waveform => Learn::Waveforms(Shape::Records { lanes }, waves),
+                    None if waveform => Learn::Waveforms(Shape::Records { lanes, per_frame: records }, waves),
                     None => Learn::Rows(options),
                 };
                 done(json, &link::learn(&what, &data, &select.into(), sample_bits, &out)?)

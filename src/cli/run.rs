@@ -5,15 +5,18 @@ use std::path::{Path, PathBuf};
 use super::backend::{self, Neural};
 use super::facts::Results;
 use super::ledger::Ledger;
+use super::link::{Learn, Sent};
 use super::progress::{Progress, say};
+use super::samples::Shape;
 use super::{compare, container, link, stages};
 use crate::codec::{self, CompressOptions, CompressReport, Mode};
 use crate::data::{Dataset, SplitRows};
 use crate::error::{Code, Error, Result};
 use crate::hw::{CompileOptions, Target};
-use crate::link::Link;
+use crate::link::{Link, Samples};
+use crate::model::file::write_json;
 use crate::model::{QuantizedModel, TrainedModel};
-use crate::recipe::Recipe;
+use crate::recipe::{Encoder, LinkSection, Recipe};
 use crate::report::{self, Report};
 use crate::synth::{SynthReport, SynthTarget};
 use crate::verify::{DesignOptions, VerifyReport};
@@ -38,12 +41,15 @@ struct Run {
 
 pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, json: bool) -> Result<bool> {
     let mut run = Run::open(path, data, out)?;
+    if let Some(section) = run.recipe.link.clone().filter(|l| l.encoder != Encoder::Neural) {
+        return run.send(&section, json);
+    }
     let trained = run.train()?;
     let model = run.quantize(&trained)?;
     let link = run.link(&model)?;
     let manifest = run.emit(&model, link)?;
     let verified = run.verify(&model, &manifest)?;
-    let synth = run.synth(&manifest)?;
+    let synth = run.synth(&manifest, true)?;
     let sizes = run.compress(&model)?;
     let lossless = run.compare()?;
     let report = run.report(&trained, &model, &manifest, verified, synth, sizes, lossless)?;
@@ -95,6 +101,75 @@ impl Run {
         Ok(Some((link, section.core())))
     }
 
+    /// A run of a recipe that sends data as they are, without a model: link, firmware, proof, frames, and what others make of them.
+    fn send(&mut self, section: &LinkSection, json: bool) -> Result<bool> {
+        let wave = &section.waveform;
+        let what = match section.encoder {
+            Encoder::Waveform if wave.continuous => Learn::Waveforms(Shape::Rows, section.learn_waves()),
+            Encoder::Waveform => {
+                let shape = Shape::Records { lanes: wave.lanes, per_frame: wave.records.max(1) };
+                Learn::Waveforms(shape, section.learn_waves())
+            }
+            _ => Learn::Rows(section.learn()),
+        };
+        let make = || {
+            let (link, report) = link::learn_of(&what, &self.data, &self.recipe.name, section.sample_bits)?;
+            say(format_args!("link: {report}, learned from {} events", report.events));
+            Ok(link)
+        };
+        let link = self.ledger.stage("link", &(section, &self.checksum), "link.json", |_| true, make)?;
+        let model = stages::kernel(None, Some(&link))?;
+        let manifest = self.emit(&model, Some((link.clone(), section.core())))?;
+
+        let check = &self.recipe.verify;
+        let design = self.ledger.path("design");
+        let make = || {
+            // Whole rows of about as many events as are made.
+            let samples = link.samples.as_ref();
+            let rows = (check.random / samples.map_or(1, Samples::row_events)).clamp(1, self.data.rows);
+            let recorded = samples.map(|samples| stages::sent_rows(samples, &self.data.slice(0..rows))).transpose()?;
+            let options = DesignOptions {
+                random: check.random,
+                rows: recorded,
+                stall_percent: check.stall,
+                seed: 1,
+                icarus: check.icarus,
+                ..Default::default()
+            };
+            stages::verify(&design, options)
+        };
+        let key = (&manifest, check.random, check.stall, check.icarus, &self.checksum);
+        let verified = self.ledger.stage("verify", &key, "verify.json", |_| true, make)?;
+        say(format_args!("verify: {verified}"));
+        let synth = self.synth(&manifest, false)?;
+
+        let frames = self.ledger.path("data.slf");
+        let path = self.ledger.path("link.json");
+        let make = || link::send(&self.data, &link, &path, &frames);
+        let whole = |r: &Sent| std::fs::metadata(&frames).is_ok_and(|m| m.len() == r.frames.frames_bytes);
+        let sent = self.ledger.stage("compress", &(&link, &self.checksum), "compress.json", whole, make)?;
+        let lossless = self.compare()?;
+        let passed = verified.passed();
+        let value = serde_json::json!({
+            "recipe": self.recipe, "design": manifest, "verify": verified, "synth": synth, "sent": sent, "lossless": lossless
+        });
+        write_json(&self.ledger.path("run.json"), &value)?;
+        super::print(json, &value, || {
+            let ours = report::Peer {
+                name: "sluice frames (this run)".to_owned(),
+                lossless: link.is_lossless(),
+                bytes: sent.frames.total_bytes,
+                ratio: sent.frames.ratio,
+                rms_over_range: sent.rms_over_range,
+                max_over_range: sent.max_over_range,
+            };
+            let all: Vec<report::Peer> = std::iter::once(ours).chain(lossless.iter().cloned()).collect();
+            let frames = verified.frames.as_ref().map_or(String::new(), |f| format!("frames     {f}\n"));
+            frames + &compare::peers_table(&all)
+        })?;
+        Ok(passed)
+    }
+
     fn emit(&mut self, model: &QuantizedModel, link: Option<(Link, CoreOptions)>) -> Result<DesignManifest> {
         let h = &self.recipe.hardware;
         let design = self.ledger.path("design");
@@ -133,7 +208,7 @@ impl Run {
         Ok(report)
     }
 
-    fn synth(&mut self, manifest: &DesignManifest) -> Result<Vec<SynthReport>> {
+    fn synth(&mut self, manifest: &DesignManifest, kernel: bool) -> Result<Vec<SynthReport>> {
         let check = &self.recipe.verify;
         if !check.synth {
             return Ok(Vec::new());
@@ -143,7 +218,7 @@ impl Run {
         let design = self.ledger.path("design");
         let key = (manifest, check.seeds, check.route_seconds);
         let reports =
-            self.ledger.stage("synth", &key, "synth.json", |_| true, || stages::synth(&design, &options, true))?;
+            self.ledger.stage("synth", &key, "synth.json", |_| true, || stages::synth(&design, &options, kernel))?;
         reports.iter().for_each(|report| say(format_args!("synth: {report}")));
         Ok(reports)
     }

@@ -15,7 +15,12 @@ pub enum Shape {
     /// A row is an event.
     Rows,
     /// The last axis of a column is time; what lies before it goes one after the other, or with `lanes` side by side.
-    Records { lanes: bool },
+    Records {
+        /// Whether channels go side by side.
+        lanes: bool,
+        /// Records of a frame.
+        per_frame: u32,
+    },
 }
 
 /// The columns of a data set, and the smallest format that holds the values of each number of an event.
@@ -36,7 +41,7 @@ pub fn describe(
         let format = format(c, bits, least)?;
         let lanes = match shape {
             Shape::Rows => c.width(),
-            Shape::Records { lanes } => {
+            Shape::Records { lanes, .. } => {
                 let length = c.shape.last().copied().unwrap_or(1);
                 if length < 2 || record.is_some_and(|n| n as usize != length) {
                     return Err(Error::new(
@@ -58,7 +63,16 @@ pub fn describe(
             lanes: lanes as u32,
         });
     }
-    Ok((Samples { name: name.to_owned(), columns, record }, formats))
+    let per_frame = if let Shape::Records { per_frame, .. } = shape { per_frame } else { 1 };
+    let record = record.map(|n: u32| n.saturating_mul(per_frame));
+    let samples = Samples { name: name.to_owned(), columns, record };
+    if !samples.is_sound() {
+        return Err(Error::new(Code::Usage, format!("{per_frame} records do not make a frame")).cause(format!(
+            "a row has {} events: a frame has whole rows, or a row whole frames",
+            samples.row_events()
+        )));
+    }
+    Ok((samples, formats))
 }
 
 /// The smallest format that holds a column.

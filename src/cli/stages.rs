@@ -12,8 +12,9 @@ use crate::data::{self, Dataset, NanPolicy, Selection, SplitRows};
 use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
 use crate::hw::{self, CompileOptions, Compiled, Reuse};
-use crate::link::Link;
+use crate::link::{Link, Samples};
 use crate::model::file::{write_json, write_whole};
+use crate::model::network::INPUT;
 use crate::model::quantized::QUANTIZED_SCHEMA;
 use crate::model::trained::{Provenance, TRAINED_SCHEMA};
 use crate::model::{QuantizedModel, TrainedModel, Vectors};
@@ -23,7 +24,7 @@ use crate::report::plot;
 use crate::synth::{SynthOptions, SynthReport, SynthTarget};
 use crate::verify::{DEFAULT_VECTORS, DesignOptions, RecordedRows, VerifyReport};
 use crate::verilog::{CoreOptions, DesignManifest, Interface};
-use crate::{codec, proof, quantize, synth, train as training, verify as simulation, verilog};
+use crate::{codec, package, proof, quantize, synth, train as training, verify as simulation, verilog};
 
 /// The data of a recipe and their division.
 pub fn load_data(recipe: &Recipe) -> Result<(Dataset, SplitRows)> {
@@ -239,8 +240,8 @@ pub fn emit(
             (verilog::emit_streamed(model, &streamed, interface, options)?, lines)
         }
     };
-    if let Some((link, options)) = link {
-        design = verilog::with_link(design, &link, &options)?;
+    if let Some((link, options)) = &link {
+        design = verilog::with_link(design, link, options)?;
         lines.extend(design.manifest.link.iter().map(|core| {
             let frames = match link.fixed_bits {
                 Some(bits) => format!("a frame of {bits} bits an event"),
@@ -249,6 +250,10 @@ pub fn emit(
             format!("{}: {frames}, {} words of {} bits in memory", core.top, core.words, core.word_bits)
         }));
     }
+    let inputs = simulation::stimuli(&model.encoder.formats_of(INPUT), package::MOST_VECTORS, 1);
+    let vectors = Vectors { outputs: Engine::new(&model.encoder)?.infer_batch(&inputs), inputs };
+    let link = link.as_ref().map(|(link, _)| link);
+    design.files.extend(package::files(&design.manifest, link, &vectors, Default::default())?);
     design.write(folder)?;
     drop(wait);
     say(format_args!("emit: {} -> {}", describe_design(&design.manifest), folder.display()));
@@ -337,12 +342,16 @@ pub fn rows(design: &Path, path: PathBuf, selection: &Selection) -> Result<Recor
     let link = manifest.link.map(|core| Link::load(&design.join(&core.link))).transpose()?;
     let data = data::open(&path, selection)?;
     let data = data.read(0..data.rows())?;
-    let samples = link.and_then(|link| link.samples);
-    let inputs = match &samples {
-        Some(samples) => samples::events(samples, &data)?,
-        None => words(&model, &data)?,
-    };
-    Ok(RecordedRows { path, inputs, record: samples.and_then(|s| s.record) })
+    match link.and_then(|link| link.samples) {
+        Some(samples) => Ok(RecordedRows { path, ..sent_rows(&samples, &data)? }),
+        None => Ok(RecordedRows { path, inputs: words(&model, &data)?, record: None }),
+    }
+}
+
+/// Rows of data that are sent as they are.
+pub fn sent_rows(samples: &Samples, data: &Dataset) -> Result<RecordedRows> {
+    let inputs = samples::events(samples, data)?;
+    Ok(RecordedRows { path: PathBuf::from(&data.source.name), inputs, record: samples.record })
 }
 
 /// Rows of data as the encoder sees them.

@@ -115,10 +115,10 @@ impl Samples {
     }
 
     /// Whether the columns fit each other and the record.
-    fn is_sound(&self) -> bool {
+    pub fn is_sound(&self) -> bool {
         let n = self.row_events();
         let fits = |c: &SampleColumn| c.lanes > 0 && c.events() == n && n * c.lanes as usize == c.width();
-        n > 0 && self.columns.iter().all(fits) && self.record.is_none_or(|r| r > 0 && n % r as usize == 0)
+        n > 0 && self.columns.iter().all(fits) && self.record.is_none_or(|r| r > 0 && (n % r as usize == 0 || r as usize % n == 0))
     }
 }
 
@@ -277,7 +277,9 @@ impl Link {
     pub fn learn_waveforms(lanes: &[(QFormat, Vec<Vec<i64>>)], options: &WaveOptions) -> Result<Self> {
         let record = lanes.iter().flat_map(|(_, records)| records).map(Vec::len).max().unwrap_or(0);
         // As many as surely fit, of equal length.
-        let most = ((1 << LIMITS.end()) / (32 * lanes.len().max(1))).min(options.frame_events.into()).max(1);
+        let longest = if options.tables { wave::LONGEST } else { wave::UNARY };
+        let worst: u32 = lanes.iter().map(|(format, _)| format.width + longest).sum();
+        let most = ((1 << LIMITS.end()) / worst.max(1) as usize).min(options.frame_events.into()).max(1);
         let frame_events = record.div_ceil(record.div_ceil(most).max(1)).max(1);
         let number = |(format, records): &(QFormat, Vec<Vec<i64>>)| {
             for (r, record) in records.iter().enumerate() {
@@ -370,6 +372,13 @@ impl Link {
             return bad(format!("2^`frame_limit_log2` bits do not hold {} samples of {worst} bits", self.frame_events));
         }
         Ok(())
+    }
+
+    /// Whether what is received is what was sent: nothing below a threshold, no bound, no frames that are too small.
+    pub fn is_lossless(&self) -> bool {
+        let bounded = |n: &Number| matches!(&n.code, NumberCode::Waveform(wave) if wave.bound > 0);
+        let room = |bits: u32| self.worst_event_bits() + u64::from(fixed::OVERHEAD_BITS) <= u64::from(bits);
+        self.threshold <= 1 && !self.numbers.iter().any(bounded) && self.fixed_bits.is_none_or(room)
     }
 
     /// Whether a number is sent as a waveform.

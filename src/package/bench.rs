@@ -5,6 +5,7 @@
 //!         expected.hex  tlast_tkeep_tdata, or tdata alone               expected.hex  y
 //! ```
 
+use super::registers::ID;
 use super::{Package, fill};
 use crate::error::{Code, Error, Result};
 use crate::link::FrameWriter;
@@ -69,12 +70,19 @@ fn mark(i: usize, n: usize) -> (u16, bool) {
 fn framed(package: &Package, vectors: &Vectors, n: usize) -> Result<(String, String)> {
     let Some((core, link)) = package.framed else { return Ok(Default::default()) };
     let (mut stimuli, mut expected) = (String::new(), String::new());
+    let [_, beat_bits, _] = package.bus_bits();
     let bytes_a_beat = core.output_bits as usize / 8;
     let mut writer = FrameWriter::new(link);
     for (i, (x, y)) in vectors.inputs.rows().into_iter().zip(vectors.outputs.rows()).take(n).enumerate() {
         let (crossing, last) = mark(i, n);
-        let x = hex(&bits(x, package.manifest.in_width));
-        stimuli += &format!("{}_{crossing:04x}_{x}\n", u8::from(last));
+        let x = bits(x, package.manifest.in_width);
+        let beats = x.chunks(beat_bits as usize);
+        let ends = beats.len();
+        for (k, beat) in beats.enumerate() {
+            let mut beat = beat.to_vec();
+            beat.resize(beat_bits as usize, false);
+            stimuli += &format!("{}_{crossing:04x}_{}\n", u8::from(last && k + 1 == ends), hex(&beat));
+        }
         writer.event(&y.to_vec(), crossing, last)?;
         // An event ends one frame at most.
         let frame = writer.take();
@@ -107,13 +115,34 @@ fn period_ps(mhz: f64) -> String {
     (2 * (5e5 / mhz).round() as u64).to_string()
 }
 
+/// Cycles of the clock in one of the output's, rounded up.
+fn output_period(package: &Package) -> u64 {
+    package.output_clock_mhz().map_or(1, |mhz| (package.clock_mhz() / mhz).ceil() as u64).max(1)
+}
+
 fn stream(package: &Package) -> String {
     let m = package.manifest;
     let framed = package.framed.is_some();
     let (stimuli, expected) = if framed { ("tlast_tuser_tdata", "tlast_tkeep_tdata") } else { ("tdata", "tdata") };
     let latency = if framed { "None".to_owned() } else { m.latency_cycles.0.to_string() };
-    let output = package.options.output_clock_mhz.map_or("None".to_owned(), period_ps);
+    let output = package.output_clock_mhz().map_or("None".to_owned(), period_ps);
+    let identity = super::registers::Identity::of(m);
+    let registers = match package.has_registers() {
+        true => {
+            format!("[0x{:08x}, 0x{:08x}, 0x{:08x}, 0x{:08x}]", ID, identity.version, identity.model, identity.link)
+        }
+        false => "None".to_owned(),
+    };
+    // Output beats of the largest event if it is a frame of its own, and as many cycles again.
+    let pace = package.framed.filter(|(core, _)| core.options.drop).map_or("None".to_owned(), |(core, link)| {
+        let slower = output_period(package);
+        let beats = (192 + link.worst_event_bits()).div_ceil(core.output_bits.into());
+        (2 * slower * beats.max(package.ii().into()) + 4).to_string()
+    });
     let values = [
+        ("registers", registers.as_str()),
+        ("pace", &pace),
+        ("beats", &package.framed.map_or(1, |(core, _)| core.input_beats).to_string()),
         ("top", package.top()),
         ("stimuli_fields", stimuli),
         ("expected_fields", expected),

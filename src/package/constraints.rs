@@ -7,7 +7,7 @@ use super::{Package, period_ns};
 
 /// The output clock, port and MHz, if the core has one.
 fn output_clock(package: &Package) -> Option<(&'static str, f64)> {
-    package.options.output_clock_mhz.map(|mhz| ("m_axis_aclk", mhz))
+    package.output_clock_mhz().map(|mhz| ("m_axis_aclk", mhz))
 }
 
 /// XDC.

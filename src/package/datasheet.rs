@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::ports::ports;
 use super::{Package, fill};
-use crate::link::{Link, NumberCode};
-use crate::verilog::{LinkCore, OVERHEAD_BYTES};
+use crate::link::{CRC_BYTES, HEADER_BYTES, Link, NumberCode};
+use crate::verilog::LinkCore;
 
 /// Text of `DATASHEET.md`.
 pub(super) fn text(package: &Package) -> String {
@@ -38,7 +38,8 @@ fn port_table(package: &Package) -> String {
 fn timing(package: &Package) -> String {
     let m = package.manifest;
     let mhz = package.clock_mhz();
-    let rate = mhz / f64::from(m.ii);
+    let ii = package.ii();
+    let rate = mhz / f64::from(ii);
     let in_bits: u32 = m.input_formats.iter().map(|f| f.width).sum();
     let clock = match (m.clock_mhz, m.path_ns) {
         (_, Some(ns)) => format!(
@@ -59,14 +60,14 @@ fn timing(package: &Package) -> String {
         )),
         None => rows.push(("Latency", format!("{} ({:.0} ns)", m.latency_cycles, m.latency_cycles.ns(mhz)))),
     }
-    let every = if m.ii == 1 { "in every cycle".to_owned() } else { format!("in every {} cycles", m.ii) };
-    rows.push(("II", format!("{}: a vector {every}", m.ii)));
+    let every = if ii == 1 { "in every cycle".to_owned() } else { format!("in every {ii} cycles") };
+    rows.push(("II", format!("{ii}: a vector {every}")));
     rows.push((
         "Input",
         format!("{in_bits} bits a vector, {rate:.2} million vectors/s, {:.2} Gbit/s", rate * f64::from(in_bits) / 1e3),
     ));
     if let Some((core, link)) = package.framed {
-        let output_mhz = package.options.output_clock_mhz.unwrap_or(mhz);
+        let output_mhz = package.output_clock_mhz().unwrap_or(mhz);
         let Worst { events, bytes } = worst_frame(link);
         let beats = (8 * bytes).div_ceil(u64::from(core.output_bits));
         let sustained = (output_mhz * events as f64 / beats as f64).min(rate);
@@ -136,6 +137,9 @@ struct Worst {
 
 /// A frame that nobody ends early, of the largest events.
 fn worst_frame(link: &Link) -> Worst {
+    if let Some(bits) = link.fixed_bits {
+        return Worst { events: 1, bytes: u64::from(bits) / 8 };
+    }
     let bits = link.worst_event_bits().max(1);
     // The first event that finds the limit reached is its last.
     let fit = (1u64 << link.frame_limit_log2).div_ceil(bits) + 1;
@@ -144,7 +148,7 @@ fn worst_frame(link: &Link) -> Worst {
 }
 
 fn frame_bytes(payload_bits: u64) -> u64 {
-    OVERHEAD_BYTES as u64 + 4 * payload_bits.div_ceil(32)
+    (HEADER_BYTES + CRC_BYTES) as u64 + 4 * payload_bits.div_ceil(32)
 }
 
 fn frames(package: &Package, core: &LinkCore, link: &Link) -> String {
@@ -159,6 +163,13 @@ fn frames(package: &Package, core: &LinkCore, link: &Link) -> String {
         }
     }
     let zero = if link.zero_suppression { "; a bit for each number first, and zeros are not sent" } else { "" };
+    let loss = match core.options.drop {
+        true => "Events that find no room are lost and counted",
+        false => "Nothing is lost: the input waits where there is no room",
+    };
+    if let Some(bits) = link.fixed_bits {
+        return fixed_frames(core, bits, &coded.join(", "), zero, loss, link.worst_event_bits());
+    }
     let m = package.manifest;
     let in_bits: u64 = m.input_formats.iter().map(|f| u64::from(f.width)).sum();
     let worst = link.worst_event_bits();
@@ -184,7 +195,7 @@ Link id `{id:04x}` (hexadecimal), of `{file}`: {coded}{zero}. Numbers are little
 | 16 on | payload: the events without gaps, zeros fill the last unit |
 | last 4 | CRC-32C (Castagnoli) of all before them |
 
-A frame ends with the event that has `s_axis_tlast`, with its {most}th, and with the first event that finds {limit} bits or more before
+{loss}. A frame ends with the event that has `s_axis_tlast`, with its {most}th, and with the first event that finds {limit} bits or more before
 it. The largest event has {worst} bits. With the overhead of frames that is
 
 * {alone_share} where every vector is a frame of its own,
@@ -201,6 +212,36 @@ How much typical vectors take depends on the data: `sluice link` prints it when 
         limit = 1u64 << link.frame_limit_log2,
         alone_share = share(alone as f64),
         full_share = share((8 * bytes) as f64 / events as f64),
+    )
+}
+
+fn fixed_frames(core: &LinkCore, bits: u32, coded: &str, zero: &str, loss: &str, worst: u64) -> String {
+    format!(
+        "
+## Frames
+
+Link id `{id:04x}` (hexadecimal), of `{file}`: {coded}{zero}. An event is a frame of {bits} bits and a beat, and bits are counted from the
+lowest.
+
+| Bits | Of a frame |
+|---|---|
+| 0 to 11 | low bits of `s_axis_tuser` |
+| 12 | 1 if the event is truncated |
+| 13 | 1 if the event is lost: nothing of it is here |
+| 16 to 23 | `{low:02x}` hexadecimal: the low byte of the link id |
+| 24 to 31 | low byte of the number of the event, counted from reset |
+| 32 to {end} | payload, {payload} bits; zeros fill it |
+| {crc} to {top} | CRC-32C (Castagnoli) of all before them |
+
+The largest event has {worst} bits; what does not fit in the payload is cut off. {loss}.
+",
+        id = core.id,
+        file = core.link,
+        low = core.id & 0xff,
+        end = bits - 33,
+        payload = bits - 64,
+        crc = bits - 32,
+        top = bits - 1,
     )
 }
 
@@ -225,7 +266,7 @@ fn file_table(package: &Package) -> String {
     if let Some((core, _)) = package.framed {
         rows.push((format!("`{}`", core.link), "codes and frames".to_owned()));
     }
-    if package.options.registers {
+    if package.has_registers() {
         rows.push(("`registers/`".to_owned(), "register map as a page, C header, IP-XACT".to_owned()));
     }
     let row = |(name, text): &(String, String)| format!("| {name} | {text} |\n");

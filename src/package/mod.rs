@@ -27,12 +27,10 @@ use crate::verilog::{DesignManifest, Interface, LinkCore};
 
 pub use bench::MOST_VECTORS;
 
-/// What a core has that its manifest does not say.
+/// What the manifest of a design does not say.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Options {
-    /// Whether it has the registers of `link_registers`, at `s_axil`.
-    pub registers: bool,
-    /// MHz of `m_axis_aclk`, if its output has a clock of its own.
+    /// MHz of `m_axis_aclk`, where the output has a clock of its own; else as fast as the other.
     pub output_clock_mhz: Option<f64>,
 }
 
@@ -71,7 +69,7 @@ pub fn files(
         ("scripts/yosys_nextpnr.sh".to_owned(), scripts::yosys_nextpnr(&package)),
         (format!("template/{top}_inst.v"), instance::text(&package)),
     ]);
-    if options.registers {
+    if package.has_registers() {
         let identity = registers::Identity::of(manifest);
         files.extend([
             ("registers/REGISTERS.md".to_owned(), registers::markdown(top, &identity)),
@@ -109,6 +107,22 @@ impl Package<'_> {
         if self.is_stream() { Some("aresetn") } else { self.manifest.reset.as_deref() }
     }
 
+    /// Whether software can reach it.
+    fn has_registers(&self) -> bool {
+        self.framed.is_some_and(|(core, _)| core.options.registers)
+    }
+
+    /// MHz of the clock of the output, if it has one of its own.
+    fn output_clock_mhz(&self) -> Option<f64> {
+        let has_one = self.framed.is_some_and(|(core, _)| core.options.output_clock);
+        has_one.then(|| self.options.output_clock_mhz.unwrap_or(self.clock_mhz()))
+    }
+
+    /// Cycles from one vector to the next, at least.
+    fn ii(&self) -> u32 {
+        self.framed.map_or(self.manifest.ii, |(core, _)| core.ii)
+    }
+
     /// The clock to constrain to: that of the schedule, else what the delay model allows.
     fn clock_mhz(&self) -> f64 {
         let m = self.manifest;
@@ -119,7 +133,8 @@ impl Package<'_> {
     fn bus_bits(&self) -> [u32; 3] {
         let m = self.manifest;
         let vector = m.in_width * m.input_formats.len() as u32;
-        let port = m.pixels.map_or(vector, |p| m.in_width * p.channels);
+        let beat = self.framed.and_then(|(core, _)| core.options.input_bits).unwrap_or(vector);
+        let port = m.pixels.map_or(beat, |p| m.in_width * p.channels);
         [vector, port, m.out_width * m.output_formats.len() as u32]
     }
 

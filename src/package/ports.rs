@@ -17,7 +17,7 @@ fn port(name: &str, output: bool, bits: u32, meaning: impl Into<String>) -> Port
 /// All ports, in the order of a reader: clock, reset, input, output, registers.
 pub(super) fn ports(package: &Package) -> Vec<Port> {
     let m = package.manifest;
-    let [vector, x_bits, y_bits] = package.bus_bits();
+    let [_, x_bits, y_bits] = package.bus_bits();
     let mhz = package.clock_mhz();
     let mut ports = vec![port(package.clock(), false, 1, format!("clock, rising edge; {mhz} MHz in the constraints"))];
     let reset = package.reset().map(|name| port(name, false, 1, "reset, active low, synchronous to the clock"));
@@ -39,24 +39,32 @@ pub(super) fn ports(package: &Package) -> Vec<Port> {
         ports.extend(m.output_valid.as_ref().map(|name| port(name, true, 1, there)));
         return ports;
     }
-    ports.push(port("s_axis_tdata", false, vector, x));
+    let beats = package.framed.map_or(1, |(core, _)| core.input_beats);
+    let x = match beats {
+        1 => x,
+        _ => format!(
+            "an input vector in {beats} beats, the lowest bits first; in it number i at [{0}*i +: {0}]",
+            m.in_width
+        ),
+    };
+    ports.push(port("s_axis_tdata", false, x_bits, x));
     if package.framed.is_some() {
         ports.push(port(
             "s_axis_tuser",
             false,
             16,
-            "its bunch crossing, or what else the header of its frame is to say",
+            "with the first beat of a vector: its bunch crossing, or what else a frame is to say",
         ));
-        ports.push(port("s_axis_tlast", false, 1, "the frame ends with this vector; 0 if frames may end as they fill"));
+        ports.push(port(
+            "s_axis_tlast",
+            false,
+            1,
+            "with the last beat of a vector: its frame ends with it; 0 if frames may end as they fill",
+        ));
     }
-    ports.push(port(
-        "s_axis_tvalid",
-        false,
-        1,
-        "a vector is offered; may come and stay at will, never waits for tready",
-    ));
+    ports.push(port("s_axis_tvalid", false, 1, "a beat is offered; never waits for tready"));
     ports.push(port("s_axis_tready", true, 1, "it is taken in this cycle if tvalid is high too; from a register"));
-    if package.options.output_clock_mhz.is_some() {
+    if package.output_clock_mhz().is_some() {
         ports.push(port("m_axis_aclk", false, 1, "clock of the output, of any frequency and phase"));
         ports.push(port(
             "m_axis_aresetn",
@@ -80,7 +88,7 @@ pub(super) fn ports(package: &Package) -> Vec<Port> {
     }
     ports.push(port("m_axis_tvalid", true, 1, "a beat is offered; holds, and so does its data, until it is taken"));
     ports.push(port("m_axis_tready", false, 1, "it is taken in this cycle if tvalid is high too"));
-    if package.options.registers {
+    if package.has_registers() {
         ports.extend(axi_lite());
     }
     ports

@@ -8,7 +8,7 @@ use crate::fixed::QFormat;
 use crate::hw::{self, CompileOptions};
 use crate::link::{LINK_SCHEMA, LearnOptions, read_frames};
 use crate::model::QuantizedModel;
-use crate::verilog::{self, VerilogDesign};
+use crate::verilog::{self, CoreOptions, VerilogDesign};
 
 fn tiny() -> QuantizedModel {
     serde_json::from_str(include_str!("../../tests/golden/tiny.quant.json")).unwrap()
@@ -33,9 +33,17 @@ fn link() -> Link {
 }
 
 fn framed() -> (VerilogDesign, Link) {
-    let link = link();
+    framed_with(link(), CoreOptions::default())
+}
+
+fn framed_with(link: Link, options: CoreOptions) -> (VerilogDesign, Link) {
     assert_eq!(link.schema, LINK_SCHEMA);
-    (verilog::with_link(design(Interface::Kernel), &link, 64).unwrap(), link)
+    (verilog::with_link(design(Interface::Kernel), &link, &options).unwrap(), link)
+}
+
+/// A core with all that a core can have.
+fn with_everything() -> CoreOptions {
+    CoreOptions { bits: 64, input_bits: Some(8), drop: true, registers: true, output_clock: true }
 }
 
 /// Numbers within the formats; the outputs are not those of the model.
@@ -75,13 +83,18 @@ fn declared(verilog: &str) -> HashSet<(bool, u32, String)> {
 
 #[test]
 fn ports_are_those_of_the_emitted_module_and_each_is_in_template_and_data_sheet() {
-    let (with_frames, link) = framed();
+    let (with_frames, link_of_it) = framed();
+    let (with_all, link_of_all) = framed_with(link(), with_everything());
+    let fixed = Link { fixed_bits: Some(128), ..link() };
+    let (with_fixed, link_of_fixed) = framed_with(fixed, CoreOptions { registers: true, ..CoreOptions::default() });
     let designs = [
         (design(Interface::Kernel), None),
         (design(Interface::Axis), None),
         (folded(Interface::Kernel), None),
         (folded(Interface::Axis), None),
-        (with_frames, Some(link)),
+        (with_frames, Some(link_of_it)),
+        (with_all, Some(link_of_all)),
+        (with_fixed, Some(link_of_fixed)),
     ];
     for (design, link) in &designs {
         let framed = design.manifest.link.as_ref().zip(link.as_ref());
@@ -99,8 +112,8 @@ fn ports_are_those_of_the_emitted_module_and_each_is_in_template_and_data_sheet(
 
 #[test]
 fn no_placeholder_is_left_and_no_file_is_written_twice() {
-    let (with_frames, link) = framed();
-    let options = Options { registers: true, output_clock_mhz: Some(156.25) };
+    let (with_frames, link) = framed_with(link(), with_everything());
+    let options = Options { output_clock_mhz: Some(156.25) };
     let mut lists =
         vec![all(&with_frames, Some(&link), options), all(&design(Interface::Axis), None, Options::default())];
     lists.push(all(&folded(Interface::Kernel), None, Options::default()));
@@ -119,7 +132,8 @@ fn no_placeholder_is_left_and_no_file_is_written_twice() {
 fn both_clocks_and_their_crossing_are_constrained() {
     let (with_frames, link) = framed();
     let one = all(&with_frames, Some(&link), Options::default());
-    let two = all(&with_frames, Some(&link), Options { output_clock_mhz: Some(156.25), ..Options::default() });
+    let (with_clock, link) = framed_with(link, CoreOptions { output_clock: true, ..CoreOptions::default() });
+    let two = all(&with_clock, Some(&link), Options { output_clock_mhz: Some(156.25) });
     assert!(!text(&one, ".xdc").contains("m_axis_aclk"));
     assert!(text(&one, ".xdc").contains("create_clock -name aclk -period 6.667 [get_ports aclk]\n"));
     for wanted in [
@@ -215,8 +229,8 @@ fn the_map_for_tools_is_well_formed_and_whole() {
     assert!(open.is_empty(), "{open:?}");
     assert_eq!(xml.matches("<ipxact:register>").count(), REGISTERS.len());
     assert_eq!(xml.matches("<ipxact:field>").count(), REGISTERS.iter().map(|r| r.fields.len()).sum::<usize>());
-    let (design, link) = framed();
-    let header = all(&design, Some(&link), Options { registers: true, ..Options::default() });
+    let (design, link) = framed_with(link(), with_everything());
+    let header = all(&design, Some(&link), Options::default());
     let (header, id) = (text(&header, "_registers.h").to_owned(), link.id());
     assert!(header.contains(&format!("#define TINY_LINK_LINK_VALUE 0x{id:08X}u\n")), "{header}");
     for r in REGISTERS {

@@ -102,6 +102,7 @@ fn learn_table(counts: &[u64; SYMBOLS + 1], half: u32, low: u32, width: u32) -> 
         if staying.len() == kept.len() {
             let mut lengths = vec![0; SYMBOLS];
             kept.iter().zip(&found).filter(|(h, _)| **h < SYMBOLS).for_each(|(h, length)| lengths[*h] = *length);
+            lengths.truncate(lengths.iter().rposition(|l| *l > 0).map_or(0, |last| last + 1));
             return PrefixCode { lengths, escape };
         }
         kept = staying;

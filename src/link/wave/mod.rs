@@ -82,7 +82,7 @@ pub enum WaveCode {
     Tables {
         /// Octave of the first table, 0 to 9.
         base: u32,
-        /// 8 tables of 63 symbols.
+        /// 8 tables of up to 63 symbols; the others have no codes.
         tables: Vec<PrefixCode>,
     },
 }
@@ -121,11 +121,11 @@ impl Waveform {
         let sound = match &self.code {
             WaveCode::Rice { bias } => *bias <= 3,
             WaveCode::Tables { base, tables } => {
-                let sound = |t: &PrefixCode| t.lengths.len() == SYMBOLS && t.escape > 0 && t.is_sound(LONGEST);
+                let sound = |t: &PrefixCode| t.lengths.len() <= SYMBOLS && t.escape > 0 && t.is_sound(LONGEST);
                 *base <= 9 && tables.len() == TABLES && tables.iter().all(sound)
             }
         };
-        (!sound).then_some("a bias of more than 3, a base of more than 9, or tables that are no 8 prefix codes of 63 symbols")
+        (!sound).then_some("a bias of more than 3, a base of more than 9, or tables that are not 8 prefix codes of 63 symbols")
     }
 
     /// Low bits of the Rice code; with tables, which, and the low bits that it does not see.

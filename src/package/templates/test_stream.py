@@ -9,6 +9,7 @@ Fields are hexadecimal, each of whole digits, between underscores: `$readmemh` r
 expected.hex are what the software makes of stimuli.hex, so a difference is a fault of the design or of its use here.
 """
 
+import itertools
 import logging
 import pathlib
 import random
@@ -16,11 +17,14 @@ import random
 import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
-from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
+from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
 
 FRAMED = @framed@  # tuser and tlast in; tkeep and tlast out
 LATENCY = @latency@  # cycles from a beat in to its beat out, without stalls; None where frames are waited for
 PERIOD_PS = @period_ps@  # of aclk
+REGISTERS = @registers@  # what the first of them read; None without registers
+BEATS = @beats@  # input beats of a vector
+PACE = @pace@  # cycles from beat to beat where events are lost rather than the input stalled: as fast as none is lost
 OUTPUT_PERIOD_PS = @output_period_ps@  # of m_axis_aclk; None without one
 
 
@@ -50,6 +54,9 @@ INPUTS = [
     ([data for _, _, data in group], [user for _, user, _ in group]) for group in groups(STIMULI)
 ]
 FRAMES = list(groups(EXPECTED))
+VECTORS = range(0, len(STIMULI), BEATS)
+# Cycles in which something has to happen, with most of them paused.
+PATIENCE = 10_000 + 200 * (len(STIMULI) + len(EXPECTED)) + 2 * (PACE or 0) * len(STIMULI)
 
 
 def pauses(most=0.95):
@@ -82,6 +89,8 @@ class Bench:
             False,
             **({} if FRAMED else {"byte_lanes": 1}),
         )
+        for name in ("awaddr awvalid wdata wstrb wvalid bready araddr arvalid rready" if REGISTERS else "").split():
+            getattr(dut, "s_axil_" + name).value = 0
         for end in (self.source, self.sink):
             end.log.setLevel(logging.WARNING)
         cocotb.start_soon(self.watch())
@@ -93,6 +102,8 @@ class Bench:
         self.source.set_pause_generator(None)
         self.sink.set_pause_generator(None)
         self.source.pause = self.sink.pause = False
+        if PACE:
+            self.source.set_pause_generator(itertools.cycle([True] * (PACE - 1) + [False]))
         await ClockCycles(self.dut.aclk, cycles)
         if OUTPUT_PERIOD_PS:
             # A crossing between clocks needs some cycles of the slower one.
@@ -129,7 +140,7 @@ class Bench:
     async def expect(self):
         """All frames, each byte in its place, and nothing after them."""
         for number, beats in enumerate(FRAMES):
-            frame = await with_timeout(self.sink.recv(compact=False), 2_000_000 * PERIOD_PS, "ps")
+            frame = await with_timeout(self.sink.recv(compact=False), PATIENCE * PERIOD_PS, "ps")
             check(number, frame, beats, self.sink.byte_lanes)
         await ClockCycles(self.dut.aclk, 200)
         assert self.sink.empty() and self.taken == len(EXPECTED), "more came than was to come"
@@ -150,6 +161,15 @@ def check(number, frame, beats, lanes):
             assert not kept or came == wanted, f"{where}: {came:02x}, expected {wanted:02x}"
 
 
+async def until(clock, condition):
+    """As many edges as it takes; how many."""
+    for edges in range(1, PATIENCE):
+        await RisingEdge(clock)
+        if condition():
+            return edges
+    raise AssertionError(f"nothing happened in {PATIENCE} cycles")
+
+
 async def start(dut):
     bench = Bench(dut)
     await bench.reset(5)
@@ -168,49 +188,59 @@ if LATENCY is not None:
     @cocotb.test()
     async def latency_is_as_promised(dut):
         bench = await start(dut)
-        data, user = INPUTS[0]
         bench.send()
-        while True:
-            await RisingEdge(dut.aclk)
-            if int(dut.s_axis_tvalid.value) and int(dut.s_axis_tready.value):
-                break
-        cycles = 0
-        while not int(dut.m_axis_tvalid.value):
-            await RisingEdge(dut.aclk)
-            cycles += 1
+        await until(dut.aclk, lambda: int(dut.s_axis_tvalid.value) and int(dut.s_axis_tready.value))
+        cycles = await until(dut.aclk, lambda: int(dut.m_axis_tvalid.value))
         assert cycles == LATENCY, f"{cycles} cycles, expected {LATENCY}"
         await bench.expect()
 
 
-@cocotb.test()
-async def vectors_with_pauses_on_both_sides(dut):
-    bench = await start(dut)
-    for sides in ("source", "sink", "both", "both"):
-        if sides != "sink":
-            bench.source.set_pause_generator(pauses())
-        if sides != "source":
-            bench.sink.set_pause_generator(pauses())
-        bench.send()
-        await bench.expect()
-        await bench.reset(2)
+if not PACE:
+
+    @cocotb.test()
+    async def vectors_with_pauses_on_both_sides(dut):
+        bench = await start(dut)
+        for sides in ("source", "sink", "both", "both"):
+            if sides != "sink":
+                bench.source.set_pause_generator(pauses())
+            if sides != "source":
+                bench.sink.set_pause_generator(pauses())
+            bench.send()
+            await bench.expect()
+            await bench.reset(2)
+
+    @cocotb.test()
+    async def a_blocked_output_loses_nothing(dut):
+        bench = await start(dut)
+        for share in (0, 0.15, 0.3, 0.5):
+            bench.send()
+            await until(bench.out_clock, lambda: bench.taken >= share * len(EXPECTED))
+            bench.sink.pause = True
+            # Until the source is stalled for long, or has sent all.
+            stalled = 0
+            while stalled < 500 and not bench.source.idle():
+                await RisingEdge(dut.aclk)
+                stalled = 0 if int(dut.s_axis_tready.value) else stalled + 1
+            bench.sink.pause = False
+            await bench.expect()
+            await bench.reset(2)
 
 
-@cocotb.test()
-async def a_blocked_output_loses_nothing(dut):
-    bench = await start(dut)
-    for share in (0, 0.15, 0.3, 0.5):
+if REGISTERS:
+
+    @cocotb.test()
+    async def registers_say_what_it_is_and_count(dut):
+        bench = await start(dut)
+        bus = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.aclk)
         bench.send()
-        while bench.taken < share * len(EXPECTED):
-            await RisingEdge(bench.out_clock)
-        bench.sink.pause = True
-        # Until the source is stalled for long, or has sent all.
-        stalled = 0
-        while stalled < 500 and not bench.source.idle():
-            await RisingEdge(dut.aclk)
-            stalled = 0 if int(dut.s_axis_tready.value) else stalled + 1
-        bench.sink.pause = False
         await bench.expect()
-        await bench.reset(2)
+        for place, value in enumerate(REGISTERS):
+            assert await bus.read_dword(4 * place) == value, f"register {4 * place:02x}"
+        # Events, output beats, frames; none lost, no wrong CRC.
+        counts = {0x20: len(VECTORS), 0x28: len(EXPECTED), 0x30: len(FRAMES), 0x48: 0, 0x58: 0}
+        for offset, count in counts.items():
+            low, high = await bus.read_dword(offset), await bus.read_dword(offset + 4)
+            assert high << 32 | low == count, f"counter {offset:02x}: {high << 32 | low}, expected {count}"
 
 
 @cocotb.test()
@@ -219,12 +249,12 @@ async def after_a_reset_inside_a_frame_the_stream_starts_anew(dut):
     inside = [k + 1 for k, (last, _, _) in enumerate(EXPECTED) if not last]
     inside = inside or range(1, len(EXPECTED))
     for cycles in [1] * 12 + [2, 3, 20]:
-        bench.source.set_pause_generator(pauses(random.choice([0, 0.5])))
-        bench.sink.set_pause_generator(pauses(random.choice([0, 0.5])))
+        if not PACE:
+            bench.source.set_pause_generator(pauses(random.choice([0, 0.5])))
+            bench.sink.set_pause_generator(pauses(random.choice([0, 0.5])))
         bench.send()
         after = random.choice(inside)
-        while bench.taken < after:
-            await RisingEdge(bench.out_clock)
+        await until(bench.out_clock, lambda: bench.taken >= after)
         # What came after the last reset.
         for number in range(bench.sink.count()):
             check(number, bench.sink.recv_nowait(compact=False), FRAMES[number], bench.sink.byte_lanes)

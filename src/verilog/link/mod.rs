@@ -92,6 +92,9 @@ pub struct LinkCore {
     /// Bits of a frame, if all have as many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixed_bits: Option<u32>,
+    /// Multipliers that are meant for DSP slices: eight a predictor, one a bound.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub multipliers: u32,
     /// The largest event.
     pub worst_event_bits: u64,
     /// Cycles from an input beat to the word that it completes, at least.
@@ -100,6 +103,10 @@ pub struct LinkCore {
     pub words: u32,
     /// Bits of a word.
     pub word_bits: u32,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 impl LinkCore {
@@ -184,6 +191,7 @@ pub fn with_link(mut design: VerilogDesign, link: &Link, options: &CoreOptions) 
         input_beats: sizes.input_beats,
         ii: kernel.ii.max(sizes.input_beats),
         fixed_bits: link.fixed_bits,
+        multipliers: link.numbers.iter().map(|n| wave::multipliers(&n.code)).sum(),
         worst_event_bits: link.worst_event_bits(),
         latency_cycles: Cycles(sizes.flight),
         words: 1 << sizes.words_log2,

@@ -80,7 +80,7 @@ impl Shell<'_> {
             self.declare(Kind::Wire, &[("unused_sent", 1)]);
             return format!("\nassign resetn = aresetn;\n{constant}assign unused_sent = &{{1'b0, sent, sent_last, held_back}};\n");
         }
-        self.declare(Kind::Wire, &[("count", 8), ("threshold", 16), ("wrong_crc", 1)]);
+        self.declare(Kind::Wire, &[("count", 8), ("threshold", 16), ("wrong_crc", 1), ("core_resetn", 1)]);
         let threshold = if self.link.zero_suppression { self.link.threshold } else { 0 };
         let mut text = String::new();
         if !self.options.drop {
@@ -106,8 +106,10 @@ link_registers #(
   .s_axil_araddr(s_axil_araddr), .s_axil_arvalid(s_axil_arvalid), .s_axil_arready(s_axil_arready),
   .s_axil_rdata(s_axil_rdata), .s_axil_rresp(s_axil_rresp), .s_axil_rvalid(s_axil_rvalid), .s_axil_rready(s_axil_rready),
   .count(count), .input_ready(s_axis_tready), .output_waits(held_back),
-  .core_resetn(resetn), .drop({drop_port}), .threshold(threshold)
+  .core_resetn(core_resetn), .drop({drop_port}), .threshold(threshold)
 );
+// The core's own comes a cycle late: without the other a beat could be taken in between.
+assign resetn = aresetn & core_resetn;
 {text}",
             version = version(),
             model = self.kernel.file_sha256.get(&self.kernel.model).map_or("00000000", |sum| &sum[..8]),

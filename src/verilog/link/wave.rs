@@ -2,7 +2,7 @@
 
 use crate::fixed::QFormat;
 use crate::link::wave::{DELAY, FRACTION, LONGEST, SYMBOLS, TAPS};
-use crate::link::{Predictor, PrefixCode, WaveCode, Waveform};
+use crate::link::{NumberCode, Predictor, PrefixCode, WaveCode, Waveform};
 
 /// Its modules, by file and module name.
 pub(super) const PARTS: [(&str, &str); 7] = [
@@ -21,6 +21,13 @@ pub(super) fn latency(wave: &Waveform) -> u32 {
     let predict = if wave.predictor == Predictor::Lms8 { 6 } else { 2 };
     let code = if matches!(wave.code, WaveCode::Tables { .. }) { 9 } else { 7 };
     quantize + predict + code
+}
+
+/// Multipliers of a number's code.
+pub(super) fn multipliers(code: &NumberCode) -> u32 {
+    let NumberCode::Waveform(wave) = code else { return 0 };
+    let taps = if wave.predictor == Predictor::Lms8 { TAPS as u32 } else { 0 };
+    taps + u32::from(wave.bound > 0)
 }
 
 /// The instance that codes the samples `raw`; its outputs are `<lane>_all` and `<lane>_count`.
@@ -71,7 +78,7 @@ pub(super) fn instance(lane: &str, raw: &str, wave: &Waveform, format: QFormat) 
 fn rom(tables: &[PrefixCode]) -> String {
     let table = |(t, code): (usize, &PrefixCode)| {
         let codes = code.codes();
-        let escape = 1 << 16 | u32::from(code.escape) << 12 | u32::from(codes[SYMBOLS]);
+        let escape = 1 << 16 | u32::from(code.escape) << 12 | u32::from(codes[code.lengths.len()]);
         let word = |h: usize| match code.lengths.get(h).copied().unwrap_or(0) {
             0 => escape,
             length => u32::from(length) << 12 | u32::from(codes[h]),
