@@ -44,7 +44,7 @@ module link_pack_case #(
       .frame_units(frame_units)
   );
 
-  integer seed = SEED, n, phase = 0, many = 0;
+  integer seed = SEED, n, phase = 0, many = 0, sends = 0;
   reg [95:0] dice;
   reg [31:0] roll, length, units;
   reg none;
@@ -63,7 +63,8 @@ module link_pack_case #(
     roll = $random(seed);
     cycle = cycle + 1;
     none = LONG ? phase[0] : roll[10:7] == 0;
-    length = none ? 0 : LONG ? 1 : 1 + roll[30:16] % CHUNK;
+    length = none ? 0 : LONG && sends > 20 ? 1 : 1 + roll[30:16] % CHUNK;
+    sends = sends + 1;
     s_valid <= resetn && roll[6:0] < busy;
     s_lost  <= none;
     s_last  <= LONG ? phase[0] && many == 65600 : roll[15:12] == 0;
@@ -156,13 +157,13 @@ module link_pack_tb;
       .WORD_LOG2(7), .BITS_LOG2(7), .CHUNK(80), .LIMIT_LOG2(9), .FRAME_EVENTS(20), .MARK(48), .SEED(2)
   ) wide_words (.done(done[1]), .errors(e1), .frames(f1));
   link_pack_case #(.FRAME_EVENTS(1), .BITS_LOG2(5), .CHUNK(31), .LIMIT_LOG2(7), .SEED(3)) single_events (.done(done[2]), .errors(e2), .frames(f2));
-  // 65535 events, and more than 65535 losses.
+  // A few events fewer than 65535, up to the limit of 65536 bits, and more than 65535 losses.
   link_pack_case #(
       .BITS_LOG2(5), .LIMIT_LOG2(16), .FRAME_EVENTS(65535), .CYCLES(66000), .LONG(1), .SEED(4)
   ) long_frames (.done(done[3]), .errors(e3), .frames(f3));
   initial begin
     wait (&done);
-    if (e0 + e1 + e2 + e3 == 0 && f0 > 2000 && f1 > 300 && f2 > 5000 && f3 == 2)
+    if (e0 + e1 + e2 + e3 == 0 && f0 > 2000 && f1 > 300 && f2 > 5000 && f3 >= 2)
       $display("PASS link_pack: %0d frames", f0 + f1 + f2 + f3);
     else $display("FAIL link_pack: errors %0d %0d %0d %0d, frames %0d %0d %0d %0d", e0, e1, e2, e3, f0, f1, f2, f3);
     $finish;

@@ -145,8 +145,8 @@ enum Verb {
         /// Records of a frame: prediction starts anew with each frame, and each frame costs 20 bytes
         #[arg(long, requires = "waveform", conflicts_with = "continuous", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         records: u32,
-        /// What a sample is predicted from
-        #[arg(long, requires = "waveform", default_value = "lms8")]
+        /// What a sample is predicted from: previous (the sample before) or lms8 (and eight taps that learn)
+        #[arg(long, requires = "waveform", default_value = "lms8", value_parser = from_json::<Predictor>)]
         predictor: Predictor,
         /// Send what is left by Rice codes, instead of by learned tables
         #[arg(long, requires = "waveform")]

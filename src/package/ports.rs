@@ -20,7 +20,10 @@ pub(super) fn ports(package: &Package) -> Vec<Port> {
     let [_, x_bits, y_bits] = package.bus_bits();
     let mhz = package.clock_mhz();
     let mut ports = vec![port(package.clock(), false, 1, format!("clock, rising edge; {mhz} MHz in the constraints"))];
-    let reset = package.reset().map(|name| port(name, false, 1, "reset, active low, synchronous to the clock"));
+    // The registers hand it on a cycle later.
+    let least = if package.has_registers() { "; low for two cycles at least" } else { "" };
+    let meaning = format!("reset, active low, synchronous to the clock{least}");
+    let reset = package.reset().map(|name| port(name, false, 1, meaning));
     ports.extend(reset);
     let x = match m.pixels {
         Some(p) => {

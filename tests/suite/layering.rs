@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["hw", "entropy"],
     &["link"],
     &["verilog"],
-    &["dut"],
+    &["dut", "package"],
     &["verify", "synth", "proof", "codec", "evaluate"],
     &["report"],
     &["recipe"],

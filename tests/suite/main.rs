@@ -11,6 +11,7 @@ mod init;
 mod layering;
 mod mutants;
 mod networks;
+mod package;
 mod primitives;
 mod proof;
 mod recipes;
