@@ -33,8 +33,9 @@ module link_frame #(
   localparam [OUT_LOG2-5:0] UNITS = UNITS_WIDE[OUT_LOG2-5:0];
   localparam PARTS = 1 << (WORD_LOG2 - OUT_LOG2);  // beats of a word
   localparam PART_BITS = WORD_LOG2 > OUT_LOG2 ? WORD_LOG2 - OUT_LOG2 : 1;
-  localparam [UNIT_BITS-1:0] BEAT = OUT / 32;
-  localparam [UNIT_BITS-1:0] HALF_BEAT = OUT / 64;
+  localparam [31:0] HALF_WIDE = OUT / 64;
+  localparam [UNIT_BITS-1:0] BEAT = UNITS_WIDE[UNIT_BITS-1:0];
+  localparam [UNIT_BITS-1:0] HALF_BEAT = HALF_WIDE[UNIT_BITS-1:0];
   localparam [UNIT_BITS:0] TWO_BEATS = OUT / 16;
   localparam [PART_BITS-1:0] LAST_PART = PARTS - 1;
   localparam [PART_BITS-1:0] NEXT_PART = PARTS > 1 ? 1 : 0;

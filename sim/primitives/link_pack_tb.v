@@ -159,7 +159,7 @@ module link_pack_tb;
   link_pack_case #(.FRAME_EVENTS(1), .BITS_LOG2(5), .CHUNK(31), .LIMIT_LOG2(7), .SEED(3)) single_events (.done(done[2]), .errors(e2), .frames(f2));
   // A few events fewer than 65535, up to the limit of 65536 bits, and more than 65535 losses.
   link_pack_case #(
-      .BITS_LOG2(5), .LIMIT_LOG2(16), .FRAME_EVENTS(65535), .CYCLES(66000), .LONG(1), .SEED(4)
+      .BITS_LOG2(5), .CHUNK(31), .LIMIT_LOG2(16), .FRAME_EVENTS(65535), .MARK(48), .CYCLES(66000), .LONG(1), .SEED(4)
   ) long_frames (.done(done[3]), .errors(e3), .frames(f3));
   initial begin
     wait (&done);

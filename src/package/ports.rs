@@ -20,10 +20,7 @@ pub(super) fn ports(package: &Package) -> Vec<Port> {
     let [_, x_bits, y_bits] = package.bus_bits();
     let mhz = package.clock_mhz();
     let mut ports = vec![port(package.clock(), false, 1, format!("clock, rising edge; {mhz} MHz in the constraints"))];
-    // The registers hand it on a cycle later.
-    let least = if package.has_registers() { "; low for two cycles at least" } else { "" };
-    let meaning = format!("reset, active low, synchronous to the clock{least}");
-    let reset = package.reset().map(|name| port(name, false, 1, meaning));
+    let reset = package.reset().map(|name| port(name, false, 1, "reset, active low, synchronous to the clock"));
     ports.extend(reset);
     let x = match m.pixels {
         Some(p) => {

@@ -248,9 +248,7 @@ async def after_a_reset_inside_a_frame_the_stream_starts_anew(dut):
     bench = await start(dut)
     inside = [k + 1 for k, (last, _, _) in enumerate(EXPECTED) if not last]
     inside = inside or range(1, len(EXPECTED))
-    # With registers the core sees its reset a cycle later: two cycles are the shortest.
-    shortest = 2 if REGISTERS else 1
-    for cycles in [shortest] * 12 + [2, 3, 20]:
+    for cycles in [1] * 12 + [2, 3, 20]:
         if not PACE:
             bench.source.set_pause_generator(pauses(random.choice([0, 0.5])))
             bench.sink.set_pause_generator(pauses(random.choice([0, 0.5])))
