@@ -1,5 +1,6 @@
 // What link_pack promises, for every sequence of chunks as long as the proof goes: each bit of each chunk is in the word of its
-// frame where it belongs, no bit above the last one of a frame is set, and the frame counts its events, its losses and its units.
+// frame where it belongs, no bit above the last one of a frame is set, and the frame keeps its first mark and counts its events, its
+// losses and its units.
 // A frame comes when all of its words are there, and there are no others.
 //
 // One bit of one chunk and the end of one frame are watched, any ones; words are counted from reset.
@@ -21,6 +22,7 @@ reg [WORD_LOG2-1:0] last_bits;
 reg [5:0] up_to[0:7];     // words of all frames up to each
 reg [COUNT-1:0] sizes[0:7];  // bits of each frame
 reg [15:0] counts[0:7], lost_in[0:7];
+reg [MARK-1:0] marks[0:7];
 wire [COUNT-1:0] sum_now = sum + s_bits;
 wire [5:0] base_now = base + ((sum_now + WORD - 1) >> WORD_LOG2);
 wire [15:0] none_now = none + (s_lost && none != 65535);
@@ -49,6 +51,7 @@ always @(posedge clk) begin
       sizes[frames_in]   <= sum_now;
       counts[frames_in]  <= some + !s_lost;
       lost_in[frames_in] <= none_now;
+      if (some == 0 && none == 0) marks[frames_in] <= s_mark;
       frames_in <= frames_in + close;
       if (watch && !watching && which < s_bits) begin
         watching <= 1'b1;
@@ -81,6 +84,7 @@ always @* begin
     assert (words <= base + (sum >> WORD_LOG2));
     if (frame_valid) begin
       assert (frames_out != frames_in);
+      assert (frame_mark == marks[frames_out]);
       assert (frame_events == counts[frames_out]);
       assert (frame_lost == lost_in[frames_out]);
       assert (frame_units == ((size + 31) >> 5));

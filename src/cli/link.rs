@@ -293,7 +293,7 @@ fn write(data: &dyn RowSource, source: &Source, link: &Link, output: &Path) -> R
     let mut file = WholeFile::create(output)?;
     let mut writer = FrameWriter::new(link);
     let progress = Progress::new("compress", data.rows(), "rows");
-    let (mut frames_bytes, mut raw_bytes) = (0, 0);
+    let (mut frames_bytes, mut raw_bytes, mut events) = (0, 0, 0);
     // About as many numbers whatever a row holds.
     let block_rows = (BLOCK_EVENTS / source.row_events()).max(1);
     for start in (0..data.rows()).step_by(block_rows) {
@@ -301,8 +301,9 @@ fn write(data: &dyn RowSource, source: &Source, link: &Link, output: &Path) -> R
         let names = source.columns();
         let sent = block.columns.iter().filter(|c| names.contains(&c.name));
         raw_bytes += sent.map(|c| (c.values.len() * c.values.item_size()) as u64).sum::<u64>();
-        for (i, event) in source.events(&block)?.rows().into_iter().enumerate() {
-            writer.event(&event.to_vec(), 0, ends_record(source.record(), i))?;
+        for event in source.events(&block)?.rows() {
+            writer.event(&event.to_vec(), 0, ends_record(source.record(), events))?;
+            events += 1;
         }
         let bytes = writer.take();
         frames_bytes += bytes.len() as u64;
@@ -351,7 +352,7 @@ pub fn decompress(
     }
     let truncated = frames.iter().filter(|f| f.missing > 0).count();
     let per_row = source.row_events() as u64;
-    let (runs, lost) = runs(frames);
+    let (runs, lost) = runs(frames, per_row);
     let dataset = |events: &[Vec<i64>]| source.restore(events, DataSource::file(input, ""));
     let mut sink = data::create(output, &dataset(&[])?)?;
     let (mut rows, mut missing) = (0, Missing { per_row, lost: Vec::new(), next: 0 });
@@ -379,6 +380,7 @@ pub fn decompress(
     }
     Ok(DecompressReport { rows: rows as usize, lost: missing.lost, truncated })
 }
+
 /// Rows that did not come, gathered from the front.
 struct Missing {
     /// Events of a row.
@@ -403,12 +405,16 @@ impl Missing {
 /// Events that follow each other, by the number of the first; and those between them.
 type Runs = (Vec<(u64, Vec<Vec<i64>>)>, Vec<LostRange>);
 
-fn runs(frames: Vec<Received>) -> Runs {
+fn runs(frames: Vec<Received>, per_row: u64) -> Runs {
     let (mut runs, mut lost): Runs = (Vec::new(), Vec::new());
-    let mut next = 0u64;
+    let (mut next, mut number) = (0u64, 0u32);
     for frame in frames {
-        // Numbers have 32 bits; they go on where they left off.
-        let first = next + u64::from(frame.header.event.wrapping_sub(next as u32));
+        // Numbers have 32 bits and go on where they left off; one that is smaller is that of a sender that was reset.
+        let first = match frame.header.event.wrapping_sub(number) {
+            ahead @ 0..0x8000_0000 => next + u64::from(ahead),
+            _ => next.next_multiple_of(per_row),
+        };
+        number = frame.header.event.wrapping_add(frame.events.len() as u32 + u32::from(frame.header.lost));
         if first > next {
             lost.push(LostRange { first: next, end: first, cause: "their frames did not come".into() });
         }

@@ -8,6 +8,7 @@
 //!
 //! docs/STREAM.md is the specification. A [`Link`] is plain data: `link.json` in a design folder, learned from a sample.
 
+mod coder;
 mod fixed;
 mod frame;
 pub mod prefix;
@@ -22,13 +23,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::entropy::bytes::{BitReader, BitWriter};
 use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
 use crate::model::file::read_json;
 
-use wave::Lane;
-
+pub use coder::Coder;
 pub use fixed::{FIXED_BITS, FixedHeader};
 pub use frame::{CRC_BYTES, FrameWriter, HEADER_BYTES, Header, SYNC, VERSION};
 pub use prefix::PrefixCode;
@@ -229,7 +228,7 @@ impl Link {
             for (n, event) in events.clone().enumerate() {
                 check_event(formats, event).map_err(|e| e.at(format!("event {n}")))?;
                 for ((counts, v), format) in counts.iter_mut().zip(event).zip(formats) {
-                    if !(zero_suppression && is_small(*v, options.threshold)) {
+                    if !(zero_suppression && coder::is_small(*v, options.threshold)) {
                         counts.get_mut((*v - QFormat::min(*format)) as usize).into_iter().for_each(|c| *c += 1);
                     }
                 }
@@ -410,21 +409,8 @@ impl Link {
 
     /// Ready to write and read events, at the start of a frame.
     pub fn coder(&self) -> Coder<'_> {
-        fn way(n: &Number) -> Way<'_> {
-            match &n.code {
-                NumberCode::Fixed => Way::Fixed(n.format),
-                NumberCode::Prefix(code) => Way::Prefix(code.table(n.format)),
-                NumberCode::Waveform(wave) => Way::Waveform(Lane::new(wave, n.format)),
-            }
-        }
-        let zeros = self.zero_suppression.then_some(self.threshold);
-        Coder { zeros, ways: self.numbers.iter().map(way).collect() }
+        Coder::new(self)
     }
-}
-
-/// Whether a number is 0, or its size below a threshold.
-fn is_small(v: i64, threshold: u32) -> bool {
-    v == 0 || v.unsigned_abs() < u64::from(threshold)
 }
 
 /// Whether an event fits its formats.
@@ -440,88 +426,5 @@ fn check_event(formats: &[QFormat], event: &[i64]) -> Result<()> {
             Err(Error::new(Code::FormatRange, format!("number {i}, {}, is not one of {}", event[i], formats[i])))
         }
         None => Ok(()),
-    }
-}
-
-/// A link with its tables, and with what it remembers of a frame.
-pub struct Coder<'a> {
-    /// Whether zeros are suppressed, and below which size.
-    zeros: Option<u32>,
-    ways: Vec<Way<'a>>,
-}
-
-/// How a number is written and read.
-enum Way<'a> {
-    Fixed(QFormat),
-    Prefix(prefix::Table),
-    Waveform(Lane<'a>),
-}
-
-impl Coder<'_> {
-    /// Numbers of an event.
-    fn numbers(&self) -> usize {
-        self.ways.len()
-    }
-
-    /// Begins a frame.
-    fn restart(&mut self) {
-        for way in &mut self.ways {
-            if let Way::Waveform(lane) = way {
-                lane.restart();
-            }
-        }
-    }
-
-    /// Writes an event; returns its bits.
-    fn put(&mut self, out: &mut BitWriter, event: &[i64]) -> u32 {
-        let mut bits = 0;
-        let sent = |v: i64| self.zeros.is_none_or(|threshold| !is_small(v, threshold));
-        if self.zeros.is_some() {
-            event.iter().for_each(|v| out.put(sent(*v).into(), 1));
-            bits += event.len() as u32;
-        }
-        let sent: Vec<bool> = event.iter().map(|v| sent(*v)).collect();
-        for ((v, way), sent) in event.iter().zip(&mut self.ways).zip(sent) {
-            bits += match way {
-                _ if !sent => 0,
-                Way::Prefix(table) => table.put(out, *v),
-                Way::Waveform(lane) => lane.put(out, *v),
-                Way::Fixed(format) => {
-                    out.put(*v as u64, format.width);
-                    format.width
-                }
-            };
-        }
-        bits
-    }
-
-    /// Bits of an event, if it is the next.
-    pub fn bits(&mut self, event: &[i64]) -> u32 {
-        self.put(&mut BitWriter::default(), event)
-    }
-
-    /// Reads an event.
-    fn get(&mut self, bits: &mut BitReader) -> Result<Vec<i64>> {
-        let mut event = Vec::new();
-        self.get_into(bits, &mut event)?;
-        Ok(event)
-    }
-
-    /// Reads the numbers of an event, as far as they are there.
-    fn get_into(&mut self, bits: &mut BitReader, event: &mut Vec<i64>) -> Result<()> {
-        let n = self.ways.len();
-        let there: Vec<bool> = match self.zeros {
-            Some(_) => (0..n).map(|_| Ok(bits.get(1)? == 1)).collect::<Result<_>>()?,
-            None => vec![true; n],
-        };
-        for (way, there) in self.ways.iter_mut().zip(there) {
-            event.push(match way {
-                _ if !there => 0,
-                Way::Fixed(format) => format.from_bits(bits.get(format.width)?),
-                Way::Prefix(table) => table.get(bits)?,
-                Way::Waveform(lane) => lane.get(bits)?,
-            });
-        }
-        Ok(())
     }
 }

@@ -126,7 +126,7 @@ fn stream(package: &Package) -> String {
     let (stimuli, expected) = if framed { ("tlast_tuser_tdata", "tlast_tkeep_tdata") } else { ("tdata", "tdata") };
     let latency = if framed { "None".to_owned() } else { m.latency_cycles.0.to_string() };
     let output = package.output_clock_mhz().map_or("None".to_owned(), period_ps);
-    let identity = super::registers::Identity::of(m);
+    let identity = package.identity();
     let registers = match package.has_registers() {
         true => {
             format!("[0x{:08x}, 0x{:08x}, 0x{:08x}, 0x{:08x}]", ID, identity.version, identity.model, identity.link)

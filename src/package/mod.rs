@@ -23,7 +23,7 @@ mod tests;
 use crate::error::{Code, Error, Result};
 use crate::link::Link;
 use crate::model::Vectors;
-use crate::verilog::{DesignManifest, Interface, LinkCore};
+use crate::verilog::{DesignManifest, Identity, Interface, LinkCore};
 
 pub use bench::MOST_VECTORS;
 
@@ -70,7 +70,7 @@ pub fn files(
         (format!("template/{top}_inst.v"), instance::text(&package)),
     ]);
     if package.has_registers() {
-        let identity = registers::Identity::of(manifest);
+        let identity = package.identity();
         files.extend([
             ("registers/REGISTERS.md".to_owned(), registers::markdown(top, &identity)),
             (format!("registers/{top}_registers.h"), registers::c_header(top, &identity)),
@@ -105,6 +105,11 @@ impl Package<'_> {
     /// Reset port of the top module.
     fn reset(&self) -> Option<&str> {
         if self.is_stream() { Some("aresetn") } else { self.manifest.reset.as_deref() }
+    }
+
+    /// What the first registers read.
+    fn identity(&self) -> Identity {
+        Identity::new(self.manifest, self.framed.map_or(0, |(core, _)| core.id))
     }
 
     /// Whether software can reach it.

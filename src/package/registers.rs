@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::fill;
-use crate::verilog::DesignManifest;
+use crate::verilog::Identity;
 
 /// What software may do with a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,41 +140,14 @@ pub const REGISTERS: &[Register] = &[
     word(0x5C, "crc_errors_hi", "frames with a wrong CRC, high word"),
 ];
 
-/// What the first registers of a design read: the parameters of its `link_registers`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// `VERSION`.
-    pub version: u32,
-    /// `MODEL`.
-    pub model: u32,
-    /// `LINK`.
-    pub link: u16,
-}
-
-impl Identity {
-    /// Of a design; 0 for what it does not have.
-    pub fn of(manifest: &DesignManifest) -> Self {
-        let part = |text: &str| text.parse::<u32>().unwrap_or(0);
-        let version = part(env!("CARGO_PKG_VERSION_MAJOR")) << 16
-            | part(env!("CARGO_PKG_VERSION_MINOR")) << 8
-            | part(env!("CARGO_PKG_VERSION_PATCH"));
-        let sum = manifest.file_sha256.get(&manifest.model).and_then(|sum| sum.get(..8));
-        Identity {
-            version,
-            model: sum.and_then(|sum| u32::from_str_radix(sum, 16).ok()).unwrap_or(0),
-            link: manifest.link.as_ref().map_or(0, |core| core.id),
-        }
-    }
-
-    /// What a register reads, if that never changes.
-    fn constant(&self, register: &str) -> Option<u32> {
-        match register {
-            "id" => Some(ID),
-            "version" => Some(self.version),
-            "model" => Some(self.model),
-            "link" => Some(self.link.into()),
-            _ => None,
-        }
+/// What a register reads, if that never changes.
+fn constant(identity: &Identity, register: &str) -> Option<u32> {
+    match register {
+        "id" => Some(ID),
+        "version" => Some(identity.version),
+        "model" => Some(identity.model),
+        "link" => Some(identity.link.into()),
+        _ => None,
     }
 }
 
@@ -183,7 +156,7 @@ pub fn markdown(top: &str, identity: &Identity) -> String {
     let mut rows = String::new();
     for r in REGISTERS {
         let name = r.name.to_uppercase();
-        let reads = identity.constant(r.name).map_or(String::new(), |v| format!("; reads `{v:08x}`"));
+        let reads = constant(identity, r.name).map_or(String::new(), |v| format!("; reads `{v:08x}`"));
         let access = if r.writable() { "rw" } else { "ro" };
         let _ = writeln!(rows, "| `{:02X}` | `{name}` | | {access} | {}{reads} |", r.offset, r.meaning);
         for f in r.fields.iter().filter(|f| f.bits < 32) {
@@ -213,7 +186,7 @@ pub fn c_header(top: &str, identity: &Identity) -> String {
             let _ = writeln!(defines, "#define SLUICE_{:<30} {}", field + "_SHIFT", f.low);
         }
     }
-    let constants = REGISTERS.iter().filter_map(|r| Some((r.name.to_uppercase(), identity.constant(r.name)?)));
+    let constants = REGISTERS.iter().filter_map(|r| Some((r.name.to_uppercase(), constant(identity, r.name)?)));
     let upper = top.to_uppercase();
     let values: String = constants.map(|(name, v)| format!("#define {upper}_{name}_VALUE 0x{v:08X}u\n")).collect();
     let values = [("top", top), ("upper", &upper), ("defines", &defines), ("values", &values)];
@@ -233,7 +206,7 @@ pub fn ip_xact(top: &str, identity: &Identity) -> String {
 }
 
 fn xml_register(r: &Register, identity: &Identity) -> String {
-    let constant = identity.constant(r.name);
+    let constant = constant(identity, r.name);
     let mut text = format!(
         "        <ipxact:register>
           <ipxact:name>{}</ipxact:name>

@@ -2,13 +2,13 @@ use std::collections::HashSet;
 
 use ndarray::{Array2, array};
 
-use super::registers::{Access, Identity, RANGE, REGISTERS, ip_xact};
+use super::registers::{Access, RANGE, REGISTERS, ip_xact};
 use super::*;
 use crate::fixed::QFormat;
 use crate::hw::{self, CompileOptions};
 use crate::link::{LINK_SCHEMA, LearnOptions, read_frames};
 use crate::model::QuantizedModel;
-use crate::verilog::{self, CoreOptions, VerilogDesign};
+use crate::verilog::{self, CoreOptions, Identity, VerilogDesign};
 
 fn tiny() -> QuantizedModel {
     serde_json::from_str(include_str!("../../tests/golden/tiny.quant.json")).unwrap()

@@ -26,7 +26,7 @@ mod tables;
 
 pub(crate) use core::names;
 pub(crate) use folded::multiplier_registers;
-pub use link::{CoreOptions, LinkCore, with_link};
+pub use link::{CoreOptions, Identity, LinkCore, with_link};
 
 use std::collections::BTreeMap;
 use std::path::Path;

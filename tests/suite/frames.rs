@@ -334,6 +334,11 @@ fn firmware_and_compress_write_the_same_file_and_decompress_reads_it() {
         (0..values.len()).map(|i| values.get_f64(i)).collect::<Vec<_>>()
     };
     assert!(numbers("b.npz") == numbers("c.npz"));
+    // A sender that was reset counts from 0 again.
+    let once = std::fs::read(at.join("b.slf")).unwrap();
+    std::fs::write(at.join("twice.slf"), [once.clone(), once].concat()).unwrap();
+    works(&["decompress", "twice.slf", "twice.npz", "--model", "q.json", "--link", "link.json"]);
+    assert_eq!(read("twice.npz").rows, 1200);
     // A byte that is wrong costs its frame, and is named.
     let mut wrong = std::fs::read(at.join("b.slf")).unwrap();
     let frame = wrong.len() / 2;
@@ -403,8 +408,9 @@ fn columns_are_sent_without_a_model_and_come_back_with_names_types_and_shapes() 
         file.read(0..file.rows()).unwrap()
     };
     let waves = ["--waveform", "--predictor", "previous", "--frame-events", "100"];
-    let rows: [(&str, &[&str]); 4] = [
+    let rows: [(&str, &[&str]); 5] = [
         ("p.npz", &["--waveform"]),
+        ("p.npz", &["--waveform", "--records", "3", "--rice"]),
         ("p.npz", &waves),
         ("t.npz", &["--zero-suppression", "true"]),
         ("c.csv", &["--waveform", "--continuous", "--rice", "--frame-events", "9"]),
@@ -420,6 +426,8 @@ fn columns_are_sent_without_a_model_and_come_back_with_names_types_and_shapes() 
         assert_eq!(read(&back).columns, read(file).columns, "{options:?}");
     }
     // A bound is kept, and the record of a frame that is lost is left out whole.
+    works(&["link", "p.npz", "--waveform", "--bound", "4", "--out", "r.json"]);
+    works(&["compress", "p.npz", "r.slf", "--link", "r.json"]);
     works(&["link", "p.npz", "--waveform", "--bound", "4", "--frame-events", "100"]);
     works(&["compress", "p.npz", "l.slf", "--link", "link.json"]);
     works(&["decompress", "l.slf", "l.npz", "--link", "link.json"]);
@@ -435,6 +443,16 @@ fn columns_are_sent_without_a_model_and_come_back_with_names_types_and_shapes() 
     let out = works(&["decompress", "w.slf", "w.npz", "--link", "link.json", "--recover"]);
     assert!(stderr(&out).contains("their frames did not come"), "{}", stderr(&out));
     assert_eq!(read("w.npz").rows, 39);
+    // The same from a recipe, and a second run that has nothing to do.
+    let recipe = "name = \"p\"\n[data]\npath = \"p.npz\"\n[link]\nencoder = \"waveform\"\nbits = 32\n\
+                  waveform = { bound = 4 }\n[verify]\nrandom = 500\nsynth = false\n";
+    std::fs::write(at.join("r.toml"), recipe).unwrap();
+    let out = works(&["run", "r.toml", "--out", "run"]);
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(said.contains("every byte as in software") && said.contains("sluice frames (this run)"), "{said}");
+    assert!(std::fs::read(at.join("run/data.slf")).unwrap() == std::fs::read(at.join("r.slf")).unwrap());
+    let again = works(&["run", "r.toml", "--out", "run"]);
+    assert_eq!(out.stdout, again.stdout);
     // What cannot be.
     let refused = |args: &[&str], what: &str| {
         let out = sluice(at, args);

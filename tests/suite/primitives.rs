@@ -162,7 +162,7 @@ fn mutants(text: &str) -> Vec<(String, String)> {
             // Words, not code; what is 0 in any width; a loop that a compiler would never leave.
             let words = text[..at].rfind("//").is_some_and(|c| !text[c..at].contains('\n'));
             let width = text[..at].rfind("{(").is_some_and(|c| !text[c..at].contains(')'));
-            if words || width || whole.contains("localparam") || whole.contains("for (") {
+            if words || width || ["localparam", "for (", "unused = "].iter().any(|w| whole.contains(w)) {
                 continue;
             }
             if from == "|" && !text[at - 1..].starts_with("(|") {

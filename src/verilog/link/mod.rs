@@ -71,6 +71,29 @@ impl Default for CoreOptions {
     }
 }
 
+/// What the first registers of a core read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Of this program: major, minor and patch in bits 31:16, 15:8 and 7:0.
+    pub version: u32,
+    /// The first four bytes of the SHA-256 of the model, the first one highest; 0 without a model.
+    pub model: u32,
+    /// [`Link::id`].
+    pub link: u16,
+}
+
+impl Identity {
+    /// Of a design and its link.
+    pub fn new(manifest: &DesignManifest, link: u16) -> Self {
+        let part = |text: &str| text.parse::<u32>().unwrap_or(0);
+        let version = part(env!("CARGO_PKG_VERSION_MAJOR")) << 16
+            | part(env!("CARGO_PKG_VERSION_MINOR")) << 8
+            | part(env!("CARGO_PKG_VERSION_PATCH"));
+        let sum = manifest.file_sha256.get(&manifest.model).and_then(|sum| sum.get(..8));
+        Identity { version, model: sum.and_then(|sum| u32::from_str_radix(sum, 16).ok()).unwrap_or(0), link }
+    }
+}
+
 /// The core around the kernel: AXI4-Stream in, frames of words out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -2,7 +2,7 @@
 
 use super::super::DesignManifest;
 use super::super::print::{Kind, Module};
-use super::{CoreOptions, SLACK, Sizes, code};
+use super::{CoreOptions, Identity, SLACK, Sizes, code};
 use crate::link::Link;
 
 /// Its text.
@@ -81,6 +81,7 @@ impl Shell<'_> {
             return format!("\nassign resetn = aresetn;\n{constant}assign unused_sent = &{{1'b0, sent, sent_last, held_back}};\n");
         }
         self.declare(Kind::Wire, &[("count", 8), ("threshold", 16), ("wrong_crc", 1), ("core_resetn", 1)]);
+        let identity = Identity::new(self.kernel, self.link.id());
         let threshold = if self.link.zero_suppression { self.link.threshold } else { 0 };
         let mut text = String::new();
         if !self.options.drop {
@@ -97,7 +98,7 @@ impl Shell<'_> {
             "
 assign count = {{wrong_crc, truncated, take & lose, held_back, s_axis_tvalid & ~s_axis_tready, sent & sent_last, sent, take & ~lose}};
 link_registers #(
-  .VERSION(32'h{version:08x}), .MODEL(32'h{model}), .LINK(16'h{id:04x}), .DROP(1'b{drop}), .THRESHOLD(16'd{threshold})
+  .VERSION(32'h{version:08x}), .MODEL(32'h{model:08x}), .LINK(16'h{id:04x}), .DROP(1'b{drop}), .THRESHOLD(16'd{threshold})
 ) registers (
   .aclk(aclk), .aresetn(aresetn),
   .s_axil_awaddr(s_axil_awaddr), .s_axil_awvalid(s_axil_awvalid), .s_axil_awready(s_axil_awready),
@@ -111,9 +112,9 @@ link_registers #(
 // The core's own comes a cycle late: without the other a beat could be taken in between.
 assign resetn = aresetn & core_resetn;
 {text}",
-            version = version(),
-            model = self.kernel.file_sha256.get(&self.kernel.model).map_or("00000000", |sum| &sum[..8]),
-            id = self.link.id(),
+            version = identity.version,
+            model = identity.model,
+            id = identity.link,
             drop_port = if self.options.drop { "drop" } else { "may_drop" },
         )
     }
@@ -473,11 +474,4 @@ assign held_back = sealed_valid & ~sealed_ready;
 "
         )
     }
-}
-
-/// Of this program: a byte each of major, minor and patch.
-fn version() -> u32 {
-    let mut numbers = env!("CARGO_PKG_VERSION").split(['.', '-']).map(|n| n.parse::<u32>().unwrap_or(0));
-    let mut next = || numbers.next().unwrap_or(0);
-    next() << 16 | next() << 8 | next()
 }
