@@ -19,7 +19,8 @@ module link_fifo #(
 );
   localparam [DEPTH_LOG2:0] ONE = 1;
   // Nothing is written where it is read in the same cycle.
-  (* no_rw_check *) reg [WIDTH-1:0] memory[0:(1<<DEPTH_LOG2)-1];
+  (* no_rw_check, ram_style = DEPTH_LOG2 < 7 ? "distributed" : "block" *)
+  reg [WIDTH-1:0] memory[0:(1<<DEPTH_LOG2)-1];
   reg [WIDTH-1:0]    fetched;
   reg                fetched_valid;
   reg [DEPTH_LOG2:0] head;  // next to be written

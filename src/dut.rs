@@ -302,7 +302,8 @@ impl Dut {
     /// Verilog of `beat`, which is a vector in several beats, the lowest bits first; `tlast` comes with the last one.
     fn splitter(&self, beat: usize, beats: usize) -> String {
         let vector = self.in_bits() - USER_BITS - 1;
-        let (user, last) = (format!("din[{}:{vector}]", vector + USER_BITS - 1), format!("din[{}]", vector + USER_BITS));
+        let (user, last) =
+            (format!("din[{}:{vector}]", vector + USER_BITS - 1), format!("din[{}]", vector + USER_BITS));
         format!(
             "  reg [31:0] place;
   wire beat_ready;

@@ -19,6 +19,8 @@ pub mod hw;
 pub mod link;
 pub mod model;
 #[cfg(feature = "verilog")]
+pub mod package;
+#[cfg(feature = "verilog")]
 pub mod proof;
 pub mod quantize;
 #[cfg(all(feature = "train", feature = "verilog"))]
@@ -34,8 +36,6 @@ pub mod train;
 pub mod units;
 #[cfg(feature = "verilog")]
 pub mod verify;
-#[cfg(feature = "verilog")]
-pub mod package;
 #[cfg(feature = "verilog")]
 pub mod verilog;
 

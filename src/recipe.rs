@@ -323,8 +323,11 @@ impl Recipe {
             return Err(Error::new(Code::Recipe, "a streamed design cannot send frames")
                 .hint("leave `hardware.stream` or `link` out"));
         }
-        if recipe.link.as_ref().is_some_and(|l| l.encoder != Encoder::Waveform && l.waveform != WaveSection::default()) {
-            return Err(Error::new(Code::Recipe, "`link.waveform` is of no use").hint("set `link.encoder = \"waveform\"`"));
+        if recipe.link.as_ref().is_some_and(|l| l.encoder != Encoder::Waveform && l.waveform != WaveSection::default())
+        {
+            return Err(
+                Error::new(Code::Recipe, "`link.waveform` is of no use").hint("set `link.encoder = \"waveform\"`")
+            );
         }
         if recipe.verify.stall > 95 {
             return Err(

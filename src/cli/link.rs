@@ -7,8 +7,8 @@ use ndarray::Array2;
 
 use super::container::{DecompressReport, LostRange, two_files};
 use super::progress::{Progress, say};
-use super::stages::words;
 use super::samples::Shape;
+use super::stages::words;
 use super::{backend, samples};
 use crate::codec::NeuralBackend as _;
 use crate::data::{self, DataSource, Dataset, Layout, RowSource, Selection};
@@ -180,9 +180,9 @@ impl Source {
                 Ok(Source::Model(Box::new(backend::Neural::new(model)?)))
             }
             (None, Some(samples)) => Ok(Source::Samples(samples.clone())),
-            (Some(_), Some(_)) => {
-                Err(Error::new(Code::Usage, "the link sends data as they are, without a model").at(at).hint("leave --model out"))
-            }
+            (Some(_), Some(_)) => Err(Error::new(Code::Usage, "the link sends data as they are, without a model")
+                .at(at)
+                .hint("leave --model out")),
             (None, None) => {
                 Err(Error::new(Code::Usage, "the link sends what a model gives").at(at).hint("give it with --model"))
             }

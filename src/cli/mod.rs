@@ -569,8 +569,10 @@ impl Cli {
                     format!("{} -> {} bytes, ratio {:.3}", report.raw_bytes, report.total_bytes, report.ratio)
                 })
             }
-            Verb::Compress { link: Some(_), .. } => Err(Error::new(Code::Usage, "the link says how much frames may lose")
-                .hint("leave --mode and --bound out; `sluice link --waveform --bound` makes a link with a bound")),
+            Verb::Compress { link: Some(_), .. } => {
+                Err(Error::new(Code::Usage, "the link says how much frames may lose")
+                    .hint("leave --mode and --bound out; `sluice link --waveform --bound` makes a link with a bound"))
+            }
             Verb::Compress { input, output, mode, bound, model, block_rows, select, link: None } => {
                 let mode = match mode.unwrap_or(ModeArg::Lossless) {
                     ModeArg::Neural => Mode::Neural,

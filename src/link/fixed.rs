@@ -55,7 +55,14 @@ impl FixedHeader {
 }
 
 /// Writes the frame of an event whose bits `put` writes.
-pub(super) fn write(out: &mut Vec<u8>, bits: u32, id: u16, event: u32, crossing: u16, put: impl FnOnce(&mut BitWriter)) {
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    bits: u32,
+    id: u16,
+    event: u32,
+    crossing: u16,
+    put: impl FnOnce(&mut BitWriter),
+) {
     let mut payload = BitWriter::default();
     put(&mut payload);
     let truncated = payload.bits() > u64::from(bits - OVERHEAD_BITS);

@@ -117,7 +117,9 @@ impl Samples {
     pub fn is_sound(&self) -> bool {
         let n = self.row_events();
         let fits = |c: &SampleColumn| c.lanes > 0 && c.events() == n && n * c.lanes as usize == c.width();
-        n > 0 && self.columns.iter().all(fits) && self.record.is_none_or(|r| r > 0 && (n % r as usize == 0 || r as usize % n == 0))
+        n > 0
+            && self.columns.iter().all(fits)
+            && self.record.is_none_or(|r| r > 0 && (n % r as usize == 0 || r as usize % n == 0))
     }
 }
 

@@ -35,7 +35,9 @@ mod digits {
     }
 
     pub fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Vec<u8>, D::Error> {
-        let digit = |c: char| c.to_digit(16).map(|d| d as u8).ok_or_else(|| D::Error::custom(format!("`{c}` is no hexadecimal digit")));
+        let digit = |c: char| {
+            c.to_digit(16).map(|d| d as u8).ok_or_else(|| D::Error::custom(format!("`{c}` is no hexadecimal digit")))
+        };
         String::deserialize(from)?.chars().map(digit).collect()
     }
 }

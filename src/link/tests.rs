@@ -199,8 +199,10 @@ fn waveforms_come_back_and_start_anew_with_each_frame() {
         let link = Link::learn_waveforms(&lanes, &options).unwrap();
         assert_eq!(usize::from(link.frame_events), if frame_events == 200 { 167 } else { 500 });
         let mut writer = FrameWriter::new(&link);
-        let events: Vec<Vec<i64>> =
-            (0..6).flat_map(|r| (0..500).map(move |i| (r, i))).map(|(r, i)| lanes.iter().map(|l| l.1[r][i]).collect()).collect();
+        let events: Vec<Vec<i64>> = (0..6)
+            .flat_map(|r| (0..500).map(move |i| (r, i)))
+            .map(|(r, i)| lanes.iter().map(|l| l.1[r][i]).collect())
+            .collect();
         events.iter().enumerate().for_each(|(i, e)| writer.event(e, 0, i % 500 == 499).unwrap());
         let bytes = writer.finish();
         assert!(bytes.len() < events.len() * 21 / 8 / 2, "{}", bytes.len());

@@ -235,7 +235,8 @@ impl Sender<'_> {
             Some(format!("tvalid fell or data changed before tready, {} times", run.breaches))
         } else {
             let at = sent.iter().zip(&wanted).position(|(a, b)| a != b);
-            at.or((sent.len() != wanted.len()).then_some(sent.len().min(wanted.len()))).map(|at| format!("byte {at} differs"))
+            at.or((sent.len() != wanted.len()).then_some(sent.len().min(wanted.len())))
+                .map(|at| format!("byte {at} differs"))
         };
         let report = FramesReport {
             events: job.vectors,

@@ -52,7 +52,11 @@ const PROOFS: [Proof; 17] = [
         parameters: "-set FRAME 96 -set CHUNK 31 -set BITS_LOG2 5 -set LINK 165",
         reach: Reach::Ever(6),
     },
-    Proof { name: "link_registers", parameters: "-set VERSION 7 -set LINK 9 -set THRESHOLD 300", reach: Reach::Ever(4) },
+    Proof {
+        name: "link_registers",
+        parameters: "-set VERSION 7 -set LINK 9 -set THRESHOLD 300",
+        reach: Reach::Ever(4),
+    },
     Proof { name: "link_check", parameters: "-set OUT_LOG2 6", reach: Reach::Ever(8) },
     // Frames of one to three events, of one and two words.
     Proof {
@@ -282,7 +286,8 @@ fn every_mutant_of_the_primitives_is_found_by_proof_or_simulation() {
         }
         // Induction is quick, and a bounded proof is asked about what simulation does not see.
         let by_proof = |bounded: bool| {
-            let mut proofs = PROOFS.iter().filter(|p| p.name == *name && matches!(p.reach, Reach::Cycles(_)) == bounded);
+            let mut proofs =
+                PROOFS.iter().filter(|p| p.name == *name && matches!(p.reach, Reach::Cycles(_)) == bounded);
             proofs.any(|p| proved(p, text) != Some(true))
         };
         let same = |(bench, stall, cycles): &(&Bench, u32, u64)| {

@@ -116,7 +116,9 @@ impl Waveform {
             && (2..=6).contains(&self.shift)
             && self.bound < 1 << (format.width - 1);
         if !ranges {
-            return Some("waveforms have whole samples of 4 to 16 bits, a bound below half of their range, a shift of 2 to 6");
+            return Some(
+                "waveforms have whole samples of 4 to 16 bits, a bound below half of their range, a shift of 2 to 6",
+            );
         }
         let sound = match &self.code {
             WaveCode::Rice { bias } => *bias <= 3,
@@ -125,7 +127,9 @@ impl Waveform {
                 *base <= 9 && tables.len() == TABLES && tables.iter().all(sound)
             }
         };
-        (!sound).then_some("a bias of more than 3, a base of more than 9, or tables that are not 8 prefix codes of 63 symbols")
+        (!sound).then_some(
+            "a bias of more than 3, a base of more than 9, or tables that are not 8 prefix codes of 63 symbols",
+        )
     }
 
     /// Low bits of the Rice code; with tables, which, and the low bits that it does not see.

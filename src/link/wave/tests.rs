@@ -166,8 +166,7 @@ fn a_damaged_frame_is_an_error_or_other_samples_but_never_a_panic() {
 #[test]
 fn the_bits_of_a_small_frame_are_these() {
     // 100 in 8 bits. Then z = 6 at mean 64, k = 3; z = 1 at 62, k = 2; z = 83 at 56, k = 2, q = 20: the escape.
-    let wave =
-        Waveform { bound: 0, predictor: Predictor::Previous, shift: 3, code: WaveCode::Rice { bias: 0 } };
+    let wave = Waveform { bound: 0, predictor: Predictor::Previous, shift: 3, code: WaveCode::Rice { bias: 0 } };
     let bytes = encode(&wave, QFormat::unsigned(8, 0), &[100, 103, 102, 60]);
     let bits: String = (0..8 * bytes.len()).map(|i| char::from(b'0' + (bytes[i / 8] >> (i % 8) & 1))).collect();
     assert_eq!(bits, concat!("00100110", "1", "011", "1", "10", "0000000000000000", "11001010", "0"));

@@ -11,8 +11,8 @@
 
 use std::fmt::Write as _;
 
-use crate::fixed::QFormat;
 use super::wave;
+use crate::fixed::QFormat;
 use crate::link::{Link, Number, NumberCode, PrefixCode, Waveform};
 use crate::verilog::bus::number;
 use crate::verilog::print::{Kind, Module};
@@ -227,7 +227,10 @@ impl Print<'_> {
 
     fn number(&mut self, i: usize, low: u32, number: &Number) -> Item {
         let raw = of_bus(low, number.format.width);
-        let some = self.link.zero_suppression.then(|| slice("map_some", self.link.numbers.len() as u32, i as u32, i as u32 + 1));
+        let some = self
+            .link
+            .zero_suppression
+            .then(|| slice("map_some", self.link.numbers.len() as u32, i as u32, i as u32 + 1));
         match &number.code {
             NumberCode::Fixed => self.fixed(i, number, &raw, some),
             NumberCode::Prefix(code) => self.prefix(i, low, number, code, some),
@@ -335,9 +338,8 @@ impl Print<'_> {
     fn table(&mut self, name: &str, width: u32, low: u32, format: QFormat, entry: impl Fn(usize) -> String) {
         self.m.declare(name, Kind::Reg, width);
         // In the order of their bits.
-        let entries: Vec<String> = (0..1u64 << format.width)
-            .map(|bits| entry((format.from_bits(bits) - format.min()) as usize))
-            .collect();
+        let entries: Vec<String> =
+            (0..1u64 << format.width).map(|bits| entry((format.from_bits(bits) - format.min()) as usize)).collect();
         let index = |width: u32| of_bus(low, width);
         if format.width > WIDEST_LOGIC {
             let range = if width > 1 { format!("[{}:0] ", width - 1) } else { String::new() };

@@ -78,7 +78,9 @@ impl Shell<'_> {
         if !self.options.registers {
             let constant = if self.options.drop { "assign drop = 1'b1;\n" } else { "" };
             self.declare(Kind::Wire, &[("unused_sent", 1)]);
-            return format!("\nassign resetn = aresetn;\n{constant}assign unused_sent = &{{1'b0, sent, sent_last, held_back}};\n");
+            return format!(
+                "\nassign resetn = aresetn;\n{constant}assign unused_sent = &{{1'b0, sent, sent_last, held_back}};\n"
+            );
         }
         self.declare(Kind::Wire, &[("count", 8), ("threshold", 16), ("wrong_crc", 1), ("core_resetn", 1)]);
         let identity = Identity::new(self.kernel, self.link.id());
@@ -252,7 +254,8 @@ end
             if cycles > 0 {
                 self.declare(Kind::Reg, &[("first", cycles)]);
             }
-            let goes_on = if drop { "closes ? 16'd0 : lose ? place : place + 16'd1" } else { "closes ? 16'd0 : place + 16'd1" };
+            let goes_on =
+                if drop { "closes ? 16'd0 : lose ? place : place + 16'd1" } else { "closes ? 16'd0 : place + 16'd1" };
             let still = if drop { "closes | (lose & starts)" } else { "closes" };
             text += &format!(
                 "
