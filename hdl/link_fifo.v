@@ -1,4 +1,5 @@
-// FIFO of a valid/ready stream. A memory that is read into a register: block RAM where it is deep, LUT RAM where it is not.
+// FIFO of a valid/ready stream. A memory that is read into a register: block RAM where it is deep, LUT RAM where it is not, as the
+// tool decides.
 // Block RAM is slow to show what it reads, so that nothing but another register, m_data, follows it.
 //
 // s_ready and m_valid come from registers. `used` counts the beats inside, those in the registers too; a writer that keeps an
@@ -19,8 +20,7 @@ module link_fifo #(
 );
   localparam [DEPTH_LOG2:0] ONE = 1;
   // Nothing is written where it is read in the same cycle.
-  (* no_rw_check, ram_style = DEPTH_LOG2 < 7 ? "distributed" : "block" *)
-  reg [WIDTH-1:0] memory[0:(1<<DEPTH_LOG2)-1];
+  (* no_rw_check *) reg [WIDTH-1:0] memory[0:(1<<DEPTH_LOG2)-1];
   reg [WIDTH-1:0]    fetched;
   reg                fetched_valid;
   reg [DEPTH_LOG2:0] head;  // next to be written
