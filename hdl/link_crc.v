@@ -2,10 +2,12 @@
 //
 // Beats of 2^OUT_LOG2 bits, the first byte lowest. All are full but the last one of a frame, which has `s_units` units and zeros
 // above them. The CRC (polynomial 1EDC6F41, reflected, from all ones, inverted at the end) goes into the place behind
-// them, or into a beat of its own. m_keep counts bytes.
+// them, or into a beat of its own.
 //
-// What a beat adds to the CRC takes two ranks behind the one that takes it: 32 bits for each of its units, then their sum. In the
-// next the CRC changes: over a full beat, as if zeros followed. So after the last beat as many units of zeros as it lacks are taken back, one a cycle.
+// There is no ready on either side. What a beat adds to the CRC takes two ranks behind the one that takes it: 32 bits for each of its units, then their sum. In
+// the next the CRC changes: over a full beat, as if zeros followed. So after the last beat as many units of zeros as it lacks are
+// taken back, one a cycle. For this, or for the beat of its own, the source leaves time behind the last beat of a frame: as many
+// cycles as that beat lacks units, but one at least. link_frame does. A beat comes out five cycles after it came in, the last one later.
 module link_crc #(
     parameter OUT_LOG2 = 6
 ) (
@@ -15,12 +17,10 @@ module link_crc #(
     input  wire [OUT_LOG2-5:0]      s_units,
     input  wire                     s_last,
     input  wire                     s_valid,
-    output wire                     s_ready,
     output reg  [(1<<OUT_LOG2)-1:0] m_data,
-    output reg  [(1<<OUT_LOG2)/8-1:0] m_keep,
+    output reg  [(1<<OUT_LOG2)/32-1:0] m_keep,  // which units
     output reg                      m_last,
-    output reg                      m_valid,
-    input  wire                     m_ready
+    output reg                      m_valid
 );
   localparam OUT = 1 << OUT_LOG2;
   localparam COUNT = OUT / 32;  // units of a beat
@@ -77,7 +77,6 @@ module link_crc #(
   wire [32*COUNT-1:0] parts;
   wire [31:0] adds, of_sum, back;
   genvar i, j;
-  integer k;
   generate
     for (i = 0; i < 32; i = i + 1) begin : bits
       localparam [OUT-1:0] MASK = beat_mask(i);
@@ -91,12 +90,8 @@ module link_crc #(
     end
   endgenerate
 
-  wire free   = ~m_valid | m_ready;
-  wire leave  = c_valid & done & free;
-  wire gone   = c_valid & ends & free;  // with its CRC, if it has one
-  wire c_take = b_valid & (~c_valid | (ends & free));
-  wire move   = ~b_valid | ~c_valid | (ends & free);  // of the first three ranks
-  assign s_ready = move;
+  wire leave = c_valid & done;
+  wire gone  = c_valid & ends;  // with its CRC, if it has one
 
   wire [OUT-1:0] with_crc;
   wire [COUNT-1:0] here, keep;
@@ -111,20 +106,18 @@ module link_crc #(
   endgenerate
 
   always @(posedge clk) begin
-    if (move) begin
-      in_data  <= s_data;
-      in_units <= s_units;
-      in_last  <= s_last;
-      a_data  <= in_data;
-      a_units <= in_units;
-      a_last  <= in_last;
-      a_parts <= parts;
-      b_data  <= a_data;
-      b_units <= a_units;
-      b_last  <= a_last;
-      b_adds  <= adds;
-    end
-    if (c_take) begin
+    in_data  <= s_data;
+    in_units <= s_units;
+    in_last  <= s_last;
+    a_data  <= in_data;
+    a_units <= in_units;
+    a_last  <= in_last;
+    a_parts <= parts;
+    b_data  <= a_data;
+    b_units <= a_units;
+    b_last  <= a_last;
+    b_adds  <= adds;
+    if (b_valid) begin
       c_data  <= b_data;
       c_last  <= b_last;
       c_here  <= here;
@@ -148,26 +141,15 @@ module link_crc #(
         ends   <= 1'b1;
       end
     end
-    if (free) begin
-      m_data <= with_crc;
-      for (k = 0; k < COUNT; k = k + 1) m_keep[4*k+:4] <= {4{c_keep[k]}};
-      m_last <= c_last & ends;
-    end
-    if (~resetn) begin
-      in_valid <= 1'b0;
-      a_valid <= 1'b0;
-      b_valid <= 1'b0;
-      c_valid <= 1'b0;
-      alone   <= 1'b0;
-      m_valid <= 1'b0;
-      first   <= 1'b1;
-    end else begin
-      if (move) in_valid <= s_valid;
-      if (move) a_valid <= in_valid;
-      if (move) b_valid <= a_valid;
-      c_valid <= c_take | (c_valid & ~gone);
-      alone   <= (leave & ~gone) | (alone & ~leave);
-      m_valid <= leave | (m_valid & ~m_ready);
-    end
+    m_data  <= with_crc;
+    m_keep  <= c_keep;
+    m_last  <= c_last & ends;
+    in_valid <= resetn & s_valid;
+    a_valid <= resetn & in_valid;
+    b_valid <= resetn & a_valid;
+    c_valid <= resetn & (b_valid | (c_valid & ~gone));
+    alone   <= resetn & leave & ~gone;
+    m_valid <= resetn & leave;
+    if (~resetn) first <= 1'b1;
   end
 endmodule

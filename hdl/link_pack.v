@@ -36,7 +36,8 @@ module link_pack #(
     output reg  [MARK-1:0]         frame_mark,
     output reg  [15:0]             frame_events,
     output reg  [15:0]             frame_lost,
-    output reg  [LIMIT_LOG2-4:0]   frame_units  // of 32 bits
+    output reg  [LIMIT_LOG2-4:0]   frame_units, // of 32 bits
+    output reg                     frame_empty  // which are none
 );
   localparam WORD = 1 << WORD_LOG2;
   localparam [31:0] MOST = FRAME_EVENTS - 1;
@@ -209,6 +210,7 @@ module link_pack #(
     units       <= rank[RANKS-1].units;
     frame_valid <= resetn & ends;
     frame_units <= units;
+    frame_empty <= ~(|units);
     {frame_lost, frame_events, frame_mark} <= info;
   end
 endmodule

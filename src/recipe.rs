@@ -173,6 +173,8 @@ pub struct LinkSection {
     pub registers: bool,
     /// Whether the output has a clock of its own.
     pub output_clock: bool,
+    /// Whether words and frames wait in LUT RAM: larger than block RAM, and faster.
+    pub lut_ram: bool,
     /// Events of a frame, at most; of waveforms 8192 if not said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frame_events: Option<u16>,
@@ -199,6 +201,7 @@ impl LinkSection {
             drop: self.drop,
             registers: self.registers,
             output_clock: self.output_clock,
+            lut_ram: self.lut_ram,
         }
     }
 
@@ -225,7 +228,7 @@ impl LinkSection {
 impl Default for LinkSection {
     fn default() -> Self {
         let LearnOptions { longest, zero_suppression, threshold, .. } = LearnOptions::default();
-        let CoreOptions { bits, input_bits, drop, registers, output_clock } = CoreOptions::default();
+        let CoreOptions { bits, input_bits, drop, registers, output_clock, lut_ram } = CoreOptions::default();
         LinkSection {
             encoder: Encoder::Neural,
             waveform: WaveSection::default(),
@@ -235,6 +238,7 @@ impl Default for LinkSection {
             drop,
             registers,
             output_clock,
+            lut_ram,
             frame_events: None,
             fixed: false,
             longest,

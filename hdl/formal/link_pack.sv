@@ -87,7 +87,7 @@ always @* begin
       assert (frame_mark == marks[frames_out]);
       assert (frame_events == counts[frames_out]);
       assert (frame_lost == lost_in[frames_out]);
-      assert (frame_units == ((size + 31) >> 5));
+      assert (frame_units == ((size + 31) >> 5) && frame_empty == (size == 0));
       assert (words >= up_to[frames_out]);
     end
   end

@@ -1,5 +1,5 @@
-// link_frame with random frames under random stalls on all three sides: each beat as a model has it, frames and words taken in
-// order, what is offered held until taken.
+// link_frame with random frames and a `go` that comes and goes: each beat as a model has it, four cycles after a `go`, frames and words
+// taken in order, and the time that link_crc needs left free behind each frame.
 `timescale 1ns / 1ps
 module link_frame_case #(
     parameter WORD_LOG2 = 7,
@@ -24,29 +24,29 @@ module link_frame_case #(
   reg  [47:0] frame_mark = 0;
   reg  [15:0] frame_events = 0, frame_lost = 0;
   reg  [UNIT_BITS-1:0] frame_units = 0;
-  reg         frame_valid = 1'b0, word_valid = 1'b0, m_ready = 1'b0;
+  reg         frame_valid = 1'b0, go = 1'b0;
   wire        frame_ready, word_ready, m_last, m_valid;
-  reg  [WORD-1:0] word = 0;
+  reg  [WORD-1:0] word;
   wire [OUT-1:0]  m_data;
   wire [OUT_LOG2-5:0] m_units;
   link_frame #(.WORD_LOG2(WORD_LOG2), .OUT_LOG2(OUT_LOG2), .UNIT_BITS(UNIT_BITS), .MODEL(MODEL)) dut (
-      .clk(clk), .resetn(resetn),
-      .frame_mark(frame_mark), .frame_events(frame_events), .frame_lost(frame_lost), .frame_units(frame_units),
+      .clk(clk), .resetn(resetn), .go(go),
+      .frame_mark(frame_mark), .frame_events(frame_events), .frame_lost(frame_lost), .frame_units(frame_units), .frame_empty(frame_units == 0),
       .frame_valid(frame_valid), .frame_ready(frame_ready),
-      .word(word), .word_valid(word_valid), .word_ready(word_ready),
-      .m_data(m_data), .m_units(m_units), .m_last(m_last), .m_valid(m_valid), .m_ready(m_ready)
+      .word(word), .word_ready(word_ready),
+      .m_data(m_data), .m_units(m_units), .m_last(m_last), .m_valid(m_valid)
   );
 
-  // The model: a frame is written down when it is offered, with its words, which follow by themselves.
+  // The model: a frame is written down when it is offered, with its words, which are there at once; as in a link_store
+  // the next one is, three cycles after it was asked for.
   reg [31:0] units[0:65535];    // of words to come, of which each frame begins a new one
   reg [ALL-1:0] beats[0:65535];
-  integer seed = SEED, n, k, count = 0, in = 0, given = 0, made = 0, frames_in = 0;
-  reg [7:0] w_busy = 0, f_busy = 0, m_busy = 0;
+  integer seed = SEED, n, k, count = 0, in = 0, given = 0, made = 0, idle = 0, taken_back, given1 = 0, given2 = 0;
+  reg [7:0] f_busy = 0, go_busy = 0;
   reg [31:0] roll, unit;
   reg [127:0] header;
   reg [ALL-1:0] beat;
-  reg offer = 1'b0, waits = 1'b0, new_frame;
-  reg [ALL-1:0] waiting;
+  reg [3:0] went = 0;
   reg [UNIT_BITS-1:0] size;
   reg [15:0] lost;
   reg [47:0] mark;
@@ -90,40 +90,42 @@ module link_frame_case #(
     end
   endtask
 
-  reg [31:0] w_roll, m_roll;
+  integer place;
+  always @* for (place = 0; place < WORD / 32; place = place + 1) word[32*place+:32] = units[(given2 + place) & 65535];
+
   integer next;
+  reg [31:0] dice;
   always @(posedge clk) begin
-    w_roll = $random(seed);
-    m_ready <= w_roll[30:24] < m_busy;
+    dice = $random(seed);
+    go <= dice[30:24] < go_busy;
+    given1 <= given;
+    given2 <= given1;
     if (!resetn) begin
       frame_valid <= 1'b0;
-      word_valid  <= 1'b0;
       count = in;
       given = made;
-      waits = 1'b0;
+      went = 0;
+      idle = 0;
     end else begin
-      if (word_valid && word_ready) given = given + WORD / 32;
-      if (frame_valid && frame_ready) frames = frames + 1;
+      if (word_ready) given <= given + WORD / 32;
+      if (frame_ready) frames = frames + 1;
+      if (frame_ready && !frame_valid) errors = errors + 1;
       if (!frame_valid || frame_ready) begin
-        frame_valid <= w_roll[6:0] < f_busy;
-        if (w_roll[6:0] < f_busy) make_frame;
+        frame_valid <= dice[6:0] < f_busy;
+        if (dice[6:0] < f_busy) make_frame;
       end
-      if (!word_valid || word_ready) begin
-        word_valid <= w_roll[14:8] < w_busy && given < made;
-        for (next = 0; next < WORD / 32; next = next + 1)
-          word[32*next+:32] <= given < made ? units[(given + next) & 65535] : w_roll;
-      end
-      // A beat holds zeros above its last unit only as far as it says; what is above is not looked at.
-      if (waits && !(m_valid && {m_last, m_units, m_data} === waiting)) errors = errors + 1;
-      if (m_valid && m_ready) begin
+      // What is above the last unit is not looked at.
+      if (m_valid) begin
         beat = beats[count[15:0]];
         if (count == in || {m_last, m_units} !== beat[ALL-1:OUT]) errors = errors + 1;
         for (next = 0; next < UNITS; next = next + 1)
           if (next < m_units && m_data[32*next+:32] !== beat[32*next+:32]) errors = errors + 1;
         count = count + 1;
-      end
-      waits = m_valid && !m_ready;
-      waiting = {m_last, m_units, m_data};
+        if (!went[3] || idle > 0) errors = errors + 1;
+        taken_back = UNITS - m_units;
+        idle = !m_last ? 0 : taken_back == 0 ? 1 : taken_back;
+      end else if (idle > 0) idle = idle - 1;
+      went = {went[2:0], go};
     end
   end
 
@@ -138,12 +140,10 @@ module link_frame_case #(
       if (m_valid) errors = errors + 1;
       resetn = 1'b1;
       f_busy = phase[0] ? 128 : 70;
-      w_busy = phase[1] ? 128 : 60;
-      m_busy = phase[2] ? 128 : 60;
+      go_busy = phase[1] ? 128 : phase[2] ? 60 : 20;
       repeat (1000) @(negedge clk);
       f_busy = 0;
-      w_busy = 128;
-      m_busy = 128;
+      go_busy = 128;
       repeat (300) @(negedge clk);
       if (count != in || given != made || m_valid) errors = errors + 1;
       // And a reset in the middle of it.

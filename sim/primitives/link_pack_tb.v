@@ -33,6 +33,7 @@ module link_pack_case #(
   wire [MARK-1:0]      frame_mark;
   wire [15:0]          frame_events, frame_lost;
   wire [LIMIT_LOG2-4:0] frame_units;
+  wire frame_empty;
   link_pack #(
       .WORD_LOG2(WORD_LOG2), .BITS_LOG2(BITS_LOG2), .CHUNK(CHUNK), .LIMIT_LOG2(LIMIT_LOG2),
       .FRAME_EVENTS(FRAME_EVENTS), .MARK(MARK)
@@ -41,7 +42,7 @@ module link_pack_case #(
       .s_valid(s_valid), .s_chunk(s_chunk), .s_bits(s_bits), .s_last(s_last), .s_lost(s_lost), .s_mark(s_mark),
       .word_valid(word_valid), .word(word),
       .frame_valid(frame_valid), .frame_mark(frame_mark), .frame_events(frame_events), .frame_lost(frame_lost),
-      .frame_units(frame_units)
+      .frame_units(frame_units), .frame_empty(frame_empty)
   );
 
   integer seed = SEED, n, phase = 0, many = 0, sends = 0;
@@ -124,6 +125,7 @@ module link_pack_case #(
       end
       if (frame_valid) begin
         if (frames == frames_in
+            || frame_empty != (frame_units == 0)
             || {frame_mark, frame_events, frame_lost, {(35 - LIMIT_LOG2) {1'b0}}, frame_units} !== marks[frames[9:0]]
             || words_out < last_word[frames[9:0]] || cycle - ended[frames[9:0]] != LATENCY) errors = errors + 1;
         frames = frames + 1;

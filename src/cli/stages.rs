@@ -253,7 +253,7 @@ pub fn emit(
     let inputs = simulation::stimuli(&model.encoder.formats_of(INPUT), package::MOST_VECTORS, 1);
     let vectors = Vectors { outputs: Engine::new(&model.encoder)?.infer_batch(&inputs), inputs };
     let link = link.as_ref().map(|(link, _)| link);
-    design.files.extend(package::files(&design.manifest, link, &vectors, Default::default())?);
+    design.files.extend(package::files(&design.manifest, link, &vectors)?);
     design.write(folder)?;
     drop(wait);
     say(format_args!("emit: {} -> {}", describe_design(&design.manifest), folder.display()));

@@ -49,13 +49,13 @@ impl<'a> Coder<'a> {
 
     /// Writes an event; returns its bits.
     pub(super) fn put(&mut self, out: &mut BitWriter, event: &[i64]) -> u32 {
+        let is_sent = |v: &i64| self.zeros.is_none_or(|threshold| !is_small(*v, threshold));
+        let sent: Vec<bool> = event.iter().map(is_sent).collect();
         let mut bits = 0;
-        let sent = |v: i64| self.zeros.is_none_or(|threshold| !is_small(v, threshold));
         if self.zeros.is_some() {
-            event.iter().for_each(|v| out.put(sent(*v).into(), 1));
-            bits += event.len() as u32;
+            sent.iter().for_each(|sent| out.put((*sent).into(), 1));
+            bits += sent.len() as u32;
         }
-        let sent: Vec<bool> = event.iter().map(|v| sent(*v)).collect();
         for ((v, way), sent) in event.iter().zip(&mut self.ways).zip(sent) {
             bits += match way {
                 _ if !sent => 0,

@@ -115,17 +115,12 @@ fn period_ps(mhz: f64) -> String {
     (2 * (5e5 / mhz).round() as u64).to_string()
 }
 
-/// Cycles of the clock in one of the output's, rounded up.
-fn output_period(package: &Package) -> u64 {
-    package.output_clock_mhz().map_or(1, |mhz| (package.clock_mhz() / mhz).ceil() as u64).max(1)
-}
-
 fn stream(package: &Package) -> String {
     let m = package.manifest;
     let framed = package.framed.is_some();
     let (stimuli, expected) = if framed { ("tlast_tuser_tdata", "tlast_tkeep_tdata") } else { ("tdata", "tdata") };
     let latency = if framed { "None".to_owned() } else { m.latency_cycles.0.to_string() };
-    let output = package.output_clock_mhz().map_or("None".to_owned(), period_ps);
+    let period = period_ps(package.clock_mhz());
     let identity = package.identity();
     let registers = match package.has_registers() {
         true => {
@@ -135,12 +130,19 @@ fn stream(package: &Package) -> String {
     };
     // Output beats of the largest event if it is a frame of its own, and as many cycles again.
     let pace = package.framed.filter(|(core, _)| core.options.drop).map_or("None".to_owned(), |(core, link)| {
-        let slower = output_period(package);
         let beats = (192 + link.worst_event_bits()).div_ceil(core.output_bits.into());
-        (2 * slower * beats.max(package.ii().into()) + 4).to_string()
+        (2 * beats.max(package.ii().into()) + 4).to_string()
     });
+    // Where the largest one suppresses whatever an event has.
+    let threshold = package
+        .framed
+        .map(|(_, link)| link)
+        .filter(|link| link.zero_suppression && link.numbers.iter().all(|n| n.format.width < 16))
+        .filter(|_| package.has_registers())
+        .map_or("None".to_owned(), |link| link.threshold.to_string());
     let values = [
         ("registers", registers.as_str()),
+        ("threshold", &threshold),
         ("pace", &pace),
         ("beats", &package.framed.map_or(1, |(core, _)| core.input_beats).to_string()),
         ("top", package.top()),
@@ -148,8 +150,8 @@ fn stream(package: &Package) -> String {
         ("expected_fields", expected),
         ("framed", if framed { "True" } else { "False" }),
         ("latency", &latency),
-        ("period_ps", &period_ps(package.clock_mhz())),
-        ("output_period_ps", &output),
+        ("period_ps", &period),
+        ("output_period_ps", if package.has_output_clock() { &period } else { "None" }),
     ];
     fill(include_str!("templates/test_stream.py"), &values)
 }

@@ -5,11 +5,6 @@
 
 use super::{Package, period_ns};
 
-/// The output clock, port and MHz, if the core has one.
-fn output_clock(package: &Package) -> Option<(&'static str, f64)> {
-    package.output_clock_mhz().map(|mhz| ("m_axis_aclk", mhz))
-}
-
 /// XDC.
 pub(super) fn xdc(package: &Package) -> String {
     let (top, clock, mhz) = (package.top(), package.clock(), package.clock_mhz());
@@ -19,15 +14,14 @@ pub(super) fn xdc(package: &Package) -> String {
 create_clock -name {clock} -period {period} [get_ports {clock}]
 "
     );
-    if let Some((output, output_mhz)) = output_clock(package) {
-        let output_period = period_ns(output_mhz);
+    if package.has_output_clock() {
         text += &format!(
-            "create_clock -name {output} -period {output_period} [get_ports {output}]
+            "create_clock -name m_axis_aclk -period {period} [get_ports m_axis_aclk]
 
 # link_cross: between the clocks run Gray pointers, whose bits have to arrive within a period of the clock that they come
 # from, and memory words, which are there long before they are read. Nothing else may cross.
-set_max_delay -datapath_only -from [get_clocks {clock}] -to [get_clocks {output}] {period}
-set_max_delay -datapath_only -from [get_clocks {output}] -to [get_clocks {clock}] {output_period}
+set_max_delay -datapath_only -from [get_clocks {clock}] -to [get_clocks m_axis_aclk] {period}
+set_max_delay -datapath_only -from [get_clocks m_axis_aclk] -to [get_clocks {clock}] {period}
 "
         );
     }
@@ -50,17 +44,16 @@ pub(super) fn sdc(package: &Package) -> String {
 create_clock -name {clock} -period {period} [get_ports {clock}]
 "
     );
-    if let Some((output, output_mhz)) = output_clock(package) {
-        let output_period = period_ns(output_mhz);
+    if package.has_output_clock() {
         text += &format!(
-            "create_clock -name {output} -period {output_period} [get_ports {output}]
+            "create_clock -name m_axis_aclk -period {period} [get_ports m_axis_aclk]
 
 # link_cross: the bits of a Gray pointer have to arrive within a period of the clock that they come from; memory words are there
 # long before they are read. The bound is on the data alone: holding and the skew of unrelated clocks mean nothing here.
-set_max_delay -from [get_clocks {clock}] -to [get_clocks {output}] {period}
-set_min_delay -from [get_clocks {clock}] -to [get_clocks {output}] -100
-set_max_delay -from [get_clocks {output}] -to [get_clocks {clock}] {output_period}
-set_min_delay -from [get_clocks {output}] -to [get_clocks {clock}] -100
+set_max_delay -from [get_clocks {clock}] -to [get_clocks m_axis_aclk] {period}
+set_min_delay -from [get_clocks {clock}] -to [get_clocks m_axis_aclk] -100
+set_max_delay -from [get_clocks m_axis_aclk] -to [get_clocks {clock}] {period}
+set_min_delay -from [get_clocks m_axis_aclk] -to [get_clocks {clock}] -100
 "
         );
     }
@@ -76,11 +69,11 @@ set_min_delay -from [get_clocks {output}] -to [get_clocks {clock}] -100
 
 /// LPF.
 pub(super) fn lpf(package: &Package) -> String {
-    let mut text = format!("# {}: nextpnr and Diamond.\n", package.top());
-    text += &format!("FREQUENCY PORT \"{}\" {:.3} MHZ;\n", package.clock(), package.clock_mhz());
-    if let Some((output, mhz)) = output_clock(package) {
+    let (clock, mhz) = (package.clock(), package.clock_mhz());
+    let mut text = format!("# {}: nextpnr and Diamond.\nFREQUENCY PORT \"{clock}\" {mhz:.3} MHZ;\n", package.top());
+    if package.has_output_clock() {
         text += &format!(
-            "FREQUENCY PORT \"{output}\" {mhz:.3} MHZ;
+            "FREQUENCY PORT \"m_axis_aclk\" {mhz:.3} MHZ;
 # link_cross: nextpnr leaves paths between clocks alone. Diamond is told so; the bits of a Gray pointer still have to arrive
 # within a period of the clock that they come from.
 BLOCK INTERCLOCKDOMAIN PATHS;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::ports::ports;
 use super::{Package, fill};
 use crate::link::{CRC_BYTES, HEADER_BYTES, Link, NumberCode};
+use crate::units::Cycles;
 use crate::verilog::LinkCore;
 
 /// Text of `DATASHEET.md`.
@@ -49,17 +50,18 @@ fn timing(package: &Package) -> String {
         (_, None) => format!("{mhz} MHz, scheduled for {} by the delay model, not placed", m.target),
     };
     let mut rows = vec![("Clock", clock)];
-    match package.framed {
-        Some((core, _)) => rows.push((
-            "Latency",
-            format!(
-                "{} ({:.0} ns) from a vector to the memory word that it completes, at least; a frame leaves when it is complete",
-                core.latency_cycles,
-                core.latency_cycles.ns(mhz)
-            ),
-        )),
-        None => rows.push(("Latency", format!("{} ({:.0} ns)", m.latency_cycles, m.latency_cycles.ns(mhz)))),
-    }
+    let latency = |cycles: Cycles| format!("{cycles} ({:.0} ns)", cycles.ns(mhz));
+    let latency = match package.framed {
+        None => latency(m.latency_cycles),
+        Some((core, _)) => {
+            let to = match core.fixed_bits {
+                Some(_) => "its frame, at least; the FIFO before the output comes on top",
+                None => "the memory word that it completes, at least; a frame leaves when it is complete",
+            };
+            format!("{} from a vector to {to}", latency(core.latency_cycles))
+        }
+    };
+    rows.push(("Latency", latency));
     let every = if ii == 1 { "in every cycle".to_owned() } else { format!("in every {ii} cycles") };
     rows.push(("II", format!("{ii}: a vector {every}")));
     rows.push((
@@ -67,17 +69,12 @@ fn timing(package: &Package) -> String {
         format!("{in_bits} bits a vector, {rate:.2} million vectors/s, {:.2} Gbit/s", rate * f64::from(in_bits) / 1e3),
     ));
     if let Some((core, link)) = package.framed {
-        let output_mhz = package.output_clock_mhz().unwrap_or(mhz);
         let Worst { events, bytes } = worst_frame(link);
         let beats = (8 * bytes).div_ceil(u64::from(core.output_bits));
-        let sustained = (output_mhz * events as f64 / beats as f64).min(rate);
+        let sustained = (mhz * events as f64 / beats as f64).min(rate);
         rows.push((
             "Output",
-            format!(
-                "{} bits a beat, {:.2} Gbit/s at most",
-                core.output_bits,
-                output_mhz * f64::from(core.output_bits) / 1e3
-            ),
+            format!("{} bits a beat, {:.2} Gbit/s at most", core.output_bits, mhz * f64::from(core.output_bits) / 1e3),
         ));
         rows.push((
             "Largest events only",

@@ -27,13 +27,6 @@ use crate::verilog::{DesignManifest, Identity, Interface, LinkCore};
 
 pub use bench::MOST_VECTORS;
 
-/// What the manifest of a design does not say.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Options {
-    /// MHz of `m_axis_aclk`, where the output has a clock of its own; else as fast as the other.
-    pub output_clock_mhz: Option<f64>,
-}
-
 /// Names and texts of the files, by path below the design folder.
 ///
 /// * `link`: the link of a design that has one
@@ -42,12 +35,7 @@ pub struct Options {
 /// # Errors
 /// [`Code::Design`] if design and link do not belong together, [`Code::Vectors`] if there are none or they have another shape,
 /// [`Code::FormatRange`] for an output outside its format.
-pub fn files(
-    manifest: &DesignManifest,
-    link: Option<&Link>,
-    vectors: &Vectors,
-    options: Options,
-) -> Result<Vec<(String, String)>> {
+pub fn files(manifest: &DesignManifest, link: Option<&Link>, vectors: &Vectors) -> Result<Vec<(String, String)>> {
     let framed = match (&manifest.link, link) {
         (Some(core), Some(link)) if core.id == link.id() => Some((core, link)),
         (None, None) => None,
@@ -56,7 +44,7 @@ pub fn files(
                 .hint("pass the link that it was emitted with"));
         }
     };
-    let package = Package { manifest, framed, options };
+    let package = Package { manifest, framed };
     let top = package.top();
     let mut files = bench::files(&package, vectors)?;
     files.extend([
@@ -84,7 +72,6 @@ pub fn files(
 struct Package<'a> {
     manifest: &'a DesignManifest,
     framed: Option<(&'a LinkCore, &'a Link)>,
-    options: Options,
 }
 
 impl Package<'_> {
@@ -117,10 +104,9 @@ impl Package<'_> {
         self.framed.is_some_and(|(core, _)| core.options.registers)
     }
 
-    /// MHz of the clock of the output, if it has one of its own.
-    fn output_clock_mhz(&self) -> Option<f64> {
-        let has_one = self.framed.is_some_and(|(core, _)| core.options.output_clock);
-        has_one.then(|| self.options.output_clock_mhz.unwrap_or(self.clock_mhz()))
+    /// Whether the output has a clock of its own; it is taken to be as fast as the other.
+    fn has_output_clock(&self) -> bool {
+        self.framed.is_some_and(|(core, _)| core.options.output_clock)
     }
 
     /// Cycles from one vector to the next, at least.

@@ -64,7 +64,7 @@ pub(super) fn ports(package: &Package) -> Vec<Port> {
     }
     ports.push(port("s_axis_tvalid", false, 1, "a beat is offered; never waits for tready"));
     ports.push(port("s_axis_tready", true, 1, "it is taken in this cycle if tvalid is high too; from a register"));
-    if package.output_clock_mhz().is_some() {
+    if package.has_output_clock() {
         ports.push(port("m_axis_aclk", false, 1, "clock of the output, of any frequency and phase"));
         ports.push(port(
             "m_axis_aresetn",

@@ -43,7 +43,7 @@ fn framed_with(link: Link, options: CoreOptions) -> (VerilogDesign, Link) {
 
 /// A core with all that a core can have.
 fn with_everything() -> CoreOptions {
-    CoreOptions { bits: 64, input_bits: Some(8), drop: true, registers: true, output_clock: true }
+    CoreOptions { bits: 64, input_bits: Some(8), drop: true, registers: true, output_clock: true, lut_ram: true }
 }
 
 /// Numbers within the formats; the outputs are not those of the model.
@@ -57,9 +57,9 @@ fn vectors(manifest: &DesignManifest, n: usize) -> Vectors {
     Vectors { inputs: rows(&manifest.input_formats), outputs: rows(&manifest.output_formats) }
 }
 
-fn all(design: &VerilogDesign, link: Option<&Link>, options: Options) -> Vec<(String, String)> {
+fn all(design: &VerilogDesign, link: Option<&Link>) -> Vec<(String, String)> {
     let m = &design.manifest;
-    super::files(m, link, &vectors(m, 100), options).unwrap()
+    super::files(m, link, &vectors(m, 100)).unwrap()
 }
 
 fn text<'a>(files: &'a [(String, String)], end: &str) -> &'a str {
@@ -98,11 +98,11 @@ fn ports_are_those_of_the_emitted_module_and_each_is_in_template_and_data_sheet(
     ];
     for (design, link) in &designs {
         let framed = design.manifest.link.as_ref().zip(link.as_ref());
-        let package = Package { manifest: &design.manifest, framed, options: Options::default() };
+        let package = Package { manifest: &design.manifest, framed };
         let verilog = text(&design.files, &format!("{}.v", package.top()));
         let mine = ports::ports(&package).into_iter().map(|p| (p.output, p.bits, p.name)).collect();
         assert_eq!(declared(verilog), mine, "{}", package.top());
-        let files = all(design, link.as_ref(), Options::default());
+        let files = all(design, link.as_ref());
         for (_, _, name) in &mine {
             assert!(text(&files, "_inst.v").contains(&format!(".{name}({name})")), "{name}");
             assert!(text(&files, "DATASHEET.md").contains(&format!("| `{name}` |")), "{name}");
@@ -113,10 +113,8 @@ fn ports_are_those_of_the_emitted_module_and_each_is_in_template_and_data_sheet(
 #[test]
 fn no_placeholder_is_left_and_no_file_is_written_twice() {
     let (with_frames, link) = framed_with(link(), with_everything());
-    let options = Options { output_clock_mhz: Some(156.25) };
-    let mut lists =
-        vec![all(&with_frames, Some(&link), options), all(&design(Interface::Axis), None, Options::default())];
-    lists.push(all(&folded(Interface::Kernel), None, Options::default()));
+    let mut lists = vec![all(&with_frames, Some(&link)), all(&design(Interface::Axis), None)];
+    lists.push(all(&folded(Interface::Kernel), None));
     for files in lists {
         let names: HashSet<&String> = files.iter().map(|(name, _)| name).collect();
         assert_eq!(names.len(), files.len());
@@ -131,25 +129,37 @@ fn no_placeholder_is_left_and_no_file_is_written_twice() {
 #[test]
 fn both_clocks_and_their_crossing_are_constrained() {
     let (with_frames, link) = framed();
-    let one = all(&with_frames, Some(&link), Options::default());
+    let one = all(&with_frames, Some(&link));
     let (with_clock, link) = framed_with(link, CoreOptions { output_clock: true, ..CoreOptions::default() });
-    let two = all(&with_clock, Some(&link), Options { output_clock_mhz: Some(156.25) });
+    let two = all(&with_clock, Some(&link));
     assert!(!text(&one, ".xdc").contains("m_axis_aclk"));
     assert!(text(&one, ".xdc").contains("create_clock -name aclk -period 6.667 [get_ports aclk]\n"));
     for wanted in [
-        "create_clock -name m_axis_aclk -period 6.400",
+        "create_clock -name m_axis_aclk -period 6.667",
         "set_max_delay -datapath_only -from [get_clocks aclk] -to [get_clocks m_axis_aclk] 6.667\n",
-        "set_max_delay -datapath_only -from [get_clocks m_axis_aclk] -to [get_clocks aclk] 6.400\n",
+        "set_max_delay -datapath_only -from [get_clocks m_axis_aclk] -to [get_clocks aclk] 6.667\n",
     ] {
         assert!(text(&two, ".xdc").contains(wanted), "{wanted}");
     }
-    assert!(text(&two, ".lpf").contains("FREQUENCY PORT \"m_axis_aclk\" 156.250 MHZ;"));
+    assert!(text(&two, ".lpf").contains("FREQUENCY PORT \"m_axis_aclk\" 150.000 MHZ;"));
+}
+
+#[test]
+fn the_latency_of_a_core_is_to_a_word_or_to_a_frame_of_fixed_size() {
+    let latency = |link: Link| {
+        let (design, link) = framed_with(link, CoreOptions::default());
+        let files = all(&design, Some(&link));
+        text(&files, "DATASHEET.md").lines().find(|line| line.starts_with("| Latency |")).unwrap().to_owned()
+    };
+    assert!(latency(link()).contains(" from a vector to the memory word that it completes, at least; "));
+    let fixed = latency(Link { fixed_bits: Some(128), ..link() });
+    assert!(fixed.contains(" from a vector to its frame, at least; ") && !fixed.contains("word"), "{fixed}");
 }
 
 #[test]
 fn expected_beats_are_frames_of_the_outputs() {
     let (design, link) = framed();
-    let files = all(&design, Some(&link), Options::default());
+    let files = all(&design, Some(&link));
     let mut bytes = Vec::new();
     for line in text(&files, "expected.hex").lines().filter(|line| !line.starts_with("//")) {
         let fields: Vec<u64> = line.split('_').map(|f| u64::from_str_radix(f, 16).unwrap()).collect();
@@ -174,7 +184,7 @@ fn numbers_lie_in_their_lanes_lowest_first() {
     // Lanes of 4 bits in, 5 bits out.
     assert_eq!((m.in_width, m.out_width), (4, 5));
     let vectors = Vectors { inputs: array![[-8, 7, 10]], outputs: array![[-1, 2]] };
-    let files = super::files(&m, None, &vectors, Options::default()).unwrap();
+    let files = super::files(&m, None, &vectors).unwrap();
     assert!(text(&files, "stimuli.hex").ends_with("\na78\n"));
     assert!(text(&files, "expected.hex").ends_with("\n05f\n"));
 }
@@ -183,8 +193,7 @@ fn numbers_lie_in_their_lanes_lowest_first() {
 fn vectors_of_another_design_and_a_link_that_is_not_its_own_are_rejected() {
     let (design, link) = framed();
     let m = &design.manifest;
-    let wrong =
-        |link: Option<&Link>, vectors: &Vectors| super::files(m, link, vectors, Options::default()).unwrap_err().code();
+    let wrong = |link: Option<&Link>, vectors: &Vectors| super::files(m, link, vectors).unwrap_err().code();
     assert_eq!(wrong(None, &vectors(m, 3)), Code::Design);
     let other = Link { frame_events: 3, ..link.clone() };
     assert_eq!(wrong(Some(&other), &vectors(m, 3)), Code::Design);
@@ -230,7 +239,7 @@ fn the_map_for_tools_is_well_formed_and_whole() {
     assert_eq!(xml.matches("<ipxact:register>").count(), REGISTERS.len());
     assert_eq!(xml.matches("<ipxact:field>").count(), REGISTERS.iter().map(|r| r.fields.len()).sum::<usize>());
     let (design, link) = framed_with(link(), with_everything());
-    let header = all(&design, Some(&link), Options::default());
+    let header = all(&design, Some(&link));
     let (header, id) = (text(&header, "_registers.h").to_owned(), link.id());
     assert!(header.contains(&format!("#define TINY_LINK_LINK_VALUE 0x{id:08X}u\n")), "{header}");
     for r in REGISTERS {

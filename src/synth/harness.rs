@@ -5,7 +5,8 @@
 //!          in_bits FF         in_bits FF                   out_bits FF, out_bits LUT
 //! ```
 //!
-//! The capture register has an enable of its own, so that it cannot be merged with the first rank of the design.
+//! The capture register has an enable of its own, so that it cannot be merged with the first rank of the design. Handshake and
+//! reset cross a register as well: the way to a pin would draw the design's own registers there.
 
 use crate::dut::Dut;
 
@@ -18,13 +19,17 @@ pub(super) fn text(dut: &Dut) -> String {
     let shift_in = if wi > 1 { format!("{{sh[{}:0], din}}", wi - 2) } else { "din".into() };
     let shift_out = if wo > 1 { format!("{{so[{}:0], 1'b0}}", wo - 2) } else { "1'b0".into() };
     format!(
-        "module {TOP}(input clk, input rst, input din, input take, input cap, input in_valid, input out_ready,
-  output dout, output in_ready, output out_valid);
+        "module {TOP}(input clk, input rst_pin, input din, input take, input cap, input in_valid_pin,
+  input out_ready_pin, output dout, output reg in_ready_pin, output reg out_valid_pin);
   reg [{i}:0] sh, si;
   reg [{o}:0] so;
+  reg rst, in_valid, out_ready;
+  wire in_ready, out_valid;
   wire [{o}:0] y;
   {top} dut({common}, {data});
   always @(posedge clk) begin
+    {{rst, in_valid, out_ready}} <= {{rst_pin, in_valid_pin, out_ready_pin}};
+    {{in_ready_pin, out_valid_pin}} <= {{in_ready, out_valid}};
     sh <= {shift_in};
     if (take) si <= sh;
     so <= cap ? y : {shift_out};
@@ -41,8 +46,9 @@ pub(super) fn text(dut: &Dut) -> String {
     )
 }
 
-/// Lookup tables and flip-flops of the harness alone.
+/// Lookup tables and flip-flops of the harness alone. Yosys takes out what a design without a handshake does not use.
 pub(super) fn cost(dut: &Dut) -> (u64, u64) {
     let (wi, wo) = (dut.port_bits() as u64, dut.out_bits() as u64);
-    (wo, 2 * wi + wo)
+    let handshake = if dut.axis { 4 } else { 2 * u64::from(dut.valid.is_some()) };
+    (wo, 2 * wi + wo + u64::from(dut.reset.is_some()) + handshake)
 }

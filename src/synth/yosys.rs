@@ -112,7 +112,16 @@ fn count(target: SynthTarget, cells: BTreeMap<String, u64>) -> SynthReport {
         }
         SynthTarget::Ecp5 => {
             let carry = starts(&["CCU2C"]);
-            [starts(&["LUT4"]) + 2 * carry, starts(&["TRELLIS_FF"]), starts(&["MULT18"]), starts(&["DP16KD"]), carry, 0]
+            // LUT RAM of 16 words of 4 bits is four tables, and another two are taken by its write port.
+            let ram = 6 * starts(&["TRELLIS_DPR16X4"]);
+            [
+                starts(&["LUT4"]) + 2 * carry + ram,
+                starts(&["TRELLIS_FF"]),
+                starts(&["MULT18"]),
+                starts(&["DP16KD"]),
+                carry,
+                0,
+            ]
         }
         SynthTarget::Xcup | SynthTarget::Xc7 => [
             sum(&|k| k.strip_prefix("LUT").is_some_and(|n| matches!(n, "1" | "2" | "3" | "4" | "5" | "6"))),

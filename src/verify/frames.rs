@@ -75,9 +75,11 @@ impl fmt::Display for FramesReport {
 /// Bunch crossing of each event, and whether it ends its frame.
 pub type Marks = Vec<(u16, bool)>;
 
-/// Bunch crossings in turn; now and then an event that ends its frame, and the last one.
+/// Bunch crossings in turn; now and then an event that ends its frame, sometimes more of them in a row than a core has on its way, and
+/// the last one.
 pub fn varied_marks(events: usize) -> Marks {
-    (0..events).map(|i| ((i % ORBIT) as u16, i + 1 == events || i % 37 == 36 || i % 101 < 2)).collect()
+    let ends = |i: usize| i + 1 == events || i % 37 == 36 || i % 101 < 2 || (128..192).contains(&(i % 1024));
+    (0..events).map(|i| ((i % ORBIT) as u16, ends(i))).collect()
 }
 
 /// Bunch crossing 0; the last event ends its frame, and that of each record: what `sluice compress` writes.

@@ -31,6 +31,8 @@ const SLOW: &str = "OPT_SLOW=-O0";
 const GLOBAL: &str = "OPT_GLOBAL=-O1";
 /// Highest stall rate accepted, in percent: above it runs get long and prove nothing more.
 const MAX_STALL: u32 = 95;
+/// Resets in the midst of frames, at other cycles each, before they are looked at.
+const RESETS: u64 = 8;
 /// Vectors sent with gaps between them.
 const GAPPED: usize = 2000;
 /// Vectors sent as single pulses to measure the latency of a kernel, at most.
@@ -321,14 +323,15 @@ impl Model {
         let stream = self.symbol::<Stream>("sluice_stream")?;
         let reset = self.symbol::<Free>("sluice_reset")?;
         let loses = u32::from(dut.frames.is_some_and(|f| f.drop));
-        // A core that sends frames is reset in the midst of them first.
-        let cut = if dut.frames.is_some() { limit.min(64 + u64::from(dut.latency) + n as u64 / 3) } else { 0 };
         let (x, y, i) = (input.as_ptr(), out.as_mut_ptr(), info.as_mut_ptr());
         let (n, m) = (n as u64, m as u64);
+        // A core that sends frames is reset in the midst of them first, several times.
+        let cuts = if dut.frames.is_some() { RESETS } else { 0 };
+        let cut = |k: u64| limit.min(64 + u64::from(dut.latency) + 31 * k + (n / 3).min(2000));
         // SAFETY: the buffers hold n and m whole bus vectors, `info` its six numbers.
         self.with_instance(|h| unsafe {
-            if cut > 0 {
-                stream(h, x, n, y, m, stall, seed ^ 1, cut, tail, loses, i);
+            for k in 0..cuts {
+                stream(h, x, n, y, m, stall, seed ^ (k + 1), cut(k), tail, loses, i);
                 reset(h);
             }
             stream(h, x, n, y, m, stall, seed, limit, tail, loses, i);

@@ -10,10 +10,10 @@ use sluice::hw::{CompileOptions, Compiled, Effort, Reuse, compile_reuse};
 use sluice::link::{LearnOptions, Link, NumberCode, Predictor, WaveOptions};
 use sluice::model::QuantizedModel;
 use sluice::reference::Engine;
-use sluice::verify::{FramesReport, Sender, VerifyOptions, varied_marks};
+use sluice::verify::{FramesReport, Marks, Sender, VerifyOptions, plain_marks, varied_marks};
 use sluice::verilog::{self, CoreOptions, Interface};
 
-use super::{has, sluice, stderr};
+use super::{Folder, has, stderr};
 
 /// Gives what it gets: so that any event can be sent.
 pub fn identity(formats: &[QFormat]) -> QuantizedModel {
@@ -72,10 +72,20 @@ pub fn emitted_with(model: &QuantizedModel, link: &Link, core: &CoreOptions, reu
 }
 
 fn run(dut: &Dut, link: &Link, model: &QuantizedModel, inputs: &Array2<i64>, stall: u32) -> FramesReport {
+    run_with(dut, link, model, inputs, &varied_marks(inputs.nrows()), stall)
+}
+
+fn run_with(
+    dut: &Dut,
+    link: &Link,
+    model: &QuantizedModel,
+    inputs: &Array2<i64>,
+    marks: &Marks,
+    stall: u32,
+) -> FramesReport {
     let engine = Engine::new(&model.encoder).unwrap();
-    let marks = varied_marks(inputs.nrows());
     let options = VerifyOptions { stall_percent: stall, seed: 1, icarus: 200 };
-    let (report, _) = Sender { dut, link, engine: &engine }.verify(inputs, &marks, options).unwrap();
+    let (report, _) = Sender { dut, link, engine: &engine }.verify(inputs, marks, options).unwrap();
     assert!(report.passed(), "{report}");
     report
 }
@@ -111,9 +121,10 @@ fn a_core_sends_the_bytes_of_the_software_for_every_code_width_and_stall() {
         assert_eq!(link.numbers.iter().any(escapes), options.prefix, "wide numbers have escapes");
         let folder = tempfile::tempdir().unwrap();
         let dut = emitted(&model, &link, bits, 1, folder.path());
-        let free = run(&dut, &link, &model, &sent, 0);
-        // Of a wide link one frame an event takes as long as its beats do.
+        run(&dut, &link, &model, &sent, 0);
+        // A wide link keeps up, but with frames of an event or two.
         if bits == 256 && options.frame_events > 2 {
+            let free = run_with(&dut, &link, &model, &sent, &plain_marks(sent.nrows(), None), 0);
             assert_eq!(free.input_cycles as usize, sent.nrows() - 1, "{free}");
         }
         for stall in [50, 90] {
@@ -303,88 +314,77 @@ fn firmware_and_compress_write_the_same_file_and_decompress_reads_it() {
     if !has("verilator") || !has("iverilog") {
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
-    let works = |args: &[&str]| {
-        let out = sluice(at, args);
-        assert!(out.status.success(), "{args:?}: {}", stderr(&out));
-        out
-    };
-    std::fs::write(at.join("r.toml"), RECIPE).unwrap();
-    works(&["toy", "trigger-cells", "x.npz", "--rows", "600", "--seed", "1"]);
-    works(&["train", "r.toml", "--out", "t.json"]);
-    works(&["quantize", "t.json", "--out", "q.json"]);
-    works(&["link", "x.npz", "--model", "q.json", "--frame-events", "10"]);
-    works(&["emit", "q.json", "--link", "link.json", "--link-bits", "32", "--out", "d", "--effort", "fast"]);
-    works(&["compress", "x.npz", "a.slf", "--mode", "neural", "--model", "q.json", "--link", "link.json"]);
-    let out = works(&["verify", "d", "--data", "x.npz", "--stall", "20", "--frames-out", "b.slf"]);
+    let folder = Folder::new();
+    folder.write("r.toml", RECIPE);
+    folder.works(&["toy", "trigger-cells", "x.npz", "--rows", "600", "--seed", "1"]);
+    folder.works(&["train", "r.toml", "--out", "t.json"]);
+    folder.works(&["quantize", "t.json", "--out", "q.json"]);
+    folder.works(&["link", "x.npz", "--model", "q.json", "--frame-events", "10"]);
+    folder.works(&["emit", "q.json", "--link", "link.json", "--link-bits", "32", "--out", "d", "--effort", "fast"]);
+    folder.works(&["compress", "x.npz", "a.slf", "--mode", "neural", "--model", "q.json", "--link", "link.json"]);
+    let out = folder.works(&["verify", "d", "--data", "x.npz", "--stall", "20", "--frames-out", "b.slf"]);
     assert!(String::from_utf8_lossy(&out.stdout).contains("every byte as in software"));
-    let read = |name: &str| std::fs::read(at.join(name)).unwrap();
-    assert!(read("a.slf") == read("b.slf"), "{} and {} bytes", read("a.slf").len(), read("b.slf").len());
+    let (software, firmware) = (folder.bytes("a.slf"), folder.bytes("b.slf"));
+    assert!(software == firmware, "{} and {} bytes", software.len(), firmware.len());
     // The same numbers as from a container, by way of the same decoder.
-    works(&["compress", "x.npz", "c.slc", "--mode", "neural", "--model", "q.json"]);
-    works(&["decompress", "c.slc", "c.npz"]);
-    works(&["decompress", "b.slf", "b.npz", "--model", "q.json", "--link", "link.json"]);
-    let read = |name: &str| {
-        let file = sluice::data::open(&at.join(name), &Default::default()).unwrap();
-        file.read(0..file.rows()).unwrap()
-    };
+    folder.works(&["compress", "x.npz", "c.slc", "--mode", "neural", "--model", "q.json"]);
+    folder.works(&["decompress", "c.slc", "c.npz"]);
+    folder.works(&["decompress", "b.slf", "b.npz", "--model", "q.json", "--link", "link.json"]);
     let numbers = |name: &str| {
-        let values = &read(name).columns[0].values;
+        let values = &folder.rows(name).columns[0].values;
         (0..values.len()).map(|i| values.get_f64(i)).collect::<Vec<_>>()
     };
     assert!(numbers("b.npz") == numbers("c.npz"));
     // A sender that was reset counts from 0 again.
-    let once = std::fs::read(at.join("b.slf")).unwrap();
-    std::fs::write(at.join("twice.slf"), [once.clone(), once].concat()).unwrap();
-    works(&["decompress", "twice.slf", "twice.npz", "--model", "q.json", "--link", "link.json"]);
-    assert_eq!(read("twice.npz").rows, 1200);
+    folder.write("twice.slf", [&firmware[..], &firmware].concat());
+    folder.works(&["decompress", "twice.slf", "twice.npz", "--model", "q.json", "--link", "link.json"]);
+    assert_eq!(folder.rows("twice.npz").rows, 1200);
     // A byte that is wrong costs its frame, and is named.
-    let mut wrong = std::fs::read(at.join("b.slf")).unwrap();
+    let mut wrong = firmware;
     let frame = wrong.len() / 2;
     wrong[frame] ^= 4;
-    std::fs::write(at.join("w.slf"), wrong).unwrap();
+    folder.write("w.slf", wrong);
     let link = ["--model", "q.json", "--link", "link.json"];
-    let refused = sluice(at, &[&["decompress", "w.slf", "w.npz"][..], &link].concat());
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(stderr(&refused).contains("error[C001]: the frames are damaged at byte "), "{}", stderr(&refused));
-    assert!(!at.join("w.npz").exists());
-    let out = works(&[&["decompress", "w.slf", "w.npz", "--recover"][..], &link].concat());
+    folder.refused(
+        &[&["decompress", "w.slf", "w.npz"][..], &link].concat(),
+        "error[C001]: the frames are damaged at byte ",
+    );
+    assert!(!folder.at("w.npz").exists());
+    let out = folder.works(&[&["decompress", "w.slf", "w.npz", "--recover"][..], &link].concat());
     assert!(stderr(&out).contains("their frames did not come"), "{}", stderr(&out));
-    assert_eq!(read("w.npz").rows, 590);
+    assert_eq!(folder.rows("w.npz").rows, 590);
     // What cannot be, with one error that says so.
-    let refused = |args: &[&str], what: &str| {
-        let out = sluice(at, args);
-        assert!(out.status.code() == Some(2) && stderr(&out).contains(what), "{args:?}: {}", stderr(&out));
-    };
-    std::fs::write(at.join("noise.slf"), [7; 100]).unwrap();
-    refused(
+    folder.write("noise.slf", [7; 100]);
+    folder.refused(
         &[&["decompress", "noise.slf", "n.npz", "--recover"][..], &link].concat(),
         "error[C001]: the frames are damaged at byte 0: no header begins here",
     );
-    assert!(!at.join("n.npz").exists());
+    assert!(!folder.at("n.npz").exists());
     let emit = ["emit", "q.json", "--link", "link.json", "--effort", "fast", "--out", "e"];
-    refused(&[&emit[..], &["--link-bits", "48"]].concat(), "error[U001]: a link of 48 bits");
-    refused(&["link", "x.npz", "--model", "q.json", "--longest", "0"], "error[U001]: codes have 1 to 15 bits");
-    refused(
+    folder.refused(&[&emit[..], &["--link-bits", "48"]].concat(), "error[U001]: a link of 48 bits");
+    folder.refused(&["link", "x.npz", "--model", "q.json", "--longest", "0"], "error[U001]: codes have 1 to 15 bits");
+    folder.refused(
         &["compress", "x.npz", "e.slf", "--mode", "bounded", "--bound", "abs:1", "--link", "link.json"],
         "error[U001]: the link says how much frames may lose",
     );
-    refused(&["compress", "x.npz", "e.slf", "--link", "link.json"], "error[U001]: the link sends what a model gives");
-    let text = std::fs::read_to_string(at.join("link.json")).unwrap();
+    folder.refused(
+        &["compress", "x.npz", "e.slf", "--link", "link.json"],
+        "error[U001]: the link sends what a model gives",
+    );
+    let text = std::fs::read_to_string(folder.at("link.json")).unwrap();
     let mut other: Link = serde_json::from_str(&text).unwrap();
     other.numbers.pop();
-    std::fs::write(at.join("link.json"), serde_json::to_string(&other).unwrap()).unwrap();
-    refused(&emit, "error[D004]: the link has other numbers than the encoder gives");
-    refused(
+    folder.write("link.json", serde_json::to_string(&other).unwrap());
+    folder.refused(&emit, "error[D004]: the link has other numbers than the encoder gives");
+    folder.refused(
         &["compress", "x.npz", "e.slf", "--mode", "neural", "--model", "q.json", "--link", "link.json"],
         "error[M003]: the link has other numbers than the encoder gives",
     );
-    std::fs::write(at.join("link.json"), text.replacen("\"frame_limit_log2\": 12", "\"frame_limit_log2\": 40", 1))
-        .unwrap();
-    refused(&emit, "error[M001]: `frame_limit_log2` 40 is outside 9 to 18");
-    refused(&["verify", "d", "--data", "x.npz", "--frames-out", "f.slf", "--random", "5"], "cannot be used with");
-    assert!(!at.join("e").exists() && !at.join("e.slf").exists());
+    folder.write("link.json", text.replacen("\"frame_limit_log2\": 12", "\"frame_limit_log2\": 40", 1));
+    folder.refused(&emit, "error[M001]: `frame_limit_log2` 40 is outside 9 to 18");
+    folder
+        .refused(&["verify", "d", "--data", "x.npz", "--frames-out", "f.slf", "--random", "5"], "cannot be used with");
+    assert!(!folder.at("e").exists() && !folder.at("e.slf").exists());
 }
 
 #[test]
@@ -392,21 +392,11 @@ fn columns_are_sent_without_a_model_and_come_back_with_names_types_and_shapes() 
     if !has("verilator") || !has("iverilog") {
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
-    let works = |args: &[&str]| {
-        let out = sluice(at, args);
-        assert!(out.status.success(), "{args:?}: {}", stderr(&out));
-        out
-    };
-    works(&["toy", "pulses", "p.npz", "--rows", "40", "--seed", "3"]);
-    works(&["toy", "trigger-cells", "t.npz", "--rows", "300", "--seed", "3"]);
+    let folder = Folder::new();
+    folder.works(&["toy", "pulses", "p.npz", "--rows", "40", "--seed", "3"]);
+    folder.works(&["toy", "trigger-cells", "t.npz", "--rows", "300", "--seed", "3"]);
     let lines: String = (0..200).map(|i| format!("{},{}\n", 40 + i % 7, i * i % 90 - 45)).collect();
-    std::fs::write(at.join("c.csv"), format!("a,b\n{lines}")).unwrap();
-    let read = |name: &str| {
-        let file = sluice::data::open(&at.join(name), &Default::default()).unwrap();
-        file.read(0..file.rows()).unwrap()
-    };
+    folder.write("c.csv", format!("a,b\n{lines}"));
     let waves = ["--waveform", "--predictor", "previous", "--frame-events", "100"];
     let rows: [(&str, &[&str]); 5] = [
         ("p.npz", &["--waveform"]),
@@ -417,52 +407,48 @@ fn columns_are_sent_without_a_model_and_come_back_with_names_types_and_shapes() 
     ];
     for (k, (file, options)) in rows.iter().enumerate() {
         let (design, sent, back) = (format!("d{k}"), format!("a{k}.slf"), format!("b{k}.npz"));
-        works(&[&["link", file][..], options].concat());
-        works(&["emit", "--link", "link.json", "--link-bits", "64", "--out", &design]);
-        works(&["compress", file, &sent, "--link", "link.json"]);
-        works(&["verify", &design, "--data", file, "--frames-out", "v.slf"]);
-        assert!(std::fs::read(at.join(&sent)).unwrap() == std::fs::read(at.join("v.slf")).unwrap(), "{options:?}");
-        works(&["decompress", &sent, &back, "--link", "link.json"]);
-        assert_eq!(read(&back).columns, read(file).columns, "{options:?}");
+        folder.works(&[&["link", file][..], options].concat());
+        folder.works(&["emit", "--link", "link.json", "--link-bits", "64", "--out", &design]);
+        folder.works(&["compress", file, &sent, "--link", "link.json"]);
+        folder.works(&["verify", &design, "--data", file, "--frames-out", "v.slf"]);
+        assert!(folder.bytes(&sent) == folder.bytes("v.slf"), "{options:?}");
+        folder.works(&["decompress", &sent, &back, "--link", "link.json"]);
+        assert_eq!(folder.rows(&back).columns, folder.rows(file).columns, "{options:?}");
     }
     // A bound is kept, and the record of a frame that is lost is left out whole.
-    works(&["link", "p.npz", "--waveform", "--bound", "4", "--out", "r.json"]);
-    works(&["compress", "p.npz", "r.slf", "--link", "r.json"]);
-    works(&["link", "p.npz", "--waveform", "--bound", "4", "--frame-events", "100"]);
-    works(&["compress", "p.npz", "l.slf", "--link", "link.json"]);
-    works(&["decompress", "l.slf", "l.npz", "--link", "link.json"]);
-    let (sent, back) = (read("p.npz"), read("l.npz"));
+    folder.works(&["link", "p.npz", "--waveform", "--bound", "4", "--out", "r.json"]);
+    folder.works(&["compress", "p.npz", "r.slf", "--link", "r.json"]);
+    folder.works(&["link", "p.npz", "--waveform", "--bound", "4", "--frame-events", "100"]);
+    folder.works(&["compress", "p.npz", "l.slf", "--link", "link.json"]);
+    folder.works(&["decompress", "l.slf", "l.npz", "--link", "link.json"]);
+    let (sent, back) = (folder.rows("p.npz"), folder.rows("l.npz"));
     let (sent, back) = (&sent.columns[0].values, &back.columns[0].values);
     let differences: Vec<f64> = (0..sent.len()).map(|i| (sent.get_f64(i) - back.get_f64(i)).abs()).collect();
     let most = differences.iter().copied().fold(0.0, f64::max);
     assert!(sent.len() == back.len() && most > 0.0 && most <= 4.0, "{most}");
-    let mut wrong = std::fs::read(at.join("l.slf")).unwrap();
+    let mut wrong = folder.bytes("l.slf");
     let middle = wrong.len() / 2;
     wrong[middle] ^= 1;
-    std::fs::write(at.join("w.slf"), wrong).unwrap();
-    let out = works(&["decompress", "w.slf", "w.npz", "--link", "link.json", "--recover"]);
+    folder.write("w.slf", wrong);
+    let out = folder.works(&["decompress", "w.slf", "w.npz", "--link", "link.json", "--recover"]);
     assert!(stderr(&out).contains("their frames did not come"), "{}", stderr(&out));
-    assert_eq!(read("w.npz").rows, 39);
+    assert_eq!(folder.rows("w.npz").rows, 39);
     // The same from a recipe, and a second run that has nothing to do.
     let recipe = "name = \"p\"\n[data]\npath = \"p.npz\"\n[link]\nencoder = \"waveform\"\nbits = 32\n\
                   waveform = { bound = 4 }\n[verify]\nrandom = 500\nsynth = false\n";
-    std::fs::write(at.join("r.toml"), recipe).unwrap();
-    let out = works(&["run", "r.toml", "--out", "run"]);
+    folder.write("r.toml", recipe);
+    let out = folder.works(&["run", "r.toml", "--out", "run"]);
     let said = String::from_utf8_lossy(&out.stdout).into_owned();
     assert!(said.contains("every byte as in software") && said.contains("sluice frames (this run)"), "{said}");
-    assert!(std::fs::read(at.join("run/data.slf")).unwrap() == std::fs::read(at.join("r.slf")).unwrap());
-    let again = works(&["run", "r.toml", "--out", "run"]);
+    assert!(folder.bytes("run/data.slf") == folder.bytes("r.slf"));
+    let again = folder.works(&["run", "r.toml", "--out", "run"]);
     assert_eq!(out.stdout, again.stdout);
     // What cannot be.
-    let refused = |args: &[&str], what: &str| {
-        let out = sluice(at, args);
-        assert!(out.status.code() == Some(2) && stderr(&out).contains(what), "{args:?}: {}", stderr(&out));
-    };
-    refused(&["link", "t.npz", "--waveform", "--sample-bits", "3"], "error[U001]: column `");
-    refused(&["compress", "t.npz", "e.slf", "--link", "link.json"], "there is no column");
-    refused(&["decompress", "l.slf", "e.npz", "--link", "link.json", "--model", "q.json"], "without a model");
-    refused(&["emit", "q.json", "--link", "link.json", "--out", "e"], "without a model");
-    refused(&["emit", "--out", "e"], "required");
-    works(&["toy", "jets", "j.npz", "--rows", "20"]);
-    refused(&["link", "j.npz"], "only whole numbers are sent as they are");
+    folder.refused(&["link", "t.npz", "--waveform", "--sample-bits", "3"], "error[U001]: column `");
+    folder.refused(&["compress", "t.npz", "e.slf", "--link", "link.json"], "there is no column");
+    folder.refused(&["decompress", "l.slf", "e.npz", "--link", "link.json", "--model", "q.json"], "without a model");
+    folder.refused(&["emit", "q.json", "--link", "link.json", "--out", "e"], "without a model");
+    folder.refused(&["emit", "--out", "e"], "required");
+    folder.works(&["toy", "jets", "j.npz", "--rows", "20"]);
+    folder.refused(&["link", "j.npz"], "only whole numbers are sent as they are");
 }

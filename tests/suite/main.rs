@@ -22,8 +22,10 @@ mod several;
 mod spine;
 mod streamed;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use sluice::data::Dataset;
 
 /// Runs the built `sluice` in `folder`.
 fn sluice(folder: &Path, args: &[&str]) -> Output {
@@ -36,6 +38,50 @@ fn sluice(folder: &Path, args: &[&str]) -> Output {
 
 fn stderr(out: &Output) -> String {
     String::from_utf8_lossy(&out.stderr).into_owned()
+}
+
+/// A folder for a test, and `sluice` in it.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Folder(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.path().join(name)
+    }
+
+    /// Runs a command that has to work.
+    fn works(&self, args: &[&str]) -> Output {
+        let out = sluice(self.path(), args);
+        assert!(out.status.success(), "{args:?}: {}", stderr(&out));
+        out
+    }
+
+    /// Runs a command that has to be refused with `what` in its error.
+    fn refused(&self, args: &[&str], what: &str) {
+        let out = sluice(self.path(), args);
+        assert!(out.status.code() == Some(2) && stderr(&out).contains(what), "{args:?}: {}", stderr(&out));
+    }
+
+    fn bytes(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.at(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        std::fs::write(self.at(name), bytes).unwrap();
+    }
+
+    /// The rows of a data file.
+    fn rows(&self, name: &str) -> Dataset {
+        let file = sluice::data::open(&self.at(name), &Default::default()).unwrap();
+        file.read(0..file.rows()).unwrap()
+    }
 }
 
 /// Whether Verilator is there; in CI its absence is a failure, elsewhere the test says that it was skipped.

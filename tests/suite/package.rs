@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use super::{has, sluice, stderr};
+use super::{Folder, has, stderr};
 
 /// A program of the Python environment that scripts/setup makes; in CI its absence is a failure.
 fn python(name: &str) -> Option<PathBuf> {
@@ -29,44 +29,39 @@ fn the_cocotb_bench_of_a_design_passes_and_finds_a_wrong_byte_and_a_wrong_operat
     if !has("iverilog") || !has("verilator") {
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let folder = Folder::new();
     let rows: String = (0..300).map(|i| format!("{},{}\n", i * i % 61, if i % 3 == 0 { i % 29 } else { 0 })).collect();
-    std::fs::write(at.join("x.csv"), format!("a,b\n{rows}")).unwrap();
-    let works = |args: &[&str]| {
-        let out = sluice(at, args);
-        assert!(out.status.success(), "{args:?}: {}", stderr(&out));
-    };
-    works(&["link", "x.csv", "--zero-suppression", "true", "--frame-events", "9"]);
+    folder.write("x.csv", format!("a,b\n{rows}"));
+    folder.works(&["link", "x.csv", "--zero-suppression", "true", "--frame-events", "9"]);
     let bench = |design: &str| {
-        let out = run(&python, &["run_cocotb.py"], &at.join(design).join("tb"));
+        let out = run(&python, &["run_cocotb.py"], &folder.at(design).join("tb"));
         (out.status.success(), String::from_utf8_lossy(&out.stdout).into_owned() + &stderr(&out))
     };
     // Everything at once; with losses; a frame an event; waveforms.
     let core = ["emit", "--link", "link.json", "--link-bits", "32"];
-    works(&[&core[..], &["--registers", "--output-clock", "--link-input-bits", "8", "--out", "all"]].concat());
-    works(&[&core[..], &["--registers", "--drop", "--out", "lossy"]].concat());
-    works(&["link", "x.csv", "--frame-bits", "96", "--out", "fixed.json"]);
-    works(&["emit", "--link", "fixed.json", "--out", "fixed"]);
-    works(&["link", "x.csv", "--waveform", "--continuous", "--frame-events", "40", "--out", "waves.json"]);
-    works(&["emit", "--link", "waves.json", "--out", "waves"]);
+    folder.works(&[&core[..], &["--registers", "--output-clock", "--link-input-bits", "8", "--out", "all"]].concat());
+    folder.works(&[&core[..], &["--registers", "--drop", "--out", "lossy"]].concat());
+    folder.works(&["link", "x.csv", "--frame-bits", "96", "--out", "fixed.json"]);
+    folder.works(&["emit", "--link", "fixed.json", "--out", "fixed"]);
+    folder.works(&["link", "x.csv", "--waveform", "--continuous", "--frame-events", "40", "--out", "waves.json"]);
+    folder.works(&["emit", "--link", "waves.json", "--out", "waves"]);
     for design in ["all", "lossy", "fixed", "waves"] {
         let (passed, said) = bench(design);
         assert!(passed && said.contains(" 0 failed"), "{design}: {said}");
     }
     // FuseSoC takes it, and Verilator has nothing to say.
-    let out = run(&fusesoc, &["--cores-root", "all", "run", "--target=lint", "sluice:design:x_link"], at);
+    let out = run(&fusesoc, &["--cores-root", "all", "run", "--target=lint", "sluice:design:x_link"], folder.path());
     assert!(out.status.success(), "{}{}", String::from_utf8_lossy(&out.stdout), stderr(&out));
     assert!(!stderr(&out).contains("%Warning"), "{}", stderr(&out));
     // The bench can fail.
-    let expected = at.join("fixed/tb/expected.hex");
+    let expected = folder.at("fixed/tb/expected.hex");
     let text = std::fs::read_to_string(&expected).unwrap();
     let last = text.trim_end().len() - 1;
     let digit = if text.as_bytes()[last] == b'0' { "1" } else { "0" };
     std::fs::write(&expected, format!("{}{digit}\n", &text[..last])).unwrap();
     let (passed, said) = bench("fixed");
     assert!(!passed && said.contains("expected"), "{said}");
-    let packer = at.join("all/link_pack.v");
+    let packer = folder.at("all/link_pack.v");
     let text = std::fs::read_to_string(&packer).unwrap();
     let changed = text.replacen("filled + ", "filled - ", 1);
     assert_ne!(text, changed);

@@ -35,8 +35,11 @@ enum Reach {
     Cycles(u32),
 }
 
-const PROOFS: [Proof; 17] = [
+const PROOFS: [Proof; 20] = [
     Proof { name: "link_fifo", parameters: "-set WIDTH 3 -set DEPTH_LOG2 2", reach: Reach::Ever(12) },
+    Proof { name: "link_fifo", parameters: "-set WIDTH 3 -set DEPTH_LOG2 2 -set LUT_RAM 1", reach: Reach::Ever(12) },
+    Proof { name: "link_store", parameters: "-set WIDTH 3 -set DEPTH_LOG2 2", reach: Reach::Ever(12) },
+    Proof { name: "link_store", parameters: "-set WIDTH 3 -set DEPTH_LOG2 2 -set LUT_RAM 1", reach: Reach::Ever(12) },
     Proof { name: "skid_buffer", parameters: "-set WIDTH 3", reach: Reach::Ever(12) },
     Proof { name: "link_cross", parameters: "-set WIDTH 2 -set DEPTH_LOG2 2", reach: Reach::Clocks(8) },
     Proof { name: "link_gather", parameters: "-set BEAT 2 -set BEATS 4", reach: Reach::Ever(8) },
@@ -259,8 +262,8 @@ fn every_mutant_of_the_primitives_is_found_by_proof_or_simulation() {
         Bench::new(&model, 32, 700, &options(false, 1000), 10),
         Bench::new(&model, 128, 100, &options(true, 1), 12),
     ];
-    let in_core = ["skid_buffer", "link_fifo", "link_pack", "link_frame", "link_crc"];
-    let alone = ["link_cross", "link_gather", "link_fixed", "link_registers", "link_check"];
+    let in_core = ["link_fifo", "link_store", "link_pack", "link_frame", "link_crc"];
+    let alone = ["skid_buffer", "link_cross", "link_gather", "link_fixed", "link_registers", "link_check"];
     let names = in_core.iter().chain(&alone).copied();
     let mut all: Vec<(&str, String, String)> = Vec::new();
     for name in names.clone() {

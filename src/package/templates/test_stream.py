@@ -23,6 +23,7 @@ FRAMED = @framed@  # tuser and tlast in; tkeep and tlast out
 LATENCY = @latency@  # cycles from a beat in to its beat out, without stalls; None where frames are waited for
 PERIOD_PS = @period_ps@  # of aclk
 REGISTERS = @registers@  # what the first of them read; None without registers
+THRESHOLD = @threshold@  # after reset; None if nothing is suppressed, or numbers of 16 bits or more are
 BEATS = @beats@  # input beats of a vector
 PACE = @pace@  # cycles from beat to beat where events are lost rather than the input stalled: as fast as none is lost
 OUTPUT_PERIOD_PS = @output_period_ps@  # of m_axis_aclk; None without one
@@ -57,6 +58,10 @@ FRAMES = list(groups(EXPECTED))
 VECTORS = range(0, len(STIMULI), BEATS)
 # Cycles in which something has to happen, with most of them paused.
 PATIENCE = 10_000 + 200 * (len(STIMULI) + len(EXPECTED)) + 2 * (PACE or 0) * len(STIMULI)
+# Beats taken when a frame has begun to leave and has not ended.
+INSIDE = [k + 1 for k, (last, _, _) in enumerate(EXPECTED) if not last] or range(1, len(EXPECTED))
+CONTROL, STATUS, AT_THRESHOLD, COUNTERS = 0x10, 0x14, 0x18, range(0x20, 0x60, 8)
+SOFT_RESET, CLEAR, DROP = 1, 2, 4 if PACE else 0  # of CONTROL; DROP is what it reads after reset
 
 
 def pauses(most=0.95):
@@ -67,12 +72,18 @@ def pauses(most=0.95):
             yield random.random() < share
 
 
+def pace():
+    """As fast as nothing is lost."""
+    return itertools.cycle([True] * (PACE - 1) + [False])
+
+
 class Bench:
     """The design with a source, a sink and somebody who watches the rules of the handshake."""
 
     def __init__(self, dut):
         self.dut = dut
         self.taken = 0  # output beats since reset
+        self.cut = False  # by a soft reset now: an output beat may vanish
         self.out_clock = dut.m_axis_aclk if OUTPUT_PERIOD_PS else dut.aclk
         self.out_resetn = dut.m_axis_aresetn if OUTPUT_PERIOD_PS else dut.aresetn
         cocotb.start_soon(Clock(dut.aclk, PERIOD_PS, "ps").start())
@@ -103,7 +114,7 @@ class Bench:
         self.sink.set_pause_generator(None)
         self.source.pause = self.sink.pause = False
         if PACE:
-            self.source.set_pause_generator(itertools.cycle([True] * (PACE - 1) + [False]))
+            self.source.set_pause_generator(pace())
         await ClockCycles(self.dut.aclk, cycles)
         if OUTPUT_PERIOD_PS:
             # A crossing between clocks needs some cycles of the slower one.
@@ -129,13 +140,21 @@ class Bench:
                 beat = [int(dut.m_axis_tdata.value)]
                 if FRAMED:
                     beat += [int(dut.m_axis_tkeep.value), int(dut.m_axis_tlast.value)]
-            assert held is None or beat == held, "tvalid fell or data changed before tready"
+            assert held is None or beat == held or self.cut, "tvalid fell or data changed before tready"
             held = beat if valid and not ready else None
             self.taken += valid and ready
 
-    def send(self):
-        for data, user in INPUTS:
+    def send(self, inputs=INPUTS):
+        for data, user in inputs:
             self.source.send_nowait(AxiStreamFrame(data, tuser=user))
+
+    async def blocked(self):
+        """Whether the source is stalled for long, before it has sent all."""
+        stalled, most = 0, 500 + (PACE or 0)
+        while stalled < most and not self.source.idle():
+            await RisingEdge(self.dut.aclk)
+            stalled = 0 if int(self.dut.s_axis_tready.value) else stalled + 1
+        return stalled == most
 
     async def expect(self):
         """All frames, each byte in its place, and nothing after them."""
@@ -144,6 +163,20 @@ class Bench:
             check(number, frame, beats, self.sink.byte_lanes)
         await ClockCycles(self.dut.aclk, 200)
         assert self.sink.empty() and self.taken == len(EXPECTED), "more came than was to come"
+
+    async def rest(self):
+        """Frames until no more come."""
+        await self.source.wait()
+        before = None
+        while self.taken != before:
+            before = self.taken
+            await ClockCycles(self.out_clock, 2000)
+        return [self.sink.recv_nowait(compact=False) for _ in range(self.sink.count())]
+
+    def check_all(self):
+        """What came after the last reset."""
+        for number in range(self.sink.count()):
+            check(number, self.sink.recv_nowait(compact=False), FRAMES[number], self.sink.byte_lanes)
 
 
 def check(number, frame, beats, lanes):
@@ -216,11 +249,7 @@ if not PACE:
             bench.send()
             await until(bench.out_clock, lambda: bench.taken >= share * len(EXPECTED))
             bench.sink.pause = True
-            # Until the source is stalled for long, or has sent all.
-            stalled = 0
-            while stalled < 500 and not bench.source.idle():
-                await RisingEdge(dut.aclk)
-                stalled = 0 if int(dut.s_axis_tready.value) else stalled + 1
+            await bench.blocked()
             bench.sink.pause = False
             await bench.expect()
             await bench.reset(2)
@@ -228,36 +257,156 @@ if not PACE:
 
 if REGISTERS:
 
+    class Registers(AxiLiteMaster):
+        """Of the design of a bench."""
+
+        def __init__(self, bench):
+            super().__init__(AxiLiteBus.from_prefix(bench.dut, "s_axil"), bench.dut.aclk)
+            self.bench = bench
+
+        async def reads(self, offset, value):
+            came = await self.read_dword(offset)
+            assert came == value, f"register {offset:02x}: {came:x}, expected {value:x}"
+
+        async def put(self, offset, value):
+            """Writes what is to be read then."""
+            await self.write_dword(offset, value)
+            await self.reads(offset, value)
+
+        async def counters(self):
+            """EVENTS, WORDS, FRAMES, STALLS_IN, STALLS_OUT, LOST, TRUNCATED, CRC_ERRORS: low words, then high ones."""
+            return [await self.read_dword(at) | await self.read_dword(at + 4) << 32 for at in COUNTERS]
+
+        async def counted(self, before):
+            """All vectors once more; none lost, no wrong CRC."""
+            came = [now - then for now, then in zip(await self.counters(), before)]
+            wanted = [len(VECTORS), len(EXPECTED), len(FRAMES), *came[3:5], 0, came[6], 0]
+            assert came == wanted, f"counters {came}, expected {wanted}"
+
+        async def soft_reset(self, drop=DROP):
+            """The core starts anew, and what is sent from now on is received."""
+            bench = self.bench
+            bench.cut = not OUTPUT_PERIOD_PS
+            await self.put(CONTROL, drop | SOFT_RESET)
+            bench.source.assert_reset(True)
+            bench.source.clear()
+            if OUTPUT_PERIOD_PS:
+                # What is on its way between the clocks comes out yet.
+                bench.sink.set_pause_generator(None)
+                bench.sink.pause = False
+                await ClockCycles(bench.out_clock, 50)
+            bench.check_all()
+            bench.sink.assert_reset()
+            bench.taken, bench.cut = 0, False
+            # In most cases the core is still in reset.
+            bench.source.assert_reset(False)
+
+    async def start_with_registers(dut):
+        bench = await start(dut)
+        return bench, Registers(bench)
+
     @cocotb.test()
     async def registers_say_what_it_is_and_count(dut):
-        bench = await start(dut)
-        bus = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.aclk)
+        bench, registers = await start_with_registers(dut)
         bench.send()
         await bench.expect()
         for place, value in enumerate(REGISTERS):
-            assert await bus.read_dword(4 * place) == value, f"register {4 * place:02x}"
-        # Events, output beats, frames; none lost, no wrong CRC.
-        counts = {0x20: len(VECTORS), 0x28: len(EXPECTED), 0x30: len(FRAMES), 0x48: 0, 0x58: 0}
-        for offset, count in counts.items():
-            low, high = await bus.read_dword(offset), await bus.read_dword(offset + 4)
-            assert high << 32 | low == count, f"counter {offset:02x}: {high << 32 | low}, expected {count}"
+            await registers.reads(4 * place, value)
+        await registers.counted([0] * len(COUNTERS))
+
+    @cocotb.test()
+    async def after_a_soft_reset_inside_a_frame_the_stream_starts_anew_and_counters_go_on_until_cleared(dut):
+        bench, registers = await start_with_registers(dut)
+        for _ in range(8):
+            if not PACE:
+                bench.source.set_pause_generator(pauses(random.choice([0, 0.5])))
+                bench.sink.set_pause_generator(pauses(random.choice([0, 0.5])))
+            bench.send()
+            after = random.choice(INSIDE)
+            await until(bench.out_clock, lambda: bench.taken >= after)
+            await registers.soft_reset()
+        before = await registers.counters()
+        assert min(before[:2]) > 0 and not before[5] and not before[7], f"counters {before}"
+        bench.send()
+        await bench.expect()
+        await registers.counted(before)
+        await registers.soft_reset()
+        await registers.write_dword(CONTROL, DROP | CLEAR)
+        assert await registers.counters() == [0] * len(COUNTERS), "counters are not cleared"
+        await registers.reads(CONTROL, DROP)
+        bench.send()
+        await bench.expect()
+        await registers.counted([0] * len(COUNTERS))
+
+    @cocotb.test()
+    async def a_full_core_stalls_its_input_or_loses_events_as_it_is_told(dut):
+        bench, registers = await start_with_registers(dut)
+        await registers.reads(CONTROL, DROP)
+        for drop in (0, 4, 0):
+            await registers.soft_reset(drop ^ 4)
+            await ClockCycles(dut.aclk, 20)
+            await registers.put(CONTROL, drop)
+            loses = drop & DROP
+            bench.source.set_pause_generator(None)
+            bench.sink.set_pause_generator(None)
+            bench.source.pause, bench.sink.pause = False, True
+            before, sent, stalled, lost = await registers.counters(), 0, False, 0
+            while not stalled and not lost:
+                bench.send()
+                sent += len(VECTORS)
+                stalled = await bench.blocked()
+                events, *_, stalls_out, lost, _, _ = [n - b for n, b in zip(await registers.counters(), before)]
+                assert stalled or events + lost == sent, f"{events} events and {lost} lost, {sent} were sent"
+            assert stalls_out > 0 and await registers.read_dword(STATUS) & 6 == 2, "the output does not wait"
+            assert stalled == (not loses), f"{lost} events are lost, the input stalled: {stalled}"
+            await registers.soft_reset(drop)
+            bench.source.set_pause_generator(pace() if loses else pauses())
+            bench.sink.set_pause_generator(None if loses else pauses())
+            bench.sink.pause = False
+            before = await registers.counters()
+            bench.send()
+            await bench.expect()
+            await registers.counted(before)
+
+    @cocotb.test()
+    async def the_threshold_is_kept_and_suppresses_what_is_below_it(dut):
+        bench, registers = await start_with_registers(dut)
+        first = await registers.read_dword(AT_THRESHOLD)
+        assert THRESHOLD in (None, first), f"threshold {first:x}"
+        for value in (0x3C5A, 0xC3A5):
+            await registers.put(AT_THRESHOLD, value)
+        # A byte at a time.
+        for offset, byte in ((0, 0x69), (1, 0x96)):
+            await registers.write_byte(AT_THRESHOLD + offset, byte)
+        await registers.reads(AT_THRESHOLD, 0x9669)
+        if THRESHOLD is not None:
+            # Where all is suppressed, what comes does not depend on what is sent.
+            await registers.put(AT_THRESHOLD, 0xFFFF)
+            came = []
+            for inputs in (INPUTS, [([0] * len(data), user) for data, user in INPUTS]):
+                await registers.soft_reset()
+                bench.send(inputs)
+                came.append([(bytes(frame.tdata), frame.tkeep) for frame in await bench.rest()])
+            assert came[0] and came[0] == came[1], "what is below the threshold is sent"
+            await registers.put(AT_THRESHOLD, THRESHOLD)
+            await registers.soft_reset()
+            bench.send()
+            await bench.expect()
+        await bench.reset(2)
+        await registers.reads(AT_THRESHOLD, first)
 
 
 @cocotb.test()
 async def after_a_reset_inside_a_frame_the_stream_starts_anew(dut):
     bench = await start(dut)
-    inside = [k + 1 for k, (last, _, _) in enumerate(EXPECTED) if not last]
-    inside = inside or range(1, len(EXPECTED))
     for cycles in [1] * 12 + [2, 3, 20]:
         if not PACE:
             bench.source.set_pause_generator(pauses(random.choice([0, 0.5])))
             bench.sink.set_pause_generator(pauses(random.choice([0, 0.5])))
         bench.send()
-        after = random.choice(inside)
+        after = random.choice(INSIDE)
         await until(bench.out_clock, lambda: bench.taken >= after)
-        # What came after the last reset.
-        for number in range(bench.sink.count()):
-            check(number, bench.sink.recv_nowait(compact=False), FRAMES[number], bench.sink.byte_lanes)
+        bench.check_all()
         await bench.reset(cycles)
     bench.send()
     await bench.expect()

@@ -1,9 +1,9 @@
 //! A kernel becomes a core that sends frames.
 //!
 //! ```text
-//! s_axis ─► kernel ─► <name>_code: a chunk of bits an event ─► link_pack ─┬─ words ──► link_fifo ─► link_frame ─► link_crc ─► m_axis
+//! s_axis ─► kernel ─► <name>_code: a chunk of bits an event ─► link_pack ─┬─ words ─► link_store ─► link_frame ─► link_crc ─► link_fifo ─► m_axis
 //!   │                                                            │       └─ frames ─► link_fifo ──┘
-//!   └── tlast, tuser ─► link_fifo ────────────────────────────────┘
+//!   └── tlast, tuser ─► stream_delay ─────────────────────────────┘
 //!
 //! frames of a fixed size:               <name>_code ─► link_fixed ─► link_fifo ─► m_axis
 //! ```
@@ -25,7 +25,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The primitives, by file and module name.
-const PARTS: [(&str, &str); 10] = [
+const PARTS: [(&str, &str); 11] = [
+    ("stream_delay", include_str!("../../../hdl/stream_delay.v")),
+    ("link_store", include_str!("../../../hdl/link_store.v")),
     ("link_fifo", include_str!("../../../hdl/link_fifo.v")),
     ("link_pack", include_str!("../../../hdl/link_pack.v")),
     ("link_frame", include_str!("../../../hdl/link_frame.v")),
@@ -35,7 +37,6 @@ const PARTS: [(&str, &str); 10] = [
     ("link_cross", include_str!("../../../hdl/link_cross.v")),
     ("link_check", include_str!("../../../hdl/link_check.v")),
     ("link_registers", include_str!("../../../hdl/link_registers.v")),
-    (super::axis::SKID, super::axis::SKID_TEXT),
 ];
 
 /// Cycles of `link_pack` from a chunk to the word that it completes.
@@ -45,6 +46,11 @@ const fn pack_cycles(word_log2: u32) -> u32 {
 /// Cycles until a word or frame is counted, the core is closed, and the source knows; and of the words that the last chunk completes
 /// one more.
 const SLACK: u32 = 5;
+/// Beats between `link_crc` and `m_axis`.
+const OUTPUT_LOG2: u32 = 5;
+/// Of them, those that come when `go` falls: its register and that of their number, four cycles of `link_frame`, five of `link_crc`, and a
+/// CRC with a beat of its own.
+const OUTPUT_FLIGHT: u32 = 12;
 /// Cycles of `link_fixed` from a chunk to its frame.
 const FIXED_CYCLES: u32 = 3;
 
@@ -63,11 +69,13 @@ pub struct CoreOptions {
     pub registers: bool,
     /// The output has a clock of its own.
     pub output_clock: bool,
+    /// Words and frames wait in LUT RAM: larger, and faster where nothing adds an output register to block RAM.
+    pub lut_ram: bool,
 }
 
 impl Default for CoreOptions {
     fn default() -> Self {
-        CoreOptions { bits: 64, input_bits: None, drop: false, registers: false, output_clock: false }
+        CoreOptions { bits: 64, input_bits: None, drop: false, registers: false, output_clock: false, lut_ram: false }
     }
 }
 
@@ -186,11 +194,15 @@ pub fn with_link(mut design: VerilogDesign, link: &Link, options: &CoreOptions) 
     let sizes = Sizes::new(kernel, link, options)?;
     let (name, top) = (kernel.top.clone(), format!("{}_link", kernel.top));
     let mut used = vec!["link_fifo"];
-    used.extend(if link.fixed_bits.is_some() { &["link_fixed"][..] } else { &["link_pack", "link_frame", "link_crc"] });
+    used.extend((sizes.code > 1).then_some("stream_delay"));
+    used.extend(if link.fixed_bits.is_some() {
+        &["link_fixed"][..]
+    } else {
+        &["link_pack", "link_store", "link_frame", "link_crc"]
+    });
     used.extend(options.input_bits.map(|_| "link_gather"));
     used.extend(options.output_clock.then_some("link_cross"));
     used.extend(options.registers.then_some(["link_registers", "link_check"]).into_iter().flatten());
-    used.push(super::axis::SKID);
     let waves: &[(&str, &str)] = if link.has_waveforms() { &wave::PARTS } else { &[] };
     let parts = PARTS.iter().filter(|(part, _)| used.contains(part)).chain(waves);
     if let Some((part, _)) = parts.clone().find(|(part, _)| *part == name) {
@@ -251,7 +263,6 @@ struct Sizes {
     code: u32,
     words_log2: u32,
     frames_log2: u32,
-    side_log2: u32,
 }
 
 impl Sizes {
@@ -286,8 +297,8 @@ impl Sizes {
             flight,
             code,
             words_log2: log2(words + margin),
-            frames_log2: log2(2 * margin),
-            side_log2: log2(u64::from(code / kernel.ii) + 4),
+            // Frames that are too short to fill the time of one are rare.
+            frames_log2: log2(margin + 8),
         })
     }
 

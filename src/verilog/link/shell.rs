@@ -2,7 +2,7 @@
 
 use super::super::DesignManifest;
 use super::super::print::{Kind, Module};
-use super::{CoreOptions, Identity, SLACK, Sizes, code};
+use super::{CoreOptions, Identity, OUTPUT_FLIGHT, OUTPUT_LOG2, SLACK, Sizes, code};
 use crate::link::Link;
 
 /// Its text.
@@ -98,7 +98,7 @@ impl Shell<'_> {
         }
         format!(
             "
-assign count = {{wrong_crc, truncated, take & lose, held_back, s_axis_tvalid & ~s_axis_tready, sent & sent_last, sent, take & ~lose}};
+assign count = {{wrong_crc, truncated, {lost}, held_back, s_axis_tvalid & ~s_axis_tready, sent & sent_last, sent, {taken}}};
 link_registers #(
   .VERSION(32'h{version:08x}), .MODEL(32'h{model:08x}), .LINK(16'h{id:04x}), .DROP(1'b{drop}), .THRESHOLD(16'd{threshold})
 ) registers (
@@ -117,6 +117,8 @@ assign resetn = aresetn & core_resetn;
             version = identity.version,
             model = identity.model,
             id = identity.link,
+            lost = if self.options.drop { "take & lose" } else { "1'b0" },
+            taken = if self.options.drop { "take & ~lose" } else { "take" },
             drop_port = if self.options.drop { "drop" } else { "may_drop" },
         )
     }
@@ -188,19 +190,18 @@ assign unused_gathered = &{{1'b0, misframed{above}}};
 
     /// What may come in, and what comes with it.
     fn credits(&mut self) -> String {
-        let Sizes { code, words_log2, frames_log2, side_log2, .. } = *self.sizes;
+        let Sizes { code, words_log2, frames_log2, .. } = *self.sizes;
         let (waves, fixed) = (self.link.has_waveforms(), self.link.fixed_bits.is_some());
         let margin = self.sizes.flight + SLACK;
         let drop = self.options.drop;
-        self.declare(Kind::Wire, &[("take", 1), ("lose", 1), ("closes", 1), ("side", 18), ("side_valid", 1)]);
-        self.declare(Kind::Wire, &[("side_used", side_log2 + 2), ("side_ready", 1), ("unused_side", 1)]);
-        self.declare(Kind::Wire, &[("words_used", words_log2 + 2)]);
+        self.declare(Kind::Wire, &[("take", 1), ("closes", 1)]);
+        self.declare(Kind::Wire, &[("words_used", words_log2 + 1)]);
         self.declare(Kind::Reg, &[("open", 1), ("number", 32)]);
         let mut text = String::new();
-        let mut room = format!("(words_used < {}'d{})", words_log2 + 2, (1 << words_log2) - margin);
+        let mut room = format!("(words_used < {}'d{})", words_log2 + 1, (1 << words_log2) - margin);
         if !fixed {
-            self.declare(Kind::Wire, &[("frames_used", frames_log2 + 2)]);
-            room += &format!(" & (frames_used < {}'d{})", frames_log2 + 2, (1 << frames_log2) - margin);
+            self.declare(Kind::Wire, &[("frames_used", frames_log2 + 1)]);
+            room += &format!(" & (frames_used < {}'d{})", frames_log2 + 1, (1 << frames_log2) - margin);
         }
         // Whether there is room, or a vector may be lost.
         let may = if drop { "(open | may_lose)" } else { "open" };
@@ -229,10 +230,12 @@ assign ready = {may}{paced};
 "
         );
         text += if drop {
+            self.declare(Kind::Wire, &[("lose", 1)]);
             self.declare(Kind::Reg, &[("losing", 1), ("may_lose", 1)]);
             "
 // Events without room are lost. The first that finds room again is lost too: it is known to be the last of them.
-assign lose = drop & (losing | ~open);
+// So it is if losses are forbidden in their midst.
+assign lose = losing | (may_lose & ~open);
 always @(posedge aclk) begin
   may_lose <= resetn & drop;
   if (~resetn) losing <= 1'b0;
@@ -240,7 +243,7 @@ always @(posedge aclk) begin
 end
 "
         } else {
-            "assign lose = 1'b0;\n"
+            ""
         };
         let ends = if drop { "lose ? open : " } else { "" };
         if waves {
@@ -278,16 +281,11 @@ end
         }
         let shifted = if code > 1 { format!("{{valid[{}:0], take}}", code - 2) } else { "take".to_owned() };
         let coded = self.coded();
+        let delay = self.delay();
         text += &format!(
             "
 // What comes with a vector waits for its chunk.
-link_fifo #(.WIDTH(18), .DEPTH_LOG2({side_log2})) sides (
-  .clk(aclk), .resetn(resetn),
-  .s_data({{lose, closes, user}}), .s_valid(take), .s_ready(side_ready),
-  .m_data(side), .m_valid(side_valid), .m_ready({coded}), .used(side_used)
-);
-assign unused_side = &{{1'b0, side_ready, side_valid, side_used}};
-always @(posedge aclk) begin
+{delay}always @(posedge aclk) begin
   if (~resetn) begin
     valid  <= {code}'d0;
     number <= 32'd0;
@@ -302,6 +300,29 @@ end
 "
         );
         text
+    }
+
+    /// Bunch crossing, end of a frame and, if there is any, loss, until the chunk comes.
+    fn delay(&mut self) -> String {
+        let (code, width) = (self.sizes.code, 17 + u32::from(self.options.drop));
+        let from = if self.options.drop { "{lose, closes, user}" } else { "{closes, user}" };
+        if code < 2 {
+            self.declare(Kind::Reg, &[("side", width)]);
+            return format!("always @(posedge aclk) side <= {from};\n");
+        }
+        self.declare(Kind::Wire, &[("side", width)]);
+        let (last, bits) = (code - 1, u32::BITS - (code - 1).leading_zeros());
+        format!(
+            "stream_delay #(.WIDTH({width}), .BITS({bits}), .LAST({bits}'d{last})) sides (
+  .clk(aclk), .resetn(resetn), .d({from}), .q(side)
+);
+"
+        )
+    }
+
+    /// Whether the chunk is of an event that was lost.
+    fn lost(&self) -> &'static str {
+        if self.options.drop { "side[17]" } else { "1'b0" }
     }
 
     /// In the cycle of a chunk.
@@ -319,27 +340,38 @@ end
             &[
                 ("word_valid", 1),
                 ("packed_word", word),
-                ("word_ready", 1),
                 ("frame_valid", 1),
                 ("frame_ready", 1),
                 ("frame_mark", 48),
                 ("frame_events", 16),
                 ("frame_lost", 16),
                 ("frame_units", units),
+                ("frame_empty", 1),
                 ("next_word", word),
-                ("next_word_valid", 1),
                 ("next_word_ready", 1),
-                ("next_frame", 80 + units),
+                ("next_frame", 81 + units),
                 ("next_frame_valid", 1),
                 ("next_frame_ready", 1),
                 ("beat", output_bits),
                 ("beat_units", output_log2 - 4),
                 ("beat_last", 1),
                 ("beat_valid", 1),
-                ("beat_ready", 1),
+                ("made", output_bits),
+                ("made_units", output_bits / 32),
+                ("made_last", 1),
+                ("made_valid", 1),
+                ("made_ready", 1),
+                ("made_used", OUTPUT_LOG2 + 1),
+                ("sealed_units", output_bits / 32),
                 ("unused_ready", 1),
             ],
         );
+        self.declare(Kind::Reg, &[("go", 1)]);
+        let lut_ram = u32::from(self.options.lut_ram);
+        let keep: Vec<String> = match output_bits / 32 {
+            1 => vec!["{4{sealed_units}}".to_owned()],
+            units => (0..units).rev().map(|unit| format!("{{4{{sealed_units[{unit}]}}}}")).collect(),
+        };
         let mut truncated = "";
         if self.options.registers {
             self.declare(Kind::Wire, &[("truncated", 1)]);
@@ -351,43 +383,56 @@ link_pack #(
   .WORD_LOG2({word_log2}), .BITS_LOG2({bits}), .CHUNK({chunk}), .LIMIT_LOG2({limit}), .FRAME_EVENTS({events}), .MARK(48)
 ) pack (
   .clk(aclk), .resetn(resetn),
-  .s_valid({coded}), .s_chunk(chunk), .s_bits({chunk_bits}), .s_last(side[16]), .s_lost(side[17]),
+  .s_valid({coded}), .s_chunk(chunk), .s_bits({chunk_bits}), .s_last(side[16]), .s_lost({lost}),
   .s_mark({{side[15:0], number}}),
   .word_valid(word_valid), .word(packed_word),
   .frame_valid(frame_valid), .frame_mark(frame_mark), .frame_events(frame_events), .frame_lost(frame_lost),
-  .frame_units(frame_units)
+  .frame_units(frame_units), .frame_empty(frame_empty)
 );
-link_fifo #(.WIDTH({word}), .DEPTH_LOG2({words_log2})) words (
-  .clk(aclk), .resetn(resetn),
-  .s_data(packed_word), .s_valid(word_valid), .s_ready(word_ready),
-  .m_data(next_word), .m_valid(next_word_valid), .m_ready(next_word_ready), .used(words_used)
+link_store #(.WIDTH({word}), .DEPTH_LOG2({words_log2}), .LUT_RAM({lut_ram})) words (
+  .clk(aclk), .resetn(resetn), .s_data(packed_word), .s_valid(word_valid),
+  .next(next_word_ready), .m_data(next_word), .used(words_used)
 );
-link_fifo #(.WIDTH({frame_bits}), .DEPTH_LOG2({frames_log2})) frames (
+link_fifo #(.WIDTH({frame_bits}), .DEPTH_LOG2({frames_log2}), .LUT_RAM({lut_ram})) frames (
   .clk(aclk), .resetn(resetn),
-  .s_data({{frame_units, frame_lost, frame_events, frame_mark}}), .s_valid(frame_valid), .s_ready(frame_ready),
+  .s_data({{frame_empty, frame_units, frame_lost, frame_events, frame_mark}}), .s_valid(frame_valid), .s_ready(frame_ready),
   .m_data(next_frame), .m_valid(next_frame_valid), .m_ready(next_frame_ready), .used(frames_used)
 );
-// There is always room.
-assign unused_ready = &{{1'b0, word_ready, frame_ready}};
 {truncated}link_frame #(.WORD_LOG2({word_log2}), .OUT_LOG2({output_log2}), .UNIT_BITS({units}), .MODEL(16'h{id:04x})) framing (
-  .clk(aclk), .resetn(resetn),
+  .clk(aclk), .resetn(resetn), .go(go),
   .frame_mark(next_frame[47:0]), .frame_events(next_frame[63:48]), .frame_lost(next_frame[79:64]),
-  .frame_units(next_frame[{frame_top}:80]), .frame_valid(next_frame_valid), .frame_ready(next_frame_ready),
-  .word(next_word), .word_valid(next_word_valid), .word_ready(next_word_ready),
-  .m_data(beat), .m_units(beat_units), .m_last(beat_last), .m_valid(beat_valid), .m_ready(beat_ready)
+  .frame_units(next_frame[{frame_top}:80]), .frame_empty(next_frame[{empty}]),
+  .frame_valid(next_frame_valid), .frame_ready(next_frame_ready),
+  .word(next_word), .word_ready(next_word_ready),
+  .m_data(beat), .m_units(beat_units), .m_last(beat_last), .m_valid(beat_valid)
 );
 link_crc #(.OUT_LOG2({output_log2})) seal (
   .clk(aclk), .resetn(resetn),
-  .s_data(beat), .s_units(beat_units), .s_last(beat_last), .s_valid(beat_valid), .s_ready(beat_ready),
-  .m_data(sealed), .m_keep(sealed_keep), .m_last(sealed_last), .m_valid(sealed_valid), .m_ready(sealed_ready)
+  .s_data(beat), .s_units(beat_units), .s_last(beat_last), .s_valid(beat_valid),
+  .m_data(made), .m_keep(made_units), .m_last(made_last), .m_valid(made_valid)
 );
+link_fifo #(.WIDTH({made_bits}), .DEPTH_LOG2({OUTPUT_LOG2}), .LUT_RAM(1)) outgoing (
+  .clk(aclk), .resetn(resetn),
+  .s_data({{made_last, made_units, made}}), .s_valid(made_valid), .s_ready(made_ready),
+  .m_data({{sealed_last, sealed_units, sealed}}), .m_valid(sealed_valid), .m_ready(sealed_ready), .used(made_used)
+);
+assign sealed_keep = {{{keep}}};
+always @(posedge aclk) go <= made_used <= {used_bits}'d{go_used};
+// There is always room.
+assign unused_ready = &{{1'b0, frame_ready, made_ready}};
 ",
             coded = self.coded(),
+            lost = self.lost(),
             chunk_bits = if self.options.drop { format!("side[17] ? {bits}'d0 : bits") } else { "bits".to_owned() },
             limit = self.link.frame_limit_log2,
             events = self.link.frame_events,
-            frame_bits = 80 + units,
+            frame_bits = 81 + units,
+            empty = 80 + units,
             frame_top = 79 + units,
+            made_bits = output_bits + output_bits / 32 + 1,
+            keep = keep.join(", "),
+            used_bits = OUTPUT_LOG2 + 1,
+            go_used = (1 << OUTPUT_LOG2) - OUTPUT_FLIGHT,
             id = self.link.id(),
         )
     }
@@ -408,10 +453,10 @@ link_crc #(.OUT_LOG2({output_log2})) seal (
             "
 link_fixed #(.FRAME({output_bits}), .CHUNK({chunk}), .BITS_LOG2({bits}), .LINK(8'h{id:02x})) framing (
   .clk(aclk), .resetn(resetn),
-  .s_valid({valid}), .s_chunk(chunk), .s_bits(bits), .s_lost(side[17]), .s_mark({{side[15:0], number}}),
+  .s_valid({valid}), .s_chunk(chunk), .s_bits(bits), .s_lost({lost}), .s_mark({{side[15:0], number}}),
   .valid(made_valid), .frame(made), .truncated(truncated), .lost(lost_frame)
 );
-link_fifo #(.WIDTH({output_bits}), .DEPTH_LOG2({words_log2})) words (
+link_fifo #(.WIDTH({output_bits}), .DEPTH_LOG2({words_log2}), .LUT_RAM({lut_ram})) words (
   .clk(aclk), .resetn(resetn),
   .s_data(made), .s_valid(made_valid), .s_ready(made_ready),
   .m_data(sealed), .m_valid(sealed_valid), .m_ready(sealed_ready), .used(words_used)
@@ -422,6 +467,8 @@ assign sealed_last = 1'b1;
 assign unused_made = &{{1'b0, made_ready, lost_frame{last}{truncated}}};
 ",
             bits = code::count_bits(chunk),
+            lut_ram = u32::from(self.options.lut_ram),
+            lost = self.lost(),
             id = self.link.id() as u8,
             keep = output_bits / 8,
             last = if self.options.drop { "" } else { ", side[16]" },
@@ -455,26 +502,26 @@ assign unused_checked = &{{1'b0, checked}};
                 ),
             };
         }
-        let (clocks, cross, name) = match self.options.output_clock {
-            true => (
-                // A soft reset of one side alone would confuse it.
-                ".s_clk(aclk), .s_resetn(aresetn), .m_clk(m_axis_aclk), .m_resetn(m_axis_aresetn)",
-                format!("link_cross #(.WIDTH({all}), .DEPTH_LOG2(4))"),
-                "crossing",
-            ),
-            false => (".clk(aclk), .resetn(resetn)", format!("skid_buffer #(.WIDTH({all}))"), "output_buffer"),
-        };
-        text + &format!(
-            "
+        text += "
 assign sent = sealed_valid & sealed_ready;
 assign sent_last = sealed_last;
 assign held_back = sealed_valid & ~sealed_ready;
-{cross} {name} (
-  {clocks},
+";
+        text + &match self.options.output_clock {
+            // A soft reset of one side alone would confuse it.
+            true => format!(
+                "link_cross #(.WIDTH({all}), .DEPTH_LOG2(4)) crossing (
+  .s_clk(aclk), .s_resetn(aresetn), .m_clk(m_axis_aclk), .m_resetn(m_axis_aresetn),
   .s_data({{sealed_last, sealed_keep, sealed}}), .s_valid(sealed_valid), .s_ready(sealed_ready),
   .m_data({{m_axis_tlast, m_axis_tkeep, m_axis_tdata}}), .m_valid(m_axis_tvalid), .m_ready(m_axis_tready)
 );
 "
-        )
+            ),
+            false => "assign {m_axis_tlast, m_axis_tkeep, m_axis_tdata} = {sealed_last, sealed_keep, sealed};
+assign m_axis_tvalid = sealed_valid;
+assign sealed_ready = m_axis_tready;
+"
+            .to_owned(),
+        }
     }
 }
