@@ -12,9 +12,14 @@ reg live = 1'b0;               // it is in the memory
 reg [2:0] oldest = 0;          // for so many cycles it has been the oldest
 wire [WIDTH-1:0] stored;
 generate
-  if (LUT_RAM != 0) begin
+  // Two banks of two words, if there are banks.
+  if (BANKED) begin
+    assign stored = slot[1] ? lanes[0].banks.bank[1].memory[slot[0]] : lanes[0].banks.bank[0].memory[slot[0]];
+  end
+  if (LUT_RAM != 0 && !BANKED) begin
     assign stored = lanes[0].lut.memory[slot];
-  end else begin
+  end
+  if (LUT_RAM == 0) begin
     assign stored = lanes[0].any.memory[slot];
   end
 endgenerate
@@ -48,7 +53,7 @@ always @* begin
     assert (head == written[DEPTH_LOG2-1:0] && lanes[0].tail == taken[DEPTH_LOG2-1:0]);
     assert (live == ((which - taken) < used));
     if (live) assert (stored == word);
-    if (oldest >= 1) assert (is_oldest && lanes[0].fetched == word);
+    if (oldest >= 1) assert (is_oldest && lanes[0].shown == word);
     if (oldest >= 2) assert (m_data == word);
   end
 end

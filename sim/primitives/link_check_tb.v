@@ -19,21 +19,34 @@ module link_check_case #(
   reg  [OUT-1:0] s_data = 0, flip = 0;
   reg  [OUT_LOG2-5:0] s_units = 0;
   reg            s_last = 1'b0, s_valid = 1'b0, m_ready = 1'b0;
-  wire           s_ready, m_last, m_valid, checked, fault;
-  wire [OUT-1:0] m_data;
+  wire           c_last, c_valid, m_last, m_valid, checked, fault, unused_ready;
+  wire [OUT-1:0] c_data, m_data;
+  wire [UNITS-1:0] c_keep, m_units;
   wire [OUT/8-1:0] m_keep;
+  wire [4:0]     used;
   link_crc #(.OUT_LOG2(OUT_LOG2)) crc (
       .clk(clk), .resetn(resetn),
-      .s_data(s_data), .s_units(s_units), .s_last(s_last), .s_valid(s_valid), .s_ready(s_ready),
-      .m_data(m_data), .m_keep(m_keep), .m_last(m_last), .m_valid(m_valid), .m_ready(m_ready)
+      .s_data(s_data), .s_units(s_units), .s_last(s_last), .s_valid(s_valid),
+      .m_data(c_data), .m_keep(c_keep), .m_last(c_last), .m_valid(c_valid)
   );
+  link_fifo #(.WIDTH(OUT + UNITS + 1), .DEPTH_LOG2(4)) fifo (
+      .clk(clk), .resetn(resetn),
+      .s_data({c_last, c_keep, c_data}), .s_valid(c_valid), .s_ready(unused_ready),
+      .m_data({m_last, m_units, m_data}), .m_valid(m_valid), .m_ready(m_ready), .used(used)
+  );
+  genvar k;
+  generate
+    for (k = 0; k < UNITS; k = k + 1) begin : keeps
+      assign m_keep[4*k+:4] = {4{m_units[k]}};
+    end
+  endgenerate
   link_check #(.OUT_LOG2(OUT_LOG2)) dut (
       .clk(clk), .resetn(resetn),
       .m_data(m_data ^ flip), .m_keep(m_keep), .m_last(m_last), .m_valid(m_valid), .m_ready(m_ready),
       .checked(checked), .fault(fault)
   );
 
-  integer seed = SEED, n, count_units, place;
+  integer seed = SEED, n, count_units, place, idle = 0;
   reg [7:0] s_busy = 0, m_busy = 0, ends = 0, flips = 0;
   reg [31:0] roll, part;
   reg last, wrong = 1'b0;
@@ -57,11 +70,16 @@ module link_check_case #(
       due = {due[2:0], m_valid && m_ready && m_last};
       bad = {bad[2:0], wrong};
       if (m_valid && m_ready && m_last) wrong = 1'b0;
-      if (!s_valid || s_ready) begin
+      // As much time behind a frame as link_crc asks for, and room behind it.
+      if (idle > 0 || used > 6) begin
+        if (idle > 0) idle = idle - 1;
+        s_valid <= 1'b0;
+      end else begin
         s_valid <= roll[6:0] < s_busy;
         last = roll[22:16] < ends;
         count_units = last ? 1 + roll[30:23] % UNITS : UNITS;
         s_last  <= last;
+        if (last && roll[6:0] < s_busy) idle = count_units == UNITS ? 1 : UNITS - count_units;
         s_units <= count_units[OUT_LOG2-5:0];
         for (n = 0; n < UNITS; n = n + 1) begin
           part = $random(seed);

@@ -4,6 +4,7 @@
 module link_store_case #(
     parameter WIDTH = 40,
     parameter LUT_RAM = 0,
+    parameter BANK_LOG2 = 4,
     parameter SEED = 1
 ) (
     output reg        done,
@@ -19,7 +20,7 @@ module link_store_case #(
   reg              s_valid = 1'b0, next = 1'b0;
   wire [WIDTH-1:0] m_data;
   wire [DEPTH_LOG2:0] used;
-  link_store #(.WIDTH(WIDTH), .DEPTH_LOG2(DEPTH_LOG2), .LUT_RAM(LUT_RAM)) dut (
+  link_store #(.WIDTH(WIDTH), .DEPTH_LOG2(DEPTH_LOG2), .LUT_RAM(LUT_RAM), .BANK_LOG2(BANK_LOG2)) dut (
       .clk(clk), .resetn(resetn), .s_data(s_data), .s_valid(s_valid), .next(next), .m_data(m_data), .used(used)
   );
 
@@ -76,7 +77,7 @@ module link_store_tb;
   wire [31:0] e0, e1, e2, w0, w1, w2, f0, f1, f2;
   link_store_case a (.done(done[0]), .errors(e0), .words(w0), .fulls(f0));
   link_store_case #(.LUT_RAM(1), .SEED(2)) b (.done(done[1]), .errors(e1), .words(w1), .fulls(f1));
-  link_store_case #(.WIDTH(64), .LUT_RAM(1), .SEED(3)) c (.done(done[2]), .errors(e2), .words(w2), .fulls(f2));
+  link_store_case #(.WIDTH(64), .LUT_RAM(1), .BANK_LOG2(2), .SEED(3)) c (.done(done[2]), .errors(e2), .words(w2), .fulls(f2));
   initial begin
     wait (&done);
     if (e0 + e1 + e2 == 0 && w0 > 5000 && w1 > 5000 && w2 > 5000 && f0 > 100 && f1 > 100 && f2 > 100)

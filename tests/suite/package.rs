@@ -61,10 +61,10 @@ fn the_cocotb_bench_of_a_design_passes_and_finds_a_wrong_byte_and_a_wrong_operat
     std::fs::write(&expected, format!("{}{digit}\n", &text[..last])).unwrap();
     let (passed, said) = bench("fixed");
     assert!(!passed && said.contains("expected"), "{said}");
-    let packer = folder.at("all/link_pack.v");
+    let packer = folder.at("waves/link_pack.v");
     let text = std::fs::read_to_string(&packer).unwrap();
     let changed = text.replacen("filled + ", "filled - ", 1);
     assert_ne!(text, changed);
     std::fs::write(&packer, changed).unwrap();
-    assert!(!bench("all").0);
+    assert!(!bench("waves").0);
 }

@@ -35,9 +35,14 @@ enum Reach {
     Cycles(u32),
 }
 
-const PROOFS: [Proof; 20] = [
+const PROOFS: [Proof; 21] = [
     Proof { name: "link_fifo", parameters: "-set WIDTH 3 -set DEPTH_LOG2 2", reach: Reach::Ever(12) },
     Proof { name: "link_fifo", parameters: "-set WIDTH 3 -set DEPTH_LOG2 2 -set LUT_RAM 1", reach: Reach::Ever(12) },
+    Proof {
+        name: "link_store",
+        parameters: "-set WIDTH 3 -set DEPTH_LOG2 2 -set LUT_RAM 1 -set BANK_LOG2 1",
+        reach: Reach::Ever(12),
+    },
     Proof { name: "link_store", parameters: "-set WIDTH 3 -set DEPTH_LOG2 2", reach: Reach::Ever(12) },
     Proof { name: "link_store", parameters: "-set WIDTH 3 -set DEPTH_LOG2 2 -set LUT_RAM 1", reach: Reach::Ever(12) },
     Proof { name: "skid_buffer", parameters: "-set WIDTH 3", reach: Reach::Ever(12) },

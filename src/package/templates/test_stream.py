@@ -58,6 +58,8 @@ FRAMES = list(groups(EXPECTED))
 VECTORS = range(0, len(STIMULI), BEATS)
 # Cycles in which something has to happen, with most of them paused.
 PATIENCE = 10_000 + 200 * (len(STIMULI) + len(EXPECTED)) + 2 * (PACE or 0) * len(STIMULI)
+# A wrong core may do anything, for ever.
+TEST = cocotb.test(timeout_time=2 * PATIENCE * PERIOD_PS, timeout_unit="ps")
 # Beats taken when a frame has begun to leave and has not ended.
 INSIDE = [k + 1 for k, (last, _, _) in enumerate(EXPECTED) if not last] or range(1, len(EXPECTED))
 CONTROL, STATUS, AT_THRESHOLD, COUNTERS = 0x10, 0x14, 0x18, range(0x20, 0x60, 8)
@@ -209,7 +211,7 @@ async def start(dut):
     return bench
 
 
-@cocotb.test()
+@TEST
 async def vectors_without_pauses(dut):
     bench = await start(dut)
     bench.send()
@@ -218,7 +220,7 @@ async def vectors_without_pauses(dut):
 
 if LATENCY is not None:
 
-    @cocotb.test()
+    @TEST
     async def latency_is_as_promised(dut):
         bench = await start(dut)
         bench.send()
@@ -230,7 +232,7 @@ if LATENCY is not None:
 
 if not PACE:
 
-    @cocotb.test()
+    @TEST
     async def vectors_with_pauses_on_both_sides(dut):
         bench = await start(dut)
         for sides in ("source", "sink", "both", "both"):
@@ -242,7 +244,7 @@ if not PACE:
             await bench.expect()
             await bench.reset(2)
 
-    @cocotb.test()
+    @TEST
     async def a_blocked_output_loses_nothing(dut):
         bench = await start(dut)
         for share in (0, 0.15, 0.3, 0.5):
@@ -305,7 +307,7 @@ if REGISTERS:
         bench = await start(dut)
         return bench, Registers(bench)
 
-    @cocotb.test()
+    @TEST
     async def registers_say_what_it_is_and_count(dut):
         bench, registers = await start_with_registers(dut)
         bench.send()
@@ -314,7 +316,7 @@ if REGISTERS:
             await registers.reads(4 * place, value)
         await registers.counted([0] * len(COUNTERS))
 
-    @cocotb.test()
+    @TEST
     async def after_a_soft_reset_inside_a_frame_the_stream_starts_anew_and_counters_go_on_until_cleared(dut):
         bench, registers = await start_with_registers(dut)
         for _ in range(8):
@@ -338,7 +340,7 @@ if REGISTERS:
         await bench.expect()
         await registers.counted([0] * len(COUNTERS))
 
-    @cocotb.test()
+    @TEST
     async def a_full_core_stalls_its_input_or_loses_events_as_it_is_told(dut):
         bench, registers = await start_with_registers(dut)
         await registers.reads(CONTROL, DROP)
@@ -368,7 +370,7 @@ if REGISTERS:
             await bench.expect()
             await registers.counted(before)
 
-    @cocotb.test()
+    @TEST
     async def the_threshold_is_kept_and_suppresses_what_is_below_it(dut):
         bench, registers = await start_with_registers(dut)
         first = await registers.read_dword(AT_THRESHOLD)
@@ -396,7 +398,7 @@ if REGISTERS:
         await registers.reads(AT_THRESHOLD, first)
 
 
-@cocotb.test()
+@TEST
 async def after_a_reset_inside_a_frame_the_stream_starts_anew(dut):
     bench = await start(dut)
     for cycles in [1] * 12 + [2, 3, 20]:
