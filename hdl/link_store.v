@@ -7,7 +7,7 @@ module link_store #(
     parameter WIDTH = 8,
     parameter DEPTH_LOG2 = 4,
     parameter LUT_RAM = 0,   // 1: larger and faster. 0: the tool decides
-    parameter BANK_LOG2 = 4  // of LUT RAM, that need nothing more: their outputs are registers
+    parameter BANK_LOG2 = 4  // banks of LUT RAM, that need nothing more: their outputs are registers. Below DEPTH_LOG2
 ) (
     input  wire                clk,
     input  wire                resetn,
@@ -19,7 +19,6 @@ module link_store #(
 );
   localparam [DEPTH_LOG2-1:0] ONE = 1;
   localparam LANE = LUT_RAM != 0 && WIDTH > 32 ? 32 : WIDTH;
-  localparam BANKED = LUT_RAM != 0 && DEPTH_LOG2 > BANK_LOG2;
   reg [DEPTH_LOG2-1:0] head;  // next to be written
 
   genvar k, b;
@@ -29,7 +28,7 @@ module link_store #(
       localparam BITS = k + LANE < WIDTH ? LANE : WIDTH - k;
       (* keep *) reg [DEPTH_LOG2-1:0] tail;
       wire [BITS-1:0] shown;
-      if (BANKED) begin : banks
+      if (LUT_RAM != 0) begin : banks
         localparam TOP = DEPTH_LOG2 - BANK_LOG2;
         wire [(BITS<<TOP)-1:0] every;
         reg  [TOP-1:0] from;
@@ -43,15 +42,6 @@ module link_store #(
             if (s_valid && head[DEPTH_LOG2-1:BANK_LOG2] == b[TOP-1:0]) memory[head[BANK_LOG2-1:0]] <= s_data[k+:BITS];
             fetched <= memory[tail[BANK_LOG2-1:0]];
           end
-        end
-      end
-      if (LUT_RAM != 0 && !BANKED) begin : lut
-        (* ram_style = "distributed" *) reg [BITS-1:0] memory[0:(1<<DEPTH_LOG2)-1];
-        reg [BITS-1:0] fetched;
-        assign shown = fetched;
-        always @(posedge clk) begin
-          if (s_valid) memory[head] <= s_data[k+:BITS];
-          fetched <= memory[tail];
         end
       end
       if (LUT_RAM == 0) begin : any

@@ -2,22 +2,19 @@
 // in the order in which they were written, m_data is the oldest three cycles after it came and the one before it was taken, and
 // `used` counts them.
 //
-// Any slot of the memory is watched. What is fetched, and then shown, is the word that the slot had when it was read.
-(* anyconst *) wire [DEPTH_LOG2-1:0] slot;
-(* anyconst *) wire [DEPTH_LOG2:0] which;  // the word that is watched, by its number
+// One word is watched, any. What is fetched, and then shown, is what its slot of the memory had when it was read.
+(* anyconst *) wire [DEPTH_LOG2:0] which;  // its number
+wire [DEPTH_LOG2-1:0] slot = which[DEPTH_LOG2-1:0];
 reg started = 1'b0;
 reg [DEPTH_LOG2:0] written = 0, taken = 0;  // a bit more than an address
-reg [WIDTH-1:0] word, in_slot;
+reg [WIDTH-1:0] word;
 reg live = 1'b0;               // it is in the memory
 reg [2:0] oldest = 0;          // for so many cycles it has been the oldest
 wire [WIDTH-1:0] stored;
 generate
-  // Two banks of two words, if there are banks.
-  if (BANKED) begin
+  // Two banks of two words.
+  if (LUT_RAM != 0) begin
     assign stored = slot[1] ? lanes[0].banks.bank[1].memory[slot[0]] : lanes[0].banks.bank[0].memory[slot[0]];
-  end
-  if (LUT_RAM != 0 && !BANKED) begin
-    assign stored = lanes[0].lut.memory[slot];
   end
   if (LUT_RAM == 0) begin
     assign stored = lanes[0].any.memory[slot];
@@ -47,7 +44,6 @@ always @* begin
   if (~started) assume (~resetn);
   if (used == 0) assume (~next);
   if (used[DEPTH_LOG2]) assume (~s_valid);
-  assume (slot == which[DEPTH_LOG2-1:0]);
   if (started) begin
     assert (used <= 1 << DEPTH_LOG2 && used == written - taken);
     assert (head == written[DEPTH_LOG2-1:0] && lanes[0].tail == taken[DEPTH_LOG2-1:0]);

@@ -293,8 +293,8 @@ pub(super) enum Verb {
         input: PathBuf,
         /// Container to write (.slc)
         output: PathBuf,
-        /// neural sends the encoder's latents, bounded keeps every value within --bound, lossless every bit
-        /// What is kept [default: lossless; with --link as it says]
+        /// What is kept: neural sends the encoder's latents, bounded keeps every value within --bound, lossless every bit
+        /// [default: lossless; with --link as it says]
         #[arg(long, value_enum)]
         mode: Option<ModeArg>,
         /// Bound of `bounded`: abs:0.1, or range:1e-3 of each column's range

@@ -296,7 +296,8 @@ impl Sizes {
             fixed_bits: link.fixed_bits,
             flight,
             code,
-            words_log2: log2(words + margin),
+            // At least two of the store's banks.
+            words_log2: log2(words + margin).max(5),
             // Frames that are too short to fill the time of one are rare.
             frames_log2: log2(margin + 8),
         })
