@@ -17,6 +17,7 @@ pub mod evaluate;
 pub mod fixed;
 pub mod hw;
 pub mod link;
+pub mod mix;
 pub mod model;
 #[cfg(feature = "verilog")]
 pub mod package;

@@ -1,19 +1,23 @@
-//! One column of one block: the smallest of several forms. The first byte tells which.
+//! One column of one block, in one of several forms. The first byte tells which.
 
-use super::bounded;
+use super::exceptions;
 use super::general::{shuffle, unshuffle, unxz, unzstd, xz, zstd};
-use super::values::{from_ints, to_ints};
+use super::grid::{Grid, Placed, place};
 use crate::data::Values;
-use crate::entropy::bytes::{Reader, malformed};
+use crate::entropy::bytes::{Reader, malformed, put_section};
 use crate::entropy::{decode_ints, encode_ints};
 use crate::error::Result;
+use crate::mix::{self, Bins, Contexts, Tree};
 
 const RAW: u8 = 0;
 const SHUFFLE_ZSTD: u8 = 1;
 const SHUFFLE_XZ: u8 = 2;
-const INTS: u8 = 3;
-pub(super) const BOUNDED_FLOAT: u8 = 4;
-pub(super) const BOUNDED_INT: u8 = 5;
+/// Integers of a grid, column by column.
+const ARRANGED: u8 = 3;
+/// Integers of a grid, given other columns.
+const LEARNED: u8 = 4;
+/// Differences of them, given other columns.
+const LEARNED_DIFFERENCES: u8 = 5;
 
 /// The zstd level of payloads.
 pub(super) const LEVEL: i32 = 19;
@@ -21,47 +25,134 @@ pub(super) const LEVEL: i32 = 19;
 /// The bytes of one column in one block, and what they cost in exactness.
 pub(super) struct Coded {
     pub bytes: Vec<u8>,
-    /// Values that the bound could not hold and that are stored exactly.
+    /// Values that the grid could not hold and that are stored exactly.
     pub exceptions: usize,
 }
 
-/// Codes the values bit for bit.
-pub(super) fn lossless(values: &Values, width: usize) -> Result<Coded> {
+/// A column in the form that needs no other column.
+///
+/// * `bound`: 0 for every bit
+pub(super) fn alone(values: &Values, placed: &Placed, width: usize, bound: f64) -> Result<Coded> {
+    let coded = on_grid(ARRANGED, placed, &arrange(&placed.ints, width), values)?;
+    // General-purpose coders are slow: where a bound has saved much they have no chance.
+    if bound > 0.0 && coded.bytes.len() * 4 <= values.len() * values.item_size() {
+        return Ok(coded);
+    }
+    let general = general(values)?;
+    Ok(if general.bytes.len() < coded.bytes.len() { general } else { coded })
+}
+
+/// The values bit for bit, as bytes.
+pub(super) fn general(values: &Values) -> Result<Coded> {
     let raw = values.to_le_bytes();
     let shuffled = shuffle(&raw, values.item_size());
     let mut forms = vec![(SHUFFLE_ZSTD, zstd(&shuffled, LEVEL)?)];
-    match to_ints(values) {
-        Some(ints) => forms.push((INTS, arrange(&ints, width))),
-        None => forms.push((SHUFFLE_XZ, xz(&shuffled)?)),
+    if !values.is_integer() {
+        forms.push((SHUFFLE_XZ, xz(&shuffled)?));
     }
     forms.push((RAW, raw));
-    let (form, body) = forms.into_iter().min_by_key(|(_, b)| b.len()).expect("three forms");
+    let (form, body) = forms.into_iter().min_by_key(|(_, b)| b.len()).expect("two forms");
     Ok(Coded { bytes: [vec![form], body].concat(), exceptions: 0 })
 }
 
-/// Codes the values so that each comes back within `bound`.
-pub(super) fn within(values: &Values, width: usize, bound: f64) -> Result<Coded> {
-    let coded = if values.is_integer() {
-        bounded::encode_ints(values, width, bound)?
-    } else {
-        bounded::encode_floats(values, width, bound)?
+/// What is learned of a column whose rows are single numbers: its own decisions, and what it tells to others.
+pub(super) struct Learned {
+    tree: Tree,
+    pub bins: Bins,
+}
+
+impl Learned {
+    pub(super) fn of(ints: &[i64]) -> Self {
+        let tree = Tree::of(ints, mix::leaves_for(ints.len()));
+        let bins = Bins::of(&tree, ints);
+        Learned { tree, bins }
+    }
+
+    /// What the numbers cost if nothing else is known, in bits.
+    fn bits(&self) -> f64 {
+        self.tree.bits(&self.bins)
+    }
+}
+
+/// Most contexts of a column of so many rows.
+fn most_contexts(rows: usize) -> usize {
+    match rows {
+        ..4_000 => 6,
+        4_000..50_000 => 9,
+        _ => 12,
+    }
+}
+
+/// A column given others, or given the row before and others: whichever is shorter.
+pub(super) fn given(values: &Values, placed: &Placed, own: &Learned, known: &[Option<&Bins>]) -> Result<Coded> {
+    let most = most_contexts(values.len());
+    let code = |form, ints: &[i64], own: &Learned| {
+        let contexts = Contexts::choose(&own.bins, known, most);
+        on_grid(form, placed, &mix::encode(ints, &own.tree, &contexts, known), values)
     };
-    // A bound finer than the data's own steps costs more than no loss at all. General-purpose coders are slow: try them
-    // only where they have a chance.
-    if coded.bytes.len() * 4 > values.len() * values.item_size() {
-        let exact = lossless(values, width)?;
-        if exact.bytes.len() <= coded.bytes.len() {
-            return Ok(exact);
+    let coded = code(LEARNED, &placed.ints, own)?;
+    let steps = differences(&placed.ints);
+    let by_steps = Learned::of(&steps);
+    if by_steps.bits() < own.bits() {
+        let other = code(LEARNED_DIFFERENCES, &steps, &by_steps)?;
+        if other.bytes.len() < coded.bytes.len() {
+            return Ok(other);
         }
     }
     Ok(coded)
 }
 
-/// Reads `count` values of rows of `width`.
+/// Each number less the one before; the first as it is.
+fn differences(ints: &[i64]) -> Vec<i64> {
+    let before = std::iter::once(&0).chain(ints);
+    ints.iter().zip(before).map(|(v, b)| v.wrapping_sub(*b)).collect()
+}
+
+/// The inverse of [`differences`].
+fn sums(mut steps: Vec<i64>) -> Vec<i64> {
+    let mut sum = 0i64;
+    for v in &mut steps {
+        sum = sum.wrapping_add(*v);
+        *v = sum;
+    }
+    steps
+}
+
+fn on_grid(form: u8, placed: &Placed, ints: &[u8], values: &Values) -> Result<Coded> {
+    let mut bytes = vec![form];
+    placed.grid.write(&mut bytes);
+    put_section(&mut bytes, ints);
+    exceptions::put(&mut bytes, values, &placed.exact)?;
+    Ok(Coded { bytes, exceptions: placed.exact.len() })
+}
+
+/// The columns that have to be known before this one.
 ///
 /// # Errors
 /// [`ContainerDamaged`](crate::Code::ContainerDamaged).
-pub(super) fn decode(bytes: &[u8], dtype: &str, width: usize, count: usize) -> Result<Values> {
+pub(super) fn looks_at(bytes: &[u8], dtype: &str) -> Result<Vec<usize>> {
+    let mut reader = Reader::new(bytes);
+    if !matches!(reader.byte()?, LEARNED | LEARNED_DIFFERENCES) {
+        return Ok(Vec::new());
+    }
+    Grid::read(&mut reader, dtype)?;
+    mix::looks_at(reader.section()?)
+}
+
+/// Reads `count` values of rows of `width`, and what they tell to other columns.
+///
+/// * `wanted`: whether others look at it
+///
+/// # Errors
+/// [`ContainerDamaged`](crate::Code::ContainerDamaged).
+pub(super) fn decode(
+    bytes: &[u8],
+    dtype: &str,
+    width: usize,
+    count: usize,
+    known: &[Option<&Bins>],
+    wanted: bool,
+) -> Result<(Values, Option<Bins>)> {
     let size = Values::from_le_bytes(dtype, &[])?.item_size();
     let capacity = count.checked_mul(size).ok_or_else(|| malformed("a column exceeds the address space"))?;
     let mut reader = Reader::new(bytes);
@@ -70,20 +161,39 @@ pub(super) fn decode(bytes: &[u8], dtype: &str, width: usize, count: usize) -> R
         RAW => reader.rest().to_vec(),
         SHUFFLE_ZSTD => unshuffle(&unzstd(reader.rest(), capacity)?, size),
         SHUFFLE_XZ => unshuffle(&unxz(reader.rest(), capacity)?, size),
-        INTS => return from_ints(dtype, restore_arranged(reader.rest(), width, count)?),
-        BOUNDED_FLOAT => return bounded::decode_floats(reader, dtype, width, count),
-        BOUNDED_INT => return bounded::decode_ints(reader, dtype, width, count),
+        ARRANGED | LEARNED | LEARNED_DIFFERENCES => {
+            let grid = Grid::read(&mut reader, dtype)?;
+            let ints = reader.section()?;
+            let (ints, bins) = match form {
+                ARRANGED => (restore_arranged(ints, width, count)?, None),
+                LEARNED => {
+                    let (ints, bins) = mix::decode(ints, count, known)?;
+                    (ints, Some(bins))
+                }
+                _ => {
+                    let ints = sums(mix::decode(ints, count, known)?.0);
+                    let bins = wanted.then(|| Learned::of(&ints).bins);
+                    (ints, bins)
+                }
+            };
+            let mut values = grid.values(dtype, &ints)?;
+            exceptions::apply(&mut reader, &mut values)?;
+            reader.end()?;
+            return Ok((values, bins));
+        }
         other => return Err(malformed(format!("a column of form {other}"))),
     };
     if raw.len() != capacity {
         return Err(malformed(format!("{} bytes where {capacity} belong", raw.len())));
     }
-    Values::from_le_bytes(dtype, &raw)
+    let values = Values::from_le_bytes(dtype, &raw)?;
+    let bins = wanted.then(|| Learned::of(&place(&values, 0.0).ints).bins);
+    Ok((values, bins))
 }
 
 /// Integers as one lane, or one lane an element of the row, whichever is smaller. First byte: the number of lanes is
 /// 1 (0) or the width (1).
-pub(super) fn arrange(ints: &[i64], width: usize) -> Vec<u8> {
+fn arrange(ints: &[i64], width: usize) -> Vec<u8> {
     let flat = encode_ints(&[ints]);
     if width > 1 && ints.len() / width >= 32 {
         let lanes: Vec<Vec<i64>> = (0..width).map(|k| ints.iter().skip(k).step_by(width).copied().collect()).collect();
@@ -96,7 +206,7 @@ pub(super) fn arrange(ints: &[i64], width: usize) -> Vec<u8> {
 }
 
 /// The inverse of [`arrange`].
-pub(super) fn restore_arranged(bytes: &[u8], width: usize, count: usize) -> Result<Vec<i64>> {
+fn restore_arranged(bytes: &[u8], width: usize, count: usize) -> Result<Vec<i64>> {
     let mut reader = Reader::new(bytes);
     match reader.byte()? {
         0 => Ok(decode_ints(reader.rest(), 1, count)?.remove(0)),
@@ -105,32 +215,5 @@ pub(super) fn restore_arranged(bytes: &[u8], width: usize, count: usize) -> Resu
             Ok((0..count / width).flat_map(|row| lanes.iter().map(move |lane| lane[row])).collect())
         }
         other => Err(malformed(format!("integers in arrangement {other}"))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn floats_come_back_bit_for_bit_with_nan_payloads() {
-        let mut v: Vec<f32> = (0..500).map(|i| (i as f32).sqrt()).collect();
-        v[3] = f32::from_bits(0x7fc1_2345);
-        v[4] = -0.0;
-        v[5] = f32::NEG_INFINITY;
-        let values = Values::F32(v);
-        let coded = lossless(&values, 1).unwrap();
-        let back = decode(&coded.bytes, "float32", 1, 500).unwrap();
-        assert_eq!(back.to_le_bytes(), values.to_le_bytes());
-        assert!(decode(&coded.bytes, "float32", 1, 499).is_err());
-    }
-
-    #[test]
-    fn smooth_elements_of_a_row_get_a_lane_each() {
-        let v: Vec<u16> = (0..400).flat_map(|i| [i, 9000 - i, (i * 37) % 64]).collect();
-        let coded = lossless(&Values::U16(v.clone()), 3).unwrap();
-        assert_eq!(coded.bytes[..2], [INTS, 1]);
-        assert!(coded.bytes.len() < 400);
-        assert_eq!(decode(&coded.bytes, "uint16", 3, 1200).unwrap(), Values::U16(v));
     }
 }

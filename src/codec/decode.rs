@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use super::exceptions;
 use super::frame::{self, Entry, Front, place};
 use super::meta::{ColumnMeta, Meta, Mode};
 use super::neural::NeuralBackend;
-use super::{column, exceptions};
+use super::table::{self, Section};
 use crate::data::{Column, DataSource, Dataset, FileAt, Layout, Values};
 use crate::entropy::bytes::{Reader, malformed};
 use crate::entropy::decode_ints;
@@ -245,8 +246,13 @@ fn parse_block(payload: &[u8], rows: usize, meta: &Meta, backend: Option<&dyn Ne
             decoded[*i] = Some(values);
         }
     }
-    for (slot, c) in decoded.iter_mut().zip(&meta.columns).filter(|(slot, _)| slot.is_none()) {
-        *slot = Some(column::decode(reader.section()?, &c.dtype, c.width(), rows * c.width())?);
+    let others = meta.columns.iter().enumerate().filter(|(i, _)| !by_model.contains(i));
+    let sections = others
+        .map(|(_, c)| Ok(Section { bytes: reader.section()?, dtype: &c.dtype, width: c.width() }))
+        .collect::<Result<Vec<_>>>()?;
+    let rest = table::decode(&sections, rows)?;
+    for (slot, values) in decoded.iter_mut().filter(|slot| slot.is_none()).zip(rest) {
+        *slot = Some(values);
     }
     reader.end()?;
     Ok(decoded.into_iter().flatten().collect())

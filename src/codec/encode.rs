@@ -4,10 +4,11 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::column::{Coded, lossless, within};
+use super::column::Coded;
 use super::frame::{self, Entry, FRAME_BYTES};
 use super::meta::{ColumnMeta, Meta, Mode, ModelMeta};
 use super::neural::NeuralBackend;
+use super::table::{self, Item};
 use super::{exceptions, values};
 use crate::data::{Column, Dataset, RowSource, Values};
 use crate::entropy::bytes::{put_section, put_varint};
@@ -15,10 +16,10 @@ use crate::entropy::encode_ints;
 use crate::error::{Code, Error, Result};
 use crate::model::whole::WholeFile;
 
-/// Raw bytes in a block, about, unless the options name its rows.
-const BLOCK_BYTES: usize = 1 << 21;
-/// Most rows in a block unless the options name them.
-const MOST_ROWS: usize = 8192;
+/// Raw bytes in a block, about, and most rows, unless the options name its rows.
+const BLOCK: (usize, usize) = (1 << 21, 8192);
+/// The same for a table: what is learned of its columns is learned anew in each block.
+const TABLE_BLOCK: (usize, usize) = (1 << 25, 1 << 18);
 
 /// How far a value may move.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,8 +39,8 @@ pub struct CompressOptions {
     pub bound: Option<Bound>,
     /// For single columns, by name, in place of `bound`.
     pub column_bounds: Vec<(String, Bound)>,
-    /// Rows in a block, at least 1; as many as make about 2 MiB, at most 8192, if absent. Each block can be read without
-    /// the others.
+    /// Rows in a block, at least 1; as many as make about 2 MiB, at most 8192, if absent; for a table of single numbers 32 MiB
+    /// and 262,144. Each block can be read without the others.
     pub block_rows: Option<usize>,
 }
 
@@ -178,7 +179,9 @@ fn plan(source: &dyn RowSource, options: &CompressOptions, neural: Option<&dyn N
         return usage("only bounded mode takes a bound", "use bounded mode, or leave the bound away");
     }
     let row_bytes: usize = data.columns.iter().map(|c| c.width() * c.values.item_size()).sum();
-    let by_size = (BLOCK_BYTES / row_bytes.max(1)).clamp(1, MOST_ROWS);
+    let table = neural.is_none() && data.columns.iter().all(|c| c.width() == 1);
+    let (bytes, most_rows) = if table { TABLE_BLOCK } else { BLOCK };
+    let by_size = (bytes / row_bytes.max(1)).clamp(1, most_rows);
     let block_rows = u32::try_from(options.block_rows.unwrap_or(by_size)).ok().filter(|n| *n > 0);
     let Some(block_rows) = block_rows else {
         return usage("a block has 1 to 2^32 - 1 rows", "use some thousand");
@@ -279,12 +282,11 @@ fn encode_block(block: &Dataset, meta: &Meta, neural: Option<&dyn NeuralBackend>
     if let Some(neural) = neural {
         parts.push(latents(block, &by_model, neural)?);
     }
-    for (i, column) in block.columns.iter().enumerate().filter(|(i, _)| !by_model.contains(i)) {
-        parts.push(match meta.columns[i].bound {
-            Some(bound) if bound > 0.0 => within(&column.values, column.width(), bound)?,
-            _ => lossless(&column.values, column.width())?,
-        });
-    }
+    let others = block.columns.iter().enumerate().filter(|(i, _)| !by_model.contains(i));
+    let items: Vec<Item> = others
+        .map(|(i, c)| Item { values: &c.values, width: c.width(), bound: meta.columns[i].bound.unwrap_or(0.0) })
+        .collect();
+    parts.extend(table::encode(&items)?);
     Ok(parts)
 }
 

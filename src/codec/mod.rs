@@ -4,7 +4,6 @@
 //! Dataset ──► blocks of rows ──► per column: latents | bounded | lossless ──► frames with CRC32C ──► index ──► .slc
 //! ```
 
-mod bounded;
 mod column;
 pub mod compact;
 mod decode;
@@ -12,9 +11,11 @@ mod encode;
 mod exceptions;
 mod frame;
 mod general;
+mod grid;
 mod meta;
 mod neural;
 mod peers;
+mod table;
 mod values;
 
 pub use compact::{DecoderModel, WeightPrecision};

@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["train", "quantize"],
     &["reference"],
     &["hw", "entropy"],
-    &["link"],
+    &["link", "mix"],
     &["verilog"],
     &["dut", "package"],
     &["verify", "synth", "proof", "codec", "evaluate"],

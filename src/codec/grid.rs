@@ -1,0 +1,431 @@
+//! How the values of a column stand for integers: on which grid they lie, or may be put within a bound.
+//!
+//! | grid | value of `k` | for |
+//! |---|---|---|
+//! | whole | `k * step` | integers; `step` is 1 without a bound |
+//! | step | `k * step` in `f64`, cast | floats within a bound |
+//! | parts | `k / parts` in `f64`, cast | floats that are decimals or whole numbers |
+//! | list | the `k`-th of a list | floats of which there are few |
+//! | bits | the `k`-th float in ascending order, from +0 | any floats |
+//!
+//! The encoder runs the decoder's own arithmetic. A value that a grid does not give back, bit for bit or within the bound,
+//! is stored beside it; so are NaN, infinities and -0.0 wherever a grid does not hold them.
+
+use crate::data::Values;
+use crate::entropy::bytes::{Reader, malformed, put_section, put_varint};
+use crate::entropy::{decode_ints, encode_ints};
+use crate::error::Result;
+
+/// Quotients beyond this are not whole numbers that `f64` tells apart.
+const LARGEST_QUOTIENT: f64 = (1u64 << 53) as f64;
+/// Integer bounds are cut here, so that a quotient times a step stays inside `i128`.
+const LARGEST_INT_BOUND: f64 = (1u64 << 60) as f64;
+/// Parts of 1 that floats may be whole numbers of.
+const PARTS: [f64; 9] = [1.0, 10.0, 100.0, 1e3, 1e4, 2.0, 4.0, 16.0, 256.0];
+/// Longest list of values.
+const LONGEST_LIST: usize = 4096;
+
+const WHOLE: u8 = 0;
+const STEP: u8 = 1;
+const PART: u8 = 2;
+const LIST: u8 = 3;
+const BITS: u8 = 4;
+
+/// Which value an integer stands for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Grid {
+    Whole {
+        step: u64,
+    },
+    Step(f64),
+    Parts(f64),
+    /// As numbers of [`Grid::Bits`], ascending.
+    List(Vec<i64>),
+    Bits,
+}
+
+/// A column on a grid.
+pub(super) struct Placed {
+    pub grid: Grid,
+    pub ints: Vec<i64>,
+    /// Positions of values that the grid does not give back; their integers repeat the one before.
+    pub exact: Vec<usize>,
+}
+
+/// Puts values on the grid that suits them. Each comes back within `bound`, bit for bit if that is 0, or is among the
+/// exact ones.
+pub(super) fn place(values: &Values, bound: f64) -> Placed {
+    if let Values::F32(_) | Values::F64(_) = values { floats(values, bound) } else { integers(values, bound) }
+}
+
+/// In exact integer arithmetic, with an odd step of `2 * floor(bound) + 1`.
+fn integers(values: &Values, bound: f64) -> Placed {
+    let half = bound.floor().min(LARGEST_INT_BOUND) as i128;
+    let step = 2 * half + 1;
+    let limits = limits(values.dtype()).expect("an integer type");
+    let mut exact = Vec::new();
+    let mut last = 0;
+    let ints = (0..values.len())
+        .map(|i| {
+            let x = get_i128(values, i);
+            // floor((x + half) / step) is the nearest quotient, since the step is odd.
+            match from_wide((x + half).div_euclid(step), step, limits) {
+                Some(q) if (wide(q, step, limits) - x).abs() <= half => last = q,
+                _ => exact.push(i),
+            }
+            last
+        })
+        .collect();
+    Placed { grid: Grid::Whole { step: step as u64 }, ints, exact }
+}
+
+/// `uint64` without a step by its bits, everything else by its value.
+fn from_wide(q: i128, step: i128, limits: (i128, i128)) -> Option<i64> {
+    if step == 1 && limits.1 > i128::from(i64::MAX) { Some((q as u64).cast_signed()) } else { i64::try_from(q).ok() }
+}
+
+/// What an integer stands for; perhaps outside its type.
+fn wide(q: i64, step: i128, limits: (i128, i128)) -> i128 {
+    if step == 1 && limits.1 > i128::from(i64::MAX) { q.cast_unsigned().into() } else { i128::from(q) * step }
+}
+
+fn floats(values: &Values, bound: f64) -> Placed {
+    let single = values.dtype() == "float32";
+    let all: Vec<f64> = (0..values.len()).map(|i| values.get_f64(i)).collect();
+    let parts = lattice(&all, single);
+    let grid = match parts {
+        // A step of an odd number of lattice points, or one of twice the bound, whichever is wider.
+        Some(parts) if bound * parts < 0.5 => Grid::Parts(parts),
+        Some(parts) => {
+            let points = 2.0 * (bound * parts).floor() + 1.0;
+            if points >= 2.0 * bound * parts {
+                Grid::Step(points / parts)
+            } else {
+                Grid::Step(shrunk(&all, single, bound))
+            }
+        }
+        None if bound > 0.0 => Grid::Step(shrunk(&all, single, bound)),
+        None => list(values).map_or(Grid::Bits, Grid::List),
+    };
+    let placed = on(grid, values, &all, single, bound);
+    // A bound finer than the floats themselves holds nowhere.
+    if bound > 0.0 && placed.exact.len() * 8 > all.len() { on(Grid::Bits, values, &all, single, 0.0) } else { placed }
+}
+
+/// Twice the bound, less what the arithmetic of the largest value may add to an error.
+fn shrunk(all: &[f64], single: bool, bound: f64) -> f64 {
+    let largest = all.iter().filter(|x| x.is_finite()).fold(0.0, |m: f64, x| m.max(x.abs()));
+    let rounding = largest * if single { 2f64.powi(-24) } else { 2f64.powi(-52) };
+    let rest = bound * (1.0 - 1e-12) - rounding;
+    // A tenth of a bit, at most, for fewer exceptions.
+    2.0 * if rest > 0.93 * bound { rest } else { bound * (1.0 - 1e-12) }
+}
+
+/// Puts floats on a grid.
+fn on(grid: Grid, values: &Values, all: &[f64], single: bool, bound: f64) -> Placed {
+    let mut exact = Vec::new();
+    let mut last = 0;
+    let step = match grid {
+        Grid::Step(step) => step,
+        Grid::Parts(parts) => parts.recip(),
+        _ => 1.0,
+    };
+    let ints = (all.iter().enumerate())
+        .map(|(i, x)| {
+            let found = match &grid {
+                Grid::Bits => Some(order(values, i)),
+                Grid::List(list) => list.binary_search(&order(values, i)).ok().map(|k| k as i64),
+                Grid::Whole { .. } => unreachable!("floats have other grids"),
+                Grid::Step(_) | Grid::Parts(_) => {
+                    let q = (x / step).round_ties_even();
+                    let negative_zero = *x == 0.0 && x.is_sign_negative();
+                    (q.abs() < LARGEST_QUOTIENT && !negative_zero)
+                        .then_some(q as i64)
+                        .filter(|q| grid.holds(*q, *x, single, bound))
+                }
+            };
+            match found {
+                Some(k) => last = k,
+                None => exact.push(i),
+            }
+            last
+        })
+        .collect();
+    Placed { grid, ints, exact }
+}
+
+/// The coarsest of [`PARTS`] that all values are whole numbers of, bit for bit.
+fn lattice(all: &[f64], single: bool) -> Option<f64> {
+    // Where floats are further apart than a lattice they are better counted themselves.
+    let most = if single { f64::from(1u32 << 24) } else { LARGEST_QUOTIENT };
+    let on = |x: &f64, parts: f64| {
+        let k = (x * parts).round_ties_even();
+        k.abs() < most && Grid::Parts(parts).holds(k as i64, *x, single, 0.0)
+    };
+    let special = |x: &f64| !x.is_finite() || (*x == 0.0 && x.is_sign_negative());
+    // Few suffice to refuse most.
+    let few = all.len() / 100 + 1;
+    PARTS.into_iter().find(|parts| {
+        all.iter().step_by(few).all(|x| special(x) || on(x, *parts)) && all.iter().all(|x| special(x) || on(x, *parts))
+    })
+}
+
+/// The values, if there are few of them.
+fn list(values: &Values) -> Option<Vec<i64>> {
+    let mut seen = rustc_hash::FxHashSet::default();
+    for i in 0..values.len() {
+        seen.insert(order(values, i));
+        if seen.len() > LONGEST_LIST || seen.len() > values.len() / 16 + 16 {
+            return None;
+        }
+    }
+    let mut list: Vec<i64> = seen.into_iter().collect();
+    list.sort_unstable();
+    (list.len() * 8 < values.len()).then_some(list)
+}
+
+/// The number of a float in ascending order; 0 is +0, -1 is -0.
+fn order(values: &Values, i: usize) -> i64 {
+    match values {
+        Values::F32(v) => {
+            let bits = v[i].to_bits().cast_signed();
+            i64::from(if bits < 0 { bits ^ i32::MAX } else { bits })
+        }
+        Values::F64(v) => {
+            let bits = v[i].to_bits().cast_signed();
+            if bits < 0 { bits ^ i64::MAX } else { bits }
+        }
+        _ => unreachable!("only floats come here"),
+    }
+}
+
+/// The inverse of [`order`].
+fn from_order(dtype: &str, numbers: &[i64]) -> Result<Values> {
+    match dtype {
+        "float32" => {
+            let one = |k: &i64| {
+                let bits = i32::try_from(*k).map_err(|_| malformed(format!("there is no float32 number {k}")))?;
+                Ok(f32::from_bits(if bits < 0 { bits ^ i32::MAX } else { bits }.cast_unsigned()))
+            };
+            numbers.iter().map(one).collect::<Result<_>>().map(Values::F32)
+        }
+        _ => {
+            let one = |k: &i64| f64::from_bits(if *k < 0 { *k ^ i64::MAX } else { *k }.cast_unsigned());
+            Ok(Values::F64(numbers.iter().map(one).collect()))
+        }
+    }
+}
+
+impl Grid {
+    /// Whether `k` stands for a value within `bound` of `x`, before and after the cast; for the bits of `x` if that is 0.
+    fn holds(&self, k: i64, x: f64, single: bool, bound: f64) -> bool {
+        let wide = self.wide(k);
+        let cast = if single { f64::from(wide as f32) } else { wide };
+        if bound > 0.0 { (wide - x).abs() <= bound && (cast - x).abs() <= bound } else { cast.to_bits() == x.to_bits() }
+    }
+
+    /// What `k` stands for before the cast, on a grid that computes it.
+    fn wide(&self, k: i64) -> f64 {
+        match self {
+            Grid::Step(step) => k as f64 * step,
+            Grid::Parts(parts) => k as f64 / parts,
+            _ => unreachable!("this grid does not compute"),
+        }
+    }
+
+    /// Appends form and numbers of the grid.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Grid::Whole { step } => {
+                out.push(WHOLE);
+                put_varint(out, *step);
+            }
+            Grid::Step(step) => {
+                out.push(STEP);
+                out.extend(step.to_le_bytes());
+            }
+            Grid::Parts(parts) => {
+                out.push(PART);
+                out.extend(parts.to_le_bytes());
+            }
+            Grid::List(list) => {
+                out.push(LIST);
+                put_varint(out, list.len() as u64);
+                put_section(out, &encode_ints(&[list]));
+            }
+            Grid::Bits => out.push(BITS),
+        }
+    }
+
+    /// Reads a grid for a column of `dtype`.
+    ///
+    /// # Errors
+    /// [`ContainerDamaged`](crate::Code::ContainerDamaged) if the grid does not suit the type.
+    pub(super) fn read(reader: &mut Reader, dtype: &str) -> Result<Grid> {
+        let form = reader.byte()?;
+        if (form == WHOLE) == dtype.starts_with("float") {
+            return Err(malformed(format!("a grid of form {form} in a column of {dtype}")));
+        }
+        Ok(match form {
+            WHOLE => Grid::Whole { step: reader.varint()? },
+            STEP => Grid::Step(f64::from_le_bytes(reader.array()?)),
+            PART => Grid::Parts(f64::from_le_bytes(reader.array()?)),
+            LIST => {
+                let n = reader.count()?;
+                if n > LONGEST_LIST {
+                    return Err(malformed(format!("a list of {n} values")));
+                }
+                Grid::List(decode_ints(reader.section()?, 1, n)?.remove(0))
+            }
+            BITS => Grid::Bits,
+            other => return Err(malformed(format!("a grid of form {other}"))),
+        })
+    }
+
+    /// What integers stand for.
+    ///
+    /// # Errors
+    /// [`ContainerDamaged`](crate::Code::ContainerDamaged) if one stands for nothing.
+    pub(super) fn values(&self, dtype: &str, ints: &[i64]) -> Result<Values> {
+        match self {
+            Grid::Whole { step } => whole(dtype, ints, (*step).into()),
+            Grid::Step(_) | Grid::Parts(_) => Values::from_f64(dtype, ints.iter().map(|k| self.wide(*k))),
+            Grid::Bits => from_order(dtype, ints),
+            Grid::List(list) => {
+                let one = |k: &i64| usize::try_from(*k).ok().and_then(|k| list.get(k)).copied();
+                let numbers: Option<Vec<i64>> = ints.iter().map(one).collect();
+                from_order(dtype, &numbers.ok_or_else(|| malformed("a value that is not in its column's list"))?)
+            }
+        }
+    }
+}
+
+fn whole(dtype: &str, ints: &[i64], step: i128) -> Result<Values> {
+    let limits = limits(dtype)?;
+    let size = Values::from_le_bytes(dtype, &[])?.item_size();
+    let mut bytes = Vec::with_capacity(ints.len() * size);
+    for k in ints {
+        let x = wide(*k, step, limits);
+        if !(limits.0..=limits.1).contains(&x) {
+            return Err(malformed(format!("{x} does not fit {dtype}")));
+        }
+        bytes.extend_from_slice(&x.to_le_bytes()[..size]);
+    }
+    Values::from_le_bytes(dtype, &bytes)
+}
+
+fn get_i128(values: &Values, i: usize) -> i128 {
+    match values {
+        Values::U8(v) => v[i].into(),
+        Values::I8(v) => v[i].into(),
+        Values::U16(v) => v[i].into(),
+        Values::I16(v) => v[i].into(),
+        Values::U32(v) => v[i].into(),
+        Values::I32(v) => v[i].into(),
+        Values::U64(v) => v[i].into(),
+        Values::I64(v) => v[i].into(),
+        Values::F32(_) | Values::F64(_) => unreachable!("only integers come here"),
+    }
+}
+
+fn limits(dtype: &str) -> Result<(i128, i128)> {
+    let (signed, bits) = match dtype {
+        "uint8" => (false, 8),
+        "int8" => (true, 8),
+        "uint16" => (false, 16),
+        "int16" => (true, 16),
+        "uint32" => (false, 32),
+        "int32" => (true, 32),
+        "uint64" => (false, 64),
+        "int64" => (true, 64),
+        other => return Err(malformed(format!("an integer form in a column of {other}"))),
+    };
+    let top = 1i128 << (bits - i32::from(signed));
+    Ok((if signed { -top } else { 0 }, top - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip(values: &Values, bound: f64) -> (Placed, Values) {
+        let placed = place(values, bound);
+        let mut bytes = Vec::new();
+        placed.grid.write(&mut bytes);
+        let mut reader = Reader::new(&bytes);
+        let grid = Grid::read(&mut reader, values.dtype()).unwrap();
+        reader.end().unwrap();
+        assert_eq!(grid, placed.grid);
+        let back = grid.values(values.dtype(), &placed.ints).unwrap();
+        (placed, back)
+    }
+
+    fn exact_but_for(values: &Values, exceptions: usize) -> Placed {
+        let (placed, back) = round_trip(values, 0.0);
+        let same = |i: &usize| values.pick(&[*i]).to_le_bytes() == back.pick(&[*i]).to_le_bytes();
+        assert!((0..values.len()).filter(|i| !placed.exact.contains(i)).all(|i| same(&i)));
+        assert_eq!(placed.exact.len(), exceptions);
+        placed
+    }
+
+    #[test]
+    fn the_cast_to_f32_is_held_to_the_bound_too() {
+        // Neighbours here are 2 apart: what lies within 1.1 in f64 may be cast to a value 2 away.
+        let v: Vec<f32> = (0..1000).map(|i| 16_777_216.5 + 2.0 * i as f32).collect();
+        let values = Values::F32(v.clone());
+        let (placed, back) = round_trip(&values, 1.1);
+        let Values::F32(back) = back else { panic!() };
+        let far = |i: &usize| (f64::from(v[*i]) - f64::from(back[*i])).abs() > 1.1;
+        assert!((0..v.len()).filter(far).all(|i| placed.exact.contains(&i)));
+    }
+
+    #[test]
+    fn what_cannot_be_bounded_is_exact() {
+        let special = [f64::NAN, -0.0, f64::INFINITY, 1e300, f64::from_bits(0xfff8_0000_dead_beef)];
+        let v: Vec<f64> = (0..100).map(|i| 0.37 * f64::from(i)).chain(special).chain([5e-324]).collect();
+        let (placed, back) = round_trip(&Values::F64(v.clone()), 0.01);
+        assert_eq!(placed.exact, [100, 101, 102, 103, 104]);
+        let Values::F64(back) = back else { panic!() };
+        assert!((0..100).chain([105]).all(|i| (back[i] - v[i]).abs() <= 0.01));
+    }
+
+    #[test]
+    fn integers_use_the_whole_bound_and_stay_in_their_type() {
+        let v = vec![0u64, 1, 2, u64::MAX, u64::MAX - 5, 1 << 63, 1000];
+        let (placed, back) = round_trip(&Values::U64(v.clone()), 3.9);
+        let Values::U64(back) = back else { panic!() };
+        assert!(v.iter().zip(&back).enumerate().all(|(i, (x, y))| x.abs_diff(*y) <= 3 || placed.exact.contains(&i)));
+        assert_eq!(back[..3], [0, 0, 0]);
+        assert!(placed.exact.len() <= 1);
+        exact_but_for(&Values::U64(v), 0);
+        exact_but_for(&Values::I64(vec![i64::MIN, -1, 0, i64::MAX]), 0);
+    }
+
+    #[test]
+    fn decimals_few_values_and_any_bits_have_their_grids() {
+        let decimals = Values::F32((0..5000).map(|i| (f64::from(i * 37 % 4999) / 1000.0) as f32).collect());
+        assert_eq!(exact_but_for(&decimals, 0).grid, Grid::Parts(1000.0));
+        let counts = Values::F64((0..500).map(|i| f64::from(i % 7)).chain([f64::NAN, -0.0]).collect());
+        assert_eq!(exact_but_for(&counts, 2).grid, Grid::Parts(1.0));
+        let few = Values::F32((0..5000).map(|i| ((i % 90) as f32).sqrt()).collect());
+        assert!(matches!(exact_but_for(&few, 0).grid, Grid::List(list) if list.len() == 90));
+        let mut any: Vec<f32> = (0..5000).map(|i| (i as f32 - 900.0).cbrt()).collect();
+        any[7] = f32::from_bits(0x7fc1_2345);
+        any[8] = -0.0;
+        any[9] = f32::NEG_INFINITY;
+        let placed = exact_but_for(&Values::F32(any), 0);
+        assert_eq!(placed.grid, Grid::Bits);
+        assert!(placed.ints[10..].windows(2).all(|w| w[0] < w[1]), "the numbers of floats ascend with them");
+    }
+
+    #[test]
+    fn a_bound_leaves_a_lattice_alone_that_is_as_coarse() {
+        let v = Values::F32((0..500).map(|i| (i % 50) as f32).collect());
+        assert_eq!(round_trip(&v, 0.4).0.grid, Grid::Parts(1.0));
+        assert_eq!(round_trip(&v, 1.2).0.grid, Grid::Step(3.0));
+        assert!(round_trip(&v, 1.2).0.exact.is_empty());
+        // Finer than the floats themselves.
+        let fine = Values::F32((0..500).map(|i| 1e9 + 1000.0 * (i as f32).sqrt()).collect());
+        assert_eq!(round_trip(&fine, 1e-9).0.grid, Grid::Bits);
+    }
+}

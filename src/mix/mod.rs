@@ -1,0 +1,26 @@
+//! Columns of integers by learned conditional distributions: what a table's columns tell about each other.
+//!
+//! ```text
+//! column ──► tree: some decisions a value ──┐
+//! known columns ──► bins ──► contexts ──────┴──► mixer: probability of each decision ──► range coder
+//! ```
+//!
+//! Writer and reader learn from the values as they pass, so no probabilities are stored: only the leaves of the tree, and
+//! which columns the contexts look at. All of it is integer arithmetic, the same on every machine.
+
+mod binary;
+mod bins;
+mod choose;
+mod column;
+mod counter;
+mod logistic;
+mod mixer;
+mod tree;
+
+pub use bins::Bins;
+pub use choose::{Contexts, Source};
+pub use column::{decode, encode, looks_at};
+pub use tree::{Tree, leaves_for};
+
+#[cfg(test)]
+mod tests;

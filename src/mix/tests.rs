@@ -1,0 +1,96 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// Encodes the columns one after the other, each with all before it known, and decodes them again.
+fn round_trip(columns: &[Vec<i64>], most: usize) -> usize {
+    let rows = columns[0].len();
+    let trees: Vec<Tree> = columns.iter().map(|c| Tree::of(c, leaves_for(rows))).collect();
+    let bins: Vec<Bins> = columns.iter().zip(&trees).map(|(c, t)| Bins::of(t, c)).collect();
+    let mut size = 0;
+    let mut found: Vec<Bins> = Vec::new();
+    for (k, column) in columns.iter().enumerate() {
+        let known: Vec<Option<&Bins>> = bins[..k].iter().map(Some).collect();
+        let contexts = Contexts::choose(&bins[k], &known, most);
+        let bytes = encode(column, &trees[k], &contexts, &known);
+        size += bytes.len();
+        assert!(looks_at(&bytes).unwrap().iter().all(|c| *c < k));
+        let known: Vec<Option<&Bins>> = found.iter().map(Some).collect();
+        let (back, own) = decode(&bytes, rows, &known).unwrap();
+        assert_eq!(&back, column);
+        assert_eq!(own, bins[k]);
+        found.push(own);
+    }
+    size
+}
+
+/// Numbers without a pattern.
+fn noise(n: usize, below: u64) -> Vec<i64> {
+    let mut state = 88_172_645_463_325_252u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    (0..n).map(|_| (next() % below) as i64).collect()
+}
+
+proptest! {
+    #[test]
+    fn columns_come_back(rows in 1usize..200, seeds in prop::collection::vec(any::<i64>(), 1..4), wide in any::<bool>()) {
+        let column = |seed: &i64| (0..rows as i64).map(|r| {
+            let v = seed.wrapping_mul(r + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15u64 as i64);
+            if wide { v } else { v >> 58 }
+        }).collect();
+        let columns: Vec<Vec<i64>> = seeds.iter().map(column).collect();
+        round_trip(&columns, 12);
+    }
+}
+
+#[test]
+fn noise_costs_its_bits_and_a_function_of_known_columns_a_fifth() {
+    let rows = 20_000;
+    let a = noise(rows, 16);
+    let b: Vec<i64> = noise(2 * rows, 8)[rows..].to_vec();
+    let both: Vec<i64> = a.iter().zip(&b).map(|(a, b)| a * 3 + b * 7).collect();
+    let apart = round_trip(&[a.clone(), b.clone()], 12);
+    let ideal = rows * (4 + 3) / 8;
+    assert!(apart as f64 <= 1.01 * ideal as f64, "{apart} bytes, {ideal} are the entropy");
+    let more = round_trip(&[a, b, both], 12) - apart;
+    // 7 bits a row if it were looked at alone; each of 128 pairs has to be seen some times.
+    assert!(more * 8 < rows * 7 / 5, "{more} bytes for what two columns tell");
+}
+
+#[test]
+fn the_row_before_is_looked_at() {
+    let rows = 10_000;
+    let steps = noise(rows, 3);
+    let walk: Vec<i64> = steps
+        .iter()
+        .scan(0, |at, s| {
+            *at = (*at + s - 1).clamp(-20, 20);
+            Some(*at)
+        })
+        .collect();
+    let size = round_trip(&[walk], 12);
+    assert!(size * 8 < rows * 2, "{size} bytes, 1.6 bits a step are its entropy");
+}
+
+#[test]
+fn any_bytes_end_in_values_or_an_error() {
+    let column = noise(500, 1000);
+    let tree = Tree::of(&column, 8);
+    let own = Bins::of(&tree, &column);
+    let known = [Some(&own)];
+    let bytes = encode(&column, &tree, &Contexts::choose(&own, &known, 8), &known);
+    for at in 0..bytes.len() {
+        for flip in [1u8, 0x80, 0xff] {
+            let mut bad = bytes.clone();
+            bad[at] ^= flip;
+            let _ = decode(&bad, 500, &known);
+        }
+        let _ = decode(&bytes[..at], 500, &known);
+    }
+    assert!(decode(&bytes, 500, &[None]).is_err());
+}
