@@ -27,6 +27,7 @@ pub mod quantize;
 #[cfg(all(feature = "train", feature = "verilog"))]
 pub mod recipe;
 pub mod reference;
+pub mod relation;
 pub mod report;
 #[cfg(feature = "verilog")]
 pub mod synth;

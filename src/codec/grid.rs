@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | whole | `k * step` | integers; `step` is 1 without a bound |
 //! | step | `k * step` in `f64`, cast | floats within a bound |
-//! | parts | `k / parts` in `f64`, cast | floats that are decimals or whole numbers |
+//! | parts | `k / parts` in `f64`, cast | floats that are decimals or whole numbers, or of few bits |
 //! | list | the `k`-th of a list | floats of which there are few |
 //! | bits | the `k`-th float in ascending order, from +0 | any floats |
 //!
@@ -15,6 +15,7 @@ use crate::data::Values;
 use crate::entropy::bytes::{Reader, malformed, put_section, put_varint};
 use crate::entropy::{decode_ints, encode_ints};
 use crate::error::Result;
+use crate::mix::{Bins, Tree, leaves_for};
 
 /// Quotients beyond this are not whole numbers that `f64` tells apart.
 const LARGEST_QUOTIENT: f64 = (1u64 << 53) as f64;
@@ -105,11 +106,27 @@ fn floats(values: &Values, bound: f64) -> Placed {
             }
         }
         None if bound > 0.0 => Grid::Step(shrunk(&all, single, bound)),
-        None => list(values).map_or(Grid::Bits, Grid::List),
+        None => match list(values) {
+            Some(list) => Grid::List(list),
+            None => return by_bits(values, &all, single),
+        },
     };
     let placed = on(grid, values, &all, single, bound);
     // A bound finer than the floats themselves holds nowhere.
     if bound > 0.0 && placed.exact.len() * 8 > all.len() { on(Grid::Bits, values, &all, single, 0.0) } else { placed }
+}
+
+/// Floats as they are: by their order, or as whole numbers of a power of two, whichever is shorter.
+fn by_bits(values: &Values, all: &[f64], single: bool) -> Placed {
+    let ordered = on(Grid::Bits, values, all, single, 0.0);
+    let Some(parts) = binary(all) else { return ordered };
+    let whole = on(Grid::Parts(parts), values, all, single, 0.0);
+    let bits = |placed: &Placed| {
+        let tree = Tree::of(&placed.ints, leaves_for(all.len()));
+        let exact = 8 * values.item_size() + 16;
+        tree.bits(&Bins::of(&tree, &placed.ints)) + (placed.exact.len() * exact) as f64
+    };
+    if bits(&whole) < bits(&ordered) { whole } else { ordered }
 }
 
 /// Twice the bound, less what the arithmetic of the largest value may add to an error.
@@ -130,6 +147,7 @@ fn on(grid: Grid, values: &Values, all: &[f64], single: bool, bound: f64) -> Pla
         Grid::Parts(parts) => parts.recip(),
         _ => 1.0,
     };
+    let largest = if matches!(grid, Grid::Parts(_)) { 2f64.powi(62) } else { LARGEST_QUOTIENT };
     let ints = (all.iter().enumerate())
         .map(|(i, x)| {
             let found = match &grid {
@@ -139,7 +157,7 @@ fn on(grid: Grid, values: &Values, all: &[f64], single: bool, bound: f64) -> Pla
                 Grid::Step(_) | Grid::Parts(_) => {
                     let q = (x / step).round_ties_even();
                     let negative_zero = *x == 0.0 && x.is_sign_negative();
-                    (q.abs() < LARGEST_QUOTIENT && !negative_zero)
+                    (q.abs() < largest && !negative_zero)
                         .then_some(q as i64)
                         .filter(|q| grid.holds(*q, *x, single, bound))
                 }
@@ -168,6 +186,22 @@ fn lattice(all: &[f64], single: bool) -> Option<f64> {
     PARTS.into_iter().find(|parts| {
         all.iter().step_by(few).all(|x| special(x) || on(x, *parts)) && all.iter().all(|x| special(x) || on(x, *parts))
     })
+}
+
+/// The parts, a power of two, that all values are whole numbers of, if that takes fewer bits than they have themselves.
+fn binary(all: &[f64]) -> Option<f64> {
+    let lowest = |x: &f64| {
+        let bits = x.to_bits();
+        let exponent = ((bits >> 52) & 2047) as i32;
+        let mantissa = (bits & ((1 << 52) - 1)) | (u64::from(exponent > 0) << 52);
+        exponent.max(1) - 1075 + mantissa.trailing_zeros() as i32
+    };
+    let finite = || all.iter().filter(|x| x.is_finite() && **x != 0.0);
+    let parts = 2f64.powi(-finite().map(lowest).min()?);
+    let large = finite().filter(|x| (*x * parts).abs() >= LARGEST_QUOTIENT).count();
+    let fits = finite().all(|x| (x * parts).abs() < 2f64.powi(62));
+    // Floats lie closer than the lattice where they are small.
+    (parts.is_finite() && fits && large * 16 < all.len()).then_some(parts)
 }
 
 /// The values, if there are few of them.

@@ -117,6 +117,111 @@ pub fn asinh(x: f64) -> f64 {
     if x < 0.0 { -y } else { y }
 }
 
+/// Hyperbolic cosine.
+pub fn cosh(x: f64) -> f64 {
+    let h = exp(x.abs() * 0.5);
+    0.5 * h * h + 0.5 / h / h
+}
+
+/// pi/2 in three parts, of which the first two have 33 bits: a product with a number below 2^20 is exact.
+const HALF_PI: [f64; 3] = [1.570_796_326_734_125_6, 6.077_100_506_303_966e-11, 2.022_266_248_795_950_6e-21];
+
+/// `x` less a whole number of quarter turns, and that number modulo 4. Angles beyond 10^5 lose digits.
+fn quarter_turns(x: f64) -> (f64, i64) {
+    let k = (x / std::f64::consts::FRAC_PI_2).round_ties_even();
+    let r = ((x - k * HALF_PI[0]) - k * HALF_PI[1]) - k * HALF_PI[2];
+    (r, (k % 4.0) as i64 & 3)
+}
+
+/// The sine of at most an eighth of a turn.
+fn small_sin(x: f64) -> f64 {
+    let x2 = x * x;
+    let mut sum = 0.0;
+    for n in (1..=9).rev() {
+        sum = (sum + 1.0) * -x2 / f64::from(2 * n * (2 * n + 1));
+    }
+    x + x * sum
+}
+
+/// The cosine of at most an eighth of a turn.
+fn small_cos(x: f64) -> f64 {
+    let x2 = x * x;
+    let mut sum = 0.0;
+    for n in (1..=10).rev() {
+        sum = (sum + 1.0) * -x2 / f64::from((2 * n - 1) * (2 * n));
+    }
+    1.0 + sum
+}
+
+/// Sine of an angle in rad.
+pub fn sin(x: f64) -> f64 {
+    let (r, quarters) = quarter_turns(x);
+    match quarters {
+        0 => small_sin(r),
+        1 => small_cos(r),
+        2 => -small_sin(r),
+        _ => -small_cos(r),
+    }
+}
+
+/// Cosine of an angle in rad.
+pub fn cos(x: f64) -> f64 {
+    let (r, quarters) = quarter_turns(x);
+    match quarters {
+        0 => small_cos(r),
+        1 => -small_sin(r),
+        2 => -small_cos(r),
+        _ => small_sin(r),
+    }
+}
+
+/// Arc tangent, rad.
+fn atan(x: f64) -> f64 {
+    use std::f64::consts::{FRAC_PI_2, FRAC_PI_4};
+    if x.is_nan() {
+        return x;
+    }
+    if x < 0.0 {
+        return -atan(-x);
+    }
+    if x > 2.414_213_562_373_095 {
+        return FRAC_PI_2 - atan(1.0 / x);
+    }
+    if x > 0.414_213_562_373_095 {
+        return FRAC_PI_4 + atan((x - 1.0) / (x + 1.0));
+    }
+    let x2 = x * x;
+    let mut sum = 0.0;
+    for n in (1..=20).rev() {
+        sum = (sum + 1.0 / f64::from(2 * n + 1)) * -x2;
+    }
+    x + x * sum
+}
+
+/// The angle of the point `(x, y)`, from -pi to pi rad.
+pub fn atan2(y: f64, x: f64) -> f64 {
+    use std::f64::consts::{FRAC_PI_2, PI};
+    if x > 0.0 {
+        atan(y / x)
+    } else if x < 0.0 {
+        let turn = if y < 0.0 { -PI } else { PI };
+        turn + atan(y / x)
+    } else if y > 0.0 {
+        FRAC_PI_2
+    } else if y < 0.0 {
+        -FRAC_PI_2
+    } else {
+        y + x
+    }
+}
+
+/// An angle in rad, brought to -pi ..= pi by whole turns.
+pub fn wrap(x: f64) -> f64 {
+    let turn = 4.0 * HALF_PI[0];
+    let k = (x / std::f64::consts::TAU).round_ties_even();
+    ((x - k * turn) - k * (4.0 * HALF_PI[1])) - k * (4.0 * HALF_PI[2])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +240,12 @@ mod tests {
             close("asinh", x, asinh(x), x.asinh(), 4.0);
             let y = x.exp() * (1.0 + x.abs());
             close("ln", y, ln(y), y.ln(), 3.0);
+            close("cosh", x, cosh(x), x.cosh(), 3.0);
+            // Near their zeros the error is one of the angle.
+            assert!((sin(x) - x.sin()).abs() < 3e-16 && (cos(x) - x.cos()).abs() < 3e-16, "{x}");
+            let (a, b) = (x.cos() * y, x.sin() * y);
+            close("atan2", x, atan2(b, a), b.atan2(a), 4.0);
+            assert!((wrap(x) - b.atan2(a)).abs() < 1e-14 || wrap(x).abs() > 3.14159, "{x}");
         }
     }
 

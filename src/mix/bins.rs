@@ -29,6 +29,13 @@ impl Bins {
         Bins { of_row, weights: tree.leaves.iter().map(|l| l.weight).collect() }
     }
 
+    /// Any labels of rows as bins.
+    pub fn labelled(of_row: Vec<u8>) -> Self {
+        let mut weights = vec![0; of_row.iter().max().map_or(0, |m| usize::from(*m) + 1)];
+        of_row.iter().for_each(|label| weights[usize::from(*label)] += 1);
+        Bins { of_row, weights }
+    }
+
     /// The bin of each row.
     pub fn rows(&self) -> &[u8] {
         &self.of_row

@@ -9,8 +9,15 @@ use super::tree::{Leaf, Next, Tree};
 use crate::entropy::bytes::{Reader, malformed, put_varint};
 use crate::error::Result;
 
-/// Decisions inside a leaf that are learned. What is left is as good as random.
-const INNER: u32 = 3;
+/// Decisions inside a leaf that are learned, of a column of so many rows. What is left is as good as random.
+fn learned_inside(rows: usize) -> u32 {
+    match rows {
+        ..1_000 => 0,
+        1_000..20_000 => 1,
+        20_000..100_000 => 2,
+        _ => 3,
+    }
+}
 /// Most counters of a context: what a file may make a reader reserve.
 const MOST_COUNTERS: usize = 1 << 22;
 
@@ -108,6 +115,8 @@ struct Model<'a> {
     contexts: Vec<Vec<View<'a>>>,
     mixer: Mixer,
     inner: Vec<u32>,
+    /// Decisions inside a leaf that are learned.
+    inside: u32,
     pace: Pace,
     /// The leaf of the row before.
     last: usize,
@@ -115,6 +124,7 @@ struct Model<'a> {
 
 impl<'a> Model<'a> {
     fn new(tree: &'a Tree, contexts: &Contexts, rows: usize, known: &[Option<&'a Bins>]) -> Result<Self> {
+        let inside = learned_inside(rows);
         let own = Bins::new(tree, Vec::new());
         let view = |(source, bins): &(Source, u8)| -> Result<View<'a>> {
             let (other, back) = match source {
@@ -136,7 +146,8 @@ impl<'a> Model<'a> {
             tree,
             contexts,
             mixer: Mixer::new(tree.nodes.len(), &states),
-            inner: vec![NEW; tree.leaves.len() << INNER],
+            inner: vec![NEW; tree.leaves.len() << inside],
+            inside,
             pace: Pace::new(1000),
             last: 0,
         })
@@ -180,9 +191,9 @@ impl<'a> Model<'a> {
         // The offset lies in `from ..= to`.
         let (mut from, mut to) = (0, high.wrapping_sub(low).cast_unsigned());
         let mut path = 1;
-        while from < to && path < 1 << INNER {
+        while from < to && path < 1 << self.inside {
             let middle = from + (to - from).div_ceil(2);
-            let counter = &mut self.inner[(leaf << INNER) + path];
+            let counter = &mut self.inner[(leaf << self.inside) + path];
             let bit = coder.decide(offset >= middle, counter::fine(*counter));
             self.pace.learn(counter, bit);
             path = 2 * path + usize::from(bit);

@@ -73,7 +73,7 @@ impl Tree {
             if seen + n >= share { found.push(leaf) } else { open = Some((leaf, seen + n)) }
         }
         found.extend(open.map(|(leaf, _)| leaf));
-        Tree::over(found)
+        Tree::over(rounded(found))
     }
 
     fn over(leaves: Vec<Leaf>) -> Tree {
@@ -121,24 +121,30 @@ impl Tree {
         self.leaves.iter().zip(seen).filter(|(_, seen)| *seen > 0).map(|(leaf, seen)| one(leaf, seen)).sum()
     }
 
-    /// Appends the leaves: their number, the first value, the exponents of the codes of widths and weights, then for each
-    /// leaf how many values lie between it and the one before, whether it has one value or several, and its weight or width.
+    /// Appends the leaves: their number, the low bits that all bounds share, and all that follows without those: the first
+    /// value, the exponents of the codes of gaps and widths, then for each leaf how many values lie between it and the one
+    /// before, whether it has one value or several, and its weight or width.
     pub fn write(&self, out: &mut Vec<u8>) {
         put_varint(out, self.leaves.len() as u64);
-        put_signed(out, self.leaves.first().map_or(0, |l| l.low));
-        let gaps: Vec<u64> = self.leaves.windows(2).map(|w| between(w[0].high, w[1].low) - 1).collect();
-        let widths: Vec<u64> = self.leaves.iter().map(|l| between(l.low, l.high)).filter(|w| *w > 0).collect();
+        let shift = shared_bits(&self.leaves);
+        out.push(shift as u8);
+        put_signed(out, self.leaves.first().map_or(0, |l| l.low >> shift));
+        let leaves: Vec<Leaf> =
+            self.leaves.iter().map(|l| Leaf { low: l.low >> shift, high: l.high >> shift, ..*l }).collect();
+        // Units of 2^shift values: a leaf of one of them has several values all the same.
+        let several = |l: &Leaf| shift > 0 || l.low < l.high;
+        let gaps: Vec<u64> = leaves.windows(2).map(|w| between(w[0].high, w[1].low) - 1).collect();
+        let widths: Vec<u64> = leaves.iter().filter(|l| several(l)).map(|l| between(l.low, l.high)).collect();
         let exponents = [cheapest(&gaps), cheapest(&widths)];
         out.extend(exponents.map(|e| e as u8));
         let mut bits = BitWriter::default();
-        for (k, leaf) in self.leaves.iter().enumerate() {
+        for (k, leaf) in leaves.iter().enumerate() {
             if k > 0 {
                 put_golomb(&mut bits, gaps[k - 1], exponents[0]);
             }
-            let width = between(leaf.low, leaf.high);
-            bits.put(u64::from(width > 0), 1);
-            if width > 0 {
-                put_golomb(&mut bits, width - 1, exponents[1]);
+            bits.put(u64::from(several(leaf)), 1);
+            if several(leaf) {
+                put_golomb(&mut bits, between(leaf.low, leaf.high), exponents[1]);
             } else {
                 put_golomb(&mut bits, leaf.weight.into(), ATOM_EXPONENT);
             }
@@ -155,6 +161,10 @@ impl Tree {
         if n == 0 || n > MOST_LEAVES {
             return Err(malformed(format!("a tree of {n} leaves")));
         }
+        let shift = u32::from(reader.byte()?);
+        if shift > 62 {
+            return Err(malformed("bounds of a tree exceed 64 bits"));
+        }
         let mut low = reader.signed()?;
         let exponents = reader.array::<2>()?.map(u32::from);
         if exponents.iter().any(|e| *e > 63) {
@@ -169,8 +179,7 @@ impl Tree {
                 low = after.checked_add_unsigned(golomb(&mut bits, exponents[0])?).ok_or_else(disorder)?;
             }
             leaves.push(if bits.get(1)? > 0 {
-                let width = golomb(&mut bits, exponents[1])?.checked_add(1);
-                let high = width.and_then(|w| low.checked_add_unsigned(w)).ok_or_else(disorder)?;
+                let high = low.checked_add_unsigned(golomb(&mut bits, exponents[1])?).ok_or_else(disorder)?;
                 Leaf { low, high, weight: ORDINARY }
             } else {
                 let weight = golomb(&mut bits, ATOM_EXPONENT)?.clamp(1, HEAVIEST.into());
@@ -178,8 +187,39 @@ impl Tree {
             });
         }
         bits.end()?;
+        let most = i64::MAX >> shift;
+        if leaves.iter().any(|l| l.low < -most - 1 || l.high > most) {
+            return Err(malformed("bounds of a tree exceed 64 bits"));
+        }
+        for leaf in &mut leaves {
+            *leaf = Leaf { low: leaf.low << shift, high: (leaf.high << shift) | ((1 << shift) - 1), ..*leaf };
+        }
         Ok(Tree::over(leaves))
     }
+}
+
+/// Leaves whose bounds have fewer bits: where all hold several values, the bounds may lie anywhere near.
+fn rounded(mut leaves: Vec<Leaf>) -> Vec<Leaf> {
+    let closest = leaves.windows(2).map(|w| between(w[0].low, w[1].low)).min().unwrap_or(0);
+    let shift = (closest / 8).checked_ilog2().unwrap_or(0);
+    if shift == 0 || leaves.iter().any(|l| l.low == l.high) {
+        return leaves;
+    }
+    let units = |x: i64| (x >> shift) << shift;
+    for i in 0..leaves.len() {
+        leaves[i].low = units(leaves[i].low);
+        leaves[i].high = match leaves.get(i + 1) {
+            Some(next) => units(next.low) - 1,
+            None => leaves[i].high | ((1 << shift) - 1),
+        };
+    }
+    leaves
+}
+
+/// Low bits that all bounds of leaves share: zeros in the first value of each, ones in the last.
+fn shared_bits(leaves: &[Leaf]) -> u32 {
+    let bits = |l: &Leaf| l.low.trailing_zeros().min(l.high.trailing_ones());
+    leaves.iter().map(bits).min().unwrap_or(0).min(62)
 }
 
 /// The code of a weight begins with so many bits.

@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["data"],
     &["train", "quantize"],
     &["reference"],
-    &["hw", "entropy"],
+    &["hw", "entropy", "relation"],
     &["link", "mix"],
     &["verilog"],
     &["dut", "package"],
