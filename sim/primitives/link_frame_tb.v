@@ -104,7 +104,7 @@ module link_frame_case #(
       went = 0;
       idle = 0;
     end else begin
-      if (word_ready) given <= given + WORD / 32;
+      if (word_ready) given = given + WORD / 32;
       if (frame_ready) frames = frames + 1;
       if (frame_ready && !frame_valid) errors = errors + 1;
       if (!frame_valid || frame_ready) begin
