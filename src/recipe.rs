@@ -1,5 +1,6 @@
 //! The recipe: one TOML file that describes a whole run. Every section has defaults; unknown keys are errors.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,9 @@ pub struct Recipe {
     /// The core around it that sends frames; without this section there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkSection>,
+    /// Formulas that predict a column from others, for the codec: `E = "hypot(p, m)"`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub relations: BTreeMap<String, String>,
     /// What the design is checked with.
     #[serde(default)]
     pub verify: VerifySection,
@@ -271,6 +275,25 @@ impl Default for VerifySection {
     fn default() -> Self {
         VerifySection { random: 100_000, stall: 0, icarus: 500, synth: true, seeds: 0, route_seconds: 600 }
     }
+}
+
+/// The formulas in the section `relations` of a TOML file, whatever else it holds: names of columns, formulas.
+///
+/// # Errors
+/// `I001`, or `R001` if there is no such section.
+pub fn relations(path: &Path) -> Result<Vec<(String, String)>> {
+    #[derive(Deserialize)]
+    struct File {
+        relations: BTreeMap<String, String>,
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))?;
+    let file: File = toml::from_str(&text).map_err(|e| {
+        Error::new(Code::Recipe, "the file has no formulas")
+            .at(path.display().to_string())
+            .cause(e.to_string().trim_end())
+            .hint("a section `[relations]` with lines like `E = \"hypot(p, m)\"`")
+    })?;
+    Ok(file.relations.into_iter().collect())
 }
 
 impl Recipe {

@@ -306,7 +306,11 @@ pub(super) enum Verb {
         /// Write frames (.slf) instead of a container: the bytes that the firmware of this link sends
         #[arg(long, value_name = "LINK", conflicts_with = "block_rows")]
         link: Option<PathBuf>,
-        /// Rows in a block [default: as many as make about 2 MiB, at most 8192]
+        /// TOML file, for example a recipe, with formulas that predict columns from others: `[relations]`, then
+        /// `E = "hypot(p, m)"`
+        #[arg(long, value_name = "FILE", conflicts_with = "link")]
+        relations: Option<PathBuf>,
+        /// Rows in a block [default: as many as make about 2 MiB, at most 8192; for a table of single numbers 32 MiB, 262144]
         #[arg(long)]
         block_rows: Option<usize>,
         #[command(flatten)]

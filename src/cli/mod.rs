@@ -34,7 +34,7 @@ use crate::hw::{self, CompileOptions, Reuse};
 use crate::link::{LearnOptions, Link, WaveOptions};
 use crate::model::file::write_json;
 use crate::model::{QuantizedModel, TrainedModel, neutral};
-use crate::recipe::Recipe;
+use crate::recipe::{self, Recipe};
 use crate::report::schema::Document;
 use crate::verify::DesignOptions;
 use crate::verilog::CoreOptions;
@@ -204,14 +204,15 @@ impl Cli {
                 Err(Error::new(Code::Usage, "the link says how much frames may lose")
                     .hint("leave --mode and --bound out; `sluice link --waveform --bound` makes a link with a bound"))
             }
-            Verb::Compress { input, output, mode, bound, model, block_rows, select, link: None } => {
+            Verb::Compress { input, output, mode, bound, model, relations, block_rows, select, link: None } => {
                 let mode = match mode.unwrap_or(ModeArg::Lossless) {
                     ModeArg::Neural => Mode::Neural,
                     ModeArg::Bounded => Mode::Bounded,
                     ModeArg::Lossless => Mode::Lossless,
                 };
                 let bound = bound.as_deref().map(parse_bound).transpose()?;
-                let options = CompressOptions { bound, block_rows, ..CompressOptions::new(mode) };
+                let relations = relations.as_deref().map(recipe::relations).transpose()?.unwrap_or_default();
+                let options = CompressOptions { bound, relations, block_rows, ..CompressOptions::new(mode) };
                 let report = container::compress(&input, &select.into(), &output, model.as_deref(), &options)?;
                 print(json, &report, || {
                     format!("{} -> {} bytes, ratio {:.3}", report.raw_bytes, report.total_bytes, report.ratio)

@@ -3,11 +3,13 @@
 use super::exceptions;
 use super::general::{shuffle, unshuffle, unxz, unzstd, xz, zstd};
 use super::grid::{Grid, Placed, place};
+use super::predicted::{Prediction, Restored, numbers};
 use crate::data::Values;
 use crate::entropy::bytes::{Reader, malformed, put_section};
 use crate::entropy::{decode_ints, encode_ints};
 use crate::error::Result;
 use crate::mix::{self, Bins, Contexts, Tree};
+use crate::relation::Expression;
 
 const RAW: u8 = 0;
 const SHUFFLE_ZSTD: u8 = 1;
@@ -18,6 +20,8 @@ const ARRANGED: u8 = 3;
 const LEARNED: u8 = 4;
 /// Differences of them, given other columns.
 const LEARNED_DIFFERENCES: u8 = 5;
+/// What a formula leaves of them, given other columns.
+const LEARNED_RESIDUES: u8 = 6;
 
 /// The zstd level of payloads.
 pub(super) const LEVEL: i32 = 19;
@@ -69,7 +73,7 @@ impl Learned {
     }
 
     /// What the numbers cost if nothing else is known, in bits.
-    fn bits(&self) -> f64 {
+    pub(super) fn bits(&self) -> f64 {
         self.tree.bits(&self.bins)
     }
 }
@@ -102,6 +106,21 @@ pub(super) fn given(values: &Values, placed: &Placed, own: &Learned, known: &[Op
     Ok(coded)
 }
 
+/// A column that a formula predicts, given others.
+///
+/// * `left`: what the formula leaves
+pub(super) fn predicted(
+    values: &Values,
+    left: &Placed,
+    prediction: &Prediction,
+    own: &Learned,
+    known: &[Option<&Bins>],
+) -> Result<Coded> {
+    let known = prediction.beside(known);
+    let contexts = Contexts::choose(&own.bins, &known, most_contexts(values.len()));
+    on_grid(LEARNED_RESIDUES, left, &mix::encode(&left.ints, &own.tree, &contexts, &known), values)
+}
+
 /// Each number less the one before; the first as it is.
 fn differences(ints: &[i64]) -> Vec<i64> {
     let before = std::iter::once(&0).chain(ints);
@@ -128,31 +147,49 @@ fn on_grid(form: u8, placed: &Placed, ints: &[u8], values: &Values) -> Result<Co
 
 /// The columns that have to be known before this one.
 ///
+/// * `columns`: of the block
+/// * `formula`: those that its formula is computed from
+///
 /// # Errors
 /// [`ContainerDamaged`](crate::Code::ContainerDamaged).
-pub(super) fn looks_at(bytes: &[u8], dtype: &str) -> Result<Vec<usize>> {
+pub(super) fn looks_at(bytes: &[u8], dtype: &str, columns: usize, formula: &[usize]) -> Result<Vec<usize>> {
     let mut reader = Reader::new(bytes);
-    if !matches!(reader.byte()?, LEARNED | LEARNED_DIFFERENCES) {
+    let form = reader.byte()?;
+    if !matches!(form, LEARNED | LEARNED_DIFFERENCES | LEARNED_RESIDUES) {
         return Ok(Vec::new());
     }
     Grid::read(&mut reader, dtype)?;
-    mix::looks_at(reader.section()?)
+    let mut all = mix::looks_at(reader.section()?)?;
+    if form == LEARNED_RESIDUES {
+        // Behind the columns are the contexts of the formula.
+        all.retain(|k| *k < columns);
+        all.extend(formula);
+    }
+    Ok(all)
 }
 
-/// Reads `count` values of rows of `width`, and what they tell to other columns.
-///
-/// * `wanted`: whether others look at it
+/// What a reader knows of a column before it reads it.
+pub(super) struct Known<'a> {
+    pub bins: &'a [Option<&'a Bins>],
+    /// A formula that predicts it, and the columns that this is computed from.
+    pub formula: Option<(&'a Expression, Vec<&'a Restored>)>,
+    /// Whether other columns look at it.
+    pub wanted: bool,
+}
+
+/// A column that was read.
+pub(super) struct Decoded {
+    pub values: Values,
+    /// What it tells to other columns.
+    pub bins: Option<Bins>,
+    pub restored: Option<Restored>,
+}
+
+/// Reads `count` values of rows of `width`.
 ///
 /// # Errors
 /// [`ContainerDamaged`](crate::Code::ContainerDamaged).
-pub(super) fn decode(
-    bytes: &[u8],
-    dtype: &str,
-    width: usize,
-    count: usize,
-    known: &[Option<&Bins>],
-    wanted: bool,
-) -> Result<(Values, Option<Bins>)> {
+pub(super) fn decode(bytes: &[u8], dtype: &str, width: usize, count: usize, known: &Known) -> Result<Decoded> {
     let size = Values::from_le_bytes(dtype, &[])?.item_size();
     let capacity = count.checked_mul(size).ok_or_else(|| malformed("a column exceeds the address space"))?;
     let mut reader = Reader::new(bytes);
@@ -161,25 +198,35 @@ pub(super) fn decode(
         RAW => reader.rest().to_vec(),
         SHUFFLE_ZSTD => unshuffle(&unzstd(reader.rest(), capacity)?, size),
         SHUFFLE_XZ => unshuffle(&unxz(reader.rest(), capacity)?, size),
-        ARRANGED | LEARNED | LEARNED_DIFFERENCES => {
+        ARRANGED | LEARNED | LEARNED_DIFFERENCES | LEARNED_RESIDUES => {
             let grid = Grid::read(&mut reader, dtype)?;
             let ints = reader.section()?;
-            let (ints, bins) = match form {
-                ARRANGED => (restore_arranged(ints, width, count)?, None),
+            let (mut values, bins) = match form {
+                ARRANGED => (grid.values(dtype, &restore_arranged(ints, width, count)?)?, None),
                 LEARNED => {
-                    let (ints, bins) = mix::decode(ints, count, known)?;
-                    (ints, Some(bins))
+                    let (ints, bins) = mix::decode(ints, count, known.bins)?;
+                    (grid.values(dtype, &ints)?, Some(bins))
+                }
+                LEARNED_DIFFERENCES => {
+                    let ints = sums(mix::decode(ints, count, known.bins)?.0);
+                    (grid.values(dtype, &ints)?, known.wanted.then(|| Learned::of(&ints).bins))
                 }
                 _ => {
-                    let ints = sums(mix::decode(ints, count, known)?.0);
-                    let bins = wanted.then(|| Learned::of(&ints).bins);
-                    (ints, bins)
+                    let (formula, columns) =
+                        known.formula.as_ref().ok_or_else(|| malformed("a column without its formula"))?;
+                    let prediction = Prediction::new(formula, columns, &grid, dtype);
+                    let (ints, _) = mix::decode(ints, count, &prediction.beside(known.bins))?;
+                    (prediction.restore(&ints, &grid, dtype)?, None)
                 }
             };
-            let mut values = grid.values(dtype, &ints)?;
             exceptions::apply(&mut reader, &mut values)?;
             reader.end()?;
-            return Ok((values, bins));
+            let restored = known.wanted.then(|| Restored::new(&values, &grid));
+            let bins = match bins {
+                None if known.wanted && width == 1 => Some(Learned::of(&numbers(&values, &grid)).bins),
+                found => found,
+            };
+            return Ok(Decoded { values, bins, restored });
         }
         other => return Err(malformed(format!("a column of form {other}"))),
     };
@@ -187,8 +234,13 @@ pub(super) fn decode(
         return Err(malformed(format!("{} bytes where {capacity} belong", raw.len())));
     }
     let values = Values::from_le_bytes(dtype, &raw)?;
-    let bins = wanted.then(|| Learned::of(&place(&values, 0.0).ints).bins);
-    Ok((values, bins))
+    if !known.wanted || width != 1 {
+        return Ok(Decoded { values, bins: None, restored: None });
+    }
+    // What the writer saw of it before it took another form.
+    let placed = place(&values, 0.0);
+    let restored = Restored::new(&values, &placed.grid);
+    Ok(Decoded { bins: Some(Learned::of(&placed.ints).bins), restored: Some(restored), values })
 }
 
 /// Integers as one lane, or one lane an element of the row, whichever is smaller. First byte: the number of lanes is

@@ -246,9 +246,12 @@ fn parse_block(payload: &[u8], rows: usize, meta: &Meta, backend: Option<&dyn Ne
             decoded[*i] = Some(values);
         }
     }
-    let others = meta.columns.iter().enumerate().filter(|(i, _)| !by_model.contains(i));
+    let formulas = meta.formulas()?;
+    let others = meta.columns.iter().enumerate().filter(|(i, _)| !by_model.contains(i)).zip(&formulas);
     let sections = others
-        .map(|(_, c)| Ok(Section { bytes: reader.section()?, dtype: &c.dtype, width: c.width() }))
+        .map(|((_, c), formula)| {
+            Ok(Section { bytes: reader.section()?, dtype: &c.dtype, width: c.width(), formula: formula.as_ref() })
+        })
         .collect::<Result<Vec<_>>>()?;
     let rest = table::decode(&sections, rows)?;
     for (slot, values) in decoded.iter_mut().filter(|slot| slot.is_none()).zip(rest) {

@@ -8,13 +8,14 @@ use super::column::Coded;
 use super::frame::{self, Entry, FRAME_BYTES};
 use super::meta::{ColumnMeta, Meta, Mode, ModelMeta};
 use super::neural::NeuralBackend;
-use super::table::{self, Item};
+use super::table::{self, Formula, Item};
 use super::{exceptions, values};
 use crate::data::{Column, Dataset, RowSource, Values};
 use crate::entropy::bytes::{put_section, put_varint};
 use crate::entropy::encode_ints;
 use crate::error::{Code, Error, Result};
 use crate::model::whole::WholeFile;
+use crate::relation::{self, Expression};
 
 /// Raw bytes in a block, about, and most rows, unless the options name its rows.
 const BLOCK: (usize, usize) = (1 << 21, 8192);
@@ -39,6 +40,8 @@ pub struct CompressOptions {
     pub bound: Option<Bound>,
     /// For single columns, by name, in place of `bound`.
     pub column_bounds: Vec<(String, Bound)>,
+    /// Formulas that predict a column from others: name of the column, formula. Sums and copies are found without.
+    pub relations: Vec<(String, String)>,
     /// Rows in a block, at least 1; as many as make about 2 MiB, at most 8192, if absent; for a table of single numbers 32 MiB
     /// and 262,144. Each block can be read without the others.
     pub block_rows: Option<usize>,
@@ -47,7 +50,7 @@ pub struct CompressOptions {
 impl CompressOptions {
     /// Options of a mode, with no bound and blocks of the default size.
     pub fn new(mode: Mode) -> Self {
-        CompressOptions { mode, bound: None, column_bounds: Vec::new(), block_rows: None }
+        CompressOptions { mode, bound: None, column_bounds: Vec::new(), relations: Vec::new(), block_rows: None }
     }
 }
 
@@ -114,6 +117,7 @@ pub fn compress(
     let mut file = WholeFile::create(out)?;
     file.write(&front)?;
 
+    let formulas = meta.formulas()?;
     let starts: Vec<usize> = (0..total_rows).step_by(block_rows).collect();
     let mut entries: Vec<Entry> = Vec::with_capacity(starts.len());
     let mut columns = sizes(&data.head(), total_rows, &meta)?;
@@ -123,7 +127,7 @@ pub fn compress(
             .par_iter()
             .map(|start| {
                 let rows = *start..(start + block_rows).min(total_rows);
-                encode_block(&data.read(rows)?, &meta, neural)
+                encode_block(&data.read(rows)?, &meta, &formulas, neural)
             })
             .collect::<Result<_>>()?;
         for (start, parts) in group.iter().zip(parts) {
@@ -208,6 +212,7 @@ fn plan(source: &dyn RowSource, options: &CompressOptions, neural: Option<&dyn N
             });
         }
     }
+    relate(source, options, &mut columns)?;
     let mut model = None;
     if let Some(neural) = neural {
         let names = neural.columns();
@@ -232,6 +237,39 @@ fn plan(source: &dyn RowSource, options: &CompressOptions, neural: Option<&dyn N
             .hint("use fewer rows a block")
     })?;
     Ok(meta)
+}
+
+/// Rows in which sums are looked for.
+const SAMPLE: usize = 8192;
+
+/// Gives columns their formulas: those asked for, and sums that are found.
+fn relate(source: &dyn RowSource, options: &CompressOptions, columns: &mut [ColumnMeta]) -> Result<()> {
+    let sample = source.read(0..source.rows().min(SAMPLE))?;
+    let numbers = |c: &Column| (0..c.values.len()).map(|i| c.values.get_f64(i)).collect();
+    let scalars: Vec<(String, Vec<f64>)> =
+        sample.columns.iter().filter(|c| c.width() == 1).map(|c| (c.name.clone(), numbers(c))).collect();
+    for ((name, _), sum) in scalars.iter().zip(relation::sums(&scalars)) {
+        let column = columns.iter_mut().find(|c| c.name == *name).expect("the sample has the same columns");
+        column.formula = sum.map(|s| s.to_string());
+    }
+    for (name, formula) in &options.relations {
+        let expression: Expression = formula.parse()?;
+        for used in expression.columns().iter().chain([name]) {
+            if sample.column(used)?.width() != 1 {
+                return Err(Error::new(
+                    Code::DataShape,
+                    format!("column `{used}` of a formula is not one number a row"),
+                )
+                .hint("formulas relate columns of single numbers"));
+            }
+        }
+        if expression.columns().contains(name) {
+            return Err(Error::new(Code::Recipe, format!("the formula of `{name}` needs `{name}` itself")));
+        }
+        let column = columns.iter_mut().find(|c| c.name == *name).expect("it is among the sample's");
+        column.formula = Some(expression.to_string());
+    }
+    Ok(())
 }
 
 /// The bound of column `name`, if it is one.
@@ -276,7 +314,12 @@ fn sizes(head: &Dataset, rows: usize, meta: &Meta) -> Result<Vec<ColumnSize>> {
 }
 
 /// The sections of one block: latents if there is a model, then every other column in order.
-fn encode_block(block: &Dataset, meta: &Meta, neural: Option<&dyn NeuralBackend>) -> Result<Vec<Coded>> {
+fn encode_block(
+    block: &Dataset,
+    meta: &Meta,
+    formulas: &[Option<Formula>],
+    neural: Option<&dyn NeuralBackend>,
+) -> Result<Vec<Coded>> {
     let by_model = meta.model_columns()?;
     let mut parts = Vec::new();
     if let Some(neural) = neural {
@@ -284,7 +327,13 @@ fn encode_block(block: &Dataset, meta: &Meta, neural: Option<&dyn NeuralBackend>
     }
     let others = block.columns.iter().enumerate().filter(|(i, _)| !by_model.contains(i));
     let items: Vec<Item> = others
-        .map(|(i, c)| Item { values: &c.values, width: c.width(), bound: meta.columns[i].bound.unwrap_or(0.0) })
+        .zip(formulas)
+        .map(|((i, c), formula)| Item {
+            values: &c.values,
+            width: c.width(),
+            bound: meta.columns[i].bound.unwrap_or(0.0),
+            formula: formula.as_ref(),
+        })
         .collect();
     parts.extend(table::encode(&items)?);
     Ok(parts)

@@ -11,6 +11,7 @@
 //! The encoder runs the decoder's own arithmetic. A value that a grid does not give back, bit for bit or within the bound,
 //! is stored beside it; so are NaN, infinities and -0.0 wherever a grid does not hold them.
 
+use super::values::scatter;
 use crate::data::Values;
 use crate::entropy::bytes::{Reader, malformed, put_section, put_varint};
 use crate::entropy::{decode_ints, encode_ints};
@@ -19,6 +20,8 @@ use crate::mix::{Bins, Tree, leaves_for};
 
 /// Quotients beyond this are not whole numbers that `f64` tells apart.
 const LARGEST_QUOTIENT: f64 = (1u64 << 53) as f64;
+/// Whole numbers of a part of 1 are exact as far as floats are.
+const LARGEST_WHOLE: f64 = (1u64 << 62) as f64;
 /// Integer bounds are cut here, so that a quotient times a step stays inside `i128`.
 const LARGEST_INT_BOUND: f64 = (1u64 << 60) as f64;
 /// Parts of 1 that floats may be whole numbers of.
@@ -63,21 +66,7 @@ pub(super) fn place(values: &Values, bound: f64) -> Placed {
 fn integers(values: &Values, bound: f64) -> Placed {
     let half = bound.floor().min(LARGEST_INT_BOUND) as i128;
     let step = 2 * half + 1;
-    let limits = limits(values.dtype()).expect("an integer type");
-    let mut exact = Vec::new();
-    let mut last = 0;
-    let ints = (0..values.len())
-        .map(|i| {
-            let x = get_i128(values, i);
-            // floor((x + half) / step) is the nearest quotient, since the step is odd.
-            match from_wide((x + half).div_euclid(step), step, limits) {
-                Some(q) if (wide(q, step, limits) - x).abs() <= half => last = q,
-                _ => exact.push(i),
-            }
-            last
-        })
-        .collect();
-    Placed { grid: Grid::Whole { step: step as u64 }, ints, exact }
+    on(Grid::Whole { step: step as u64 }, values, bound)
 }
 
 /// `uint64` without a step by its bits, everything else by its value.
@@ -108,19 +97,19 @@ fn floats(values: &Values, bound: f64) -> Placed {
         None if bound > 0.0 => Grid::Step(shrunk(&all, single, bound)),
         None => match list(values) {
             Some(list) => Grid::List(list),
-            None => return by_bits(values, &all, single),
+            None => return by_bits(values, &all),
         },
     };
-    let placed = on(grid, values, &all, single, bound);
+    let placed = on(grid, values, bound);
     // A bound finer than the floats themselves holds nowhere.
-    if bound > 0.0 && placed.exact.len() * 8 > all.len() { on(Grid::Bits, values, &all, single, 0.0) } else { placed }
+    if bound > 0.0 && placed.exact.len() * 8 > all.len() { on(Grid::Bits, values, 0.0) } else { placed }
 }
 
 /// Floats as they are: by their order, or as whole numbers of a power of two, whichever is shorter.
-fn by_bits(values: &Values, all: &[f64], single: bool) -> Placed {
-    let ordered = on(Grid::Bits, values, all, single, 0.0);
+fn by_bits(values: &Values, all: &[f64]) -> Placed {
+    let ordered = on(Grid::Bits, values, 0.0);
     let Some(parts) = binary(all) else { return ordered };
-    let whole = on(Grid::Parts(parts), values, all, single, 0.0);
+    let whole = on(Grid::Parts(parts), values, 0.0);
     let bits = |placed: &Placed| {
         let tree = Tree::of(&placed.ints, leaves_for(all.len()));
         let exact = 8 * values.item_size() + 16;
@@ -138,31 +127,13 @@ fn shrunk(all: &[f64], single: bool, bound: f64) -> f64 {
     2.0 * if rest > 0.93 * bound { rest } else { bound * (1.0 - 1e-12) }
 }
 
-/// Puts floats on a grid.
-fn on(grid: Grid, values: &Values, all: &[f64], single: bool, bound: f64) -> Placed {
+/// Puts values on a grid.
+fn on(grid: Grid, values: &Values, bound: f64) -> Placed {
     let mut exact = Vec::new();
     let mut last = 0;
-    let step = match grid {
-        Grid::Step(step) => step,
-        Grid::Parts(parts) => parts.recip(),
-        _ => 1.0,
-    };
-    let largest = if matches!(grid, Grid::Parts(_)) { 2f64.powi(62) } else { LARGEST_QUOTIENT };
-    let ints = (all.iter().enumerate())
-        .map(|(i, x)| {
-            let found = match &grid {
-                Grid::Bits => Some(order(values, i)),
-                Grid::List(list) => list.binary_search(&order(values, i)).ok().map(|k| k as i64),
-                Grid::Whole { .. } => unreachable!("floats have other grids"),
-                Grid::Step(_) | Grid::Parts(_) => {
-                    let q = (x / step).round_ties_even();
-                    let negative_zero = *x == 0.0 && x.is_sign_negative();
-                    (q.abs() < largest && !negative_zero)
-                        .then_some(q as i64)
-                        .filter(|q| grid.holds(*q, *x, single, bound))
-                }
-            };
-            match found {
+    let ints = (0..values.len())
+        .map(|i| {
+            match grid.number(values, i, bound) {
                 Some(k) => last = k,
                 None => exact.push(i),
             }
@@ -208,7 +179,7 @@ fn binary(all: &[f64]) -> Option<f64> {
 fn list(values: &Values) -> Option<Vec<i64>> {
     let mut seen = rustc_hash::FxHashSet::default();
     for i in 0..values.len() {
-        seen.insert(order(values, i));
+        seen.insert(order_of(values, i));
         if seen.len() > LONGEST_LIST || seen.len() > values.len() / 16 + 16 {
             return None;
         }
@@ -219,21 +190,29 @@ fn list(values: &Values) -> Option<Vec<i64>> {
 }
 
 /// The number of a float in ascending order; 0 is +0, -1 is -0.
-fn order(values: &Values, i: usize) -> i64 {
+pub(super) fn order_of(values: &Values, i: usize) -> i64 {
     match values {
-        Values::F32(v) => {
-            let bits = v[i].to_bits().cast_signed();
-            i64::from(if bits < 0 { bits ^ i32::MAX } else { bits })
-        }
-        Values::F64(v) => {
-            let bits = v[i].to_bits().cast_signed();
-            if bits < 0 { bits ^ i64::MAX } else { bits }
-        }
+        Values::F32(v) => order_32(v[i]),
+        Values::F64(v) => order_64(v[i]),
         _ => unreachable!("only floats come here"),
     }
 }
 
-/// The inverse of [`order`].
+fn order(x: f64, dtype: &str) -> i64 {
+    if dtype == "float32" { order_32(x as f32) } else { order_64(x) }
+}
+
+fn order_32(x: f32) -> i64 {
+    let bits = x.to_bits().cast_signed();
+    i64::from(if bits < 0 { bits ^ i32::MAX } else { bits })
+}
+
+fn order_64(x: f64) -> i64 {
+    let bits = x.to_bits().cast_signed();
+    if bits < 0 { bits ^ i64::MAX } else { bits }
+}
+
+/// The inverse of [`order_of`].
 fn from_order(dtype: &str, numbers: &[i64]) -> Result<Values> {
     match dtype {
         "float32" => {
@@ -264,6 +243,51 @@ impl Grid {
             Grid::Step(step) => k as f64 * step,
             Grid::Parts(parts) => k as f64 / parts,
             _ => unreachable!("this grid does not compute"),
+        }
+    }
+
+    /// The number of value `i`, if the grid gives it back.
+    pub(super) fn number(&self, values: &Values, i: usize, bound: f64) -> Option<i64> {
+        match self {
+            Grid::Bits => Some(order_of(values, i)),
+            Grid::List(list) => list.binary_search(&order_of(values, i)).ok().map(|k| k as i64),
+            Grid::Whole { step } => {
+                let (step, limits) = (i128::from(*step), limits(values.dtype()).expect("an integer type"));
+                let x = get_i128(values, i);
+                // floor((x + half) / step) is the nearest quotient, since the step is odd.
+                let q = from_wide((x + step / 2).div_euclid(step), step, limits)?;
+                let back = wide(q, step, limits);
+                ((back - x).abs() <= step / 2 && (limits.0..=limits.1).contains(&back)).then_some(q)
+            }
+            Grid::Step(_) | Grid::Parts(_) => {
+                let x = values.get_f64(i);
+                let (q, most) = match self {
+                    Grid::Step(step) => (x / step, LARGEST_QUOTIENT),
+                    Grid::Parts(parts) => (x * parts, LARGEST_WHOLE),
+                    _ => unreachable!("the other grids have their own arms"),
+                };
+                let q = q.round_ties_even();
+                let negative_zero = x == 0.0 && x.is_sign_negative();
+                let single = values.dtype() == "float32";
+                (q.abs() < most && !negative_zero).then_some(q as i64).filter(|q| self.holds(*q, x, single, bound))
+            }
+        }
+    }
+
+    /// The number of the grid point that is nearest to any number.
+    pub(super) fn nearest(&self, x: f64, dtype: &str) -> i64 {
+        // `as` saturates, and makes 0 of NaN.
+        match self {
+            Grid::Whole { step } => (x / *step as f64).round_ties_even() as i64,
+            Grid::Step(step) => (x / step).round_ties_even() as i64,
+            Grid::Parts(parts) => (x * parts).round_ties_even() as i64,
+            Grid::Bits => order(x, dtype),
+            Grid::List(list) => {
+                let number = order(x, dtype);
+                let above = list.partition_point(|k| *k < number);
+                let nearer = |k: &usize| list.get(*k).map_or(u64::MAX, |v| v.abs_diff(number));
+                [above, above.saturating_sub(1)].into_iter().min_by_key(nearer).unwrap_or(0) as i64
+            }
         }
     }
 
@@ -346,6 +370,11 @@ fn whole(dtype: &str, ints: &[i64], step: i128) -> Result<Values> {
         bytes.extend_from_slice(&x.to_le_bytes()[..size]);
     }
     Values::from_le_bytes(dtype, &bytes)
+}
+
+/// Puts the values `at` of `from` in their places.
+pub(super) fn scattered(to: &mut Values, from: &Values, at: &[usize]) -> Result<()> {
+    if at.is_empty() { Ok(()) } else { scatter(to, at, &from.pick(at)) }
 }
 
 fn get_i128(values: &Values, i: usize) -> i128 {

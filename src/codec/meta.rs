@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::table::Formula;
 use crate::data::{Column, DataSource, Layout, Values};
 use crate::entropy::bytes::malformed;
 use crate::error::Result;
+use crate::relation::Expression;
 
 /// How the columns are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +34,9 @@ pub struct ColumnMeta {
     /// The absolute bound that every value keeps, in the column's unit; absent if it is not bounded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound: Option<f64>,
+    /// A formula that predicts the column from others, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub formula: Option<String>,
 }
 
 /// The model of a neural container.
@@ -70,6 +75,7 @@ impl ColumnMeta {
             dtype: column.values.dtype().to_owned(),
             shape: column.shape.clone(),
             bound: None,
+            formula: None,
         }
     }
 
@@ -104,6 +110,21 @@ impl Meta {
             (None, Mode::Bounded | Mode::Lossless) => Ok(()),
             _ => Err(malformed("mode and model do not fit each other")),
         }
+    }
+
+    /// The formulas of columns that are no model's, each with what it is computed from as indices among these columns.
+    pub(super) fn formulas(&self) -> Result<Vec<Option<Formula>>> {
+        let by_model = self.model_columns()?;
+        let others: Vec<&ColumnMeta> =
+            self.columns.iter().enumerate().filter(|(i, _)| !by_model.contains(i)).map(|(_, c)| c).collect();
+        let one = |c: &ColumnMeta| -> Result<Option<Formula>> {
+            let Some(text) = &c.formula else { return Ok(None) };
+            let expression: Expression = text.parse().map_err(|e: crate::Error| malformed(e.what()))?;
+            let find = |name: &String| others.iter().position(|c| c.name == *name && c.width() == 1);
+            let columns = expression.columns().iter().map(find).collect::<Option<Vec<_>>>();
+            Ok(columns.map(|columns| Formula { expression, columns }))
+        };
+        others.iter().map(|c| one(c)).collect()
     }
 
     /// Indices of the model's columns, in the model's order.

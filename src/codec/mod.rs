@@ -15,6 +15,7 @@ mod grid;
 mod meta;
 mod neural;
 mod peers;
+mod predicted;
 mod table;
 mod values;
 

@@ -5,18 +5,27 @@
 
 use rayon::prelude::*;
 
-use super::column::{self, Coded, Learned};
+use super::column::{self, Coded, Decoded, Known, Learned};
 use super::general::{shuffle, zstd};
-use super::grid::{Placed, place};
+use super::grid::{Placed, place, scattered};
+use super::predicted::{Prediction, Restored, numbers};
 use crate::data::Values;
 use crate::entropy::bytes::malformed;
 use crate::error::Result;
 use crate::mix::Bins;
+use crate::relation::Expression;
 
 /// Fewer rows teach nothing.
 const FEWEST_ROWS: usize = 200;
 /// Bytes by which a general-purpose coder is tried.
 const TRIED: usize = 1 << 17;
+
+/// A formula that predicts a column.
+pub(super) struct Formula {
+    pub expression: Expression,
+    /// The columns that it is computed from, in its order.
+    pub columns: Vec<usize>,
+}
 
 /// A column to write.
 pub(super) struct Item<'a> {
@@ -25,20 +34,71 @@ pub(super) struct Item<'a> {
     pub width: usize,
     /// 0 for every bit.
     pub bound: f64,
+    pub formula: Option<&'a Formula>,
+}
+
+impl Item<'_> {
+    fn is_learned(&self) -> bool {
+        self.width == 1 && self.values.len() >= FEWEST_ROWS
+    }
+}
+
+/// What a formula makes of a column, and what it leaves.
+struct Predicted {
+    prediction: Prediction,
+    left: Placed,
+    learned: Learned,
 }
 
 /// Codes the columns of a block, in order.
 pub(super) fn encode(items: &[Item]) -> Result<Vec<Coded>> {
-    let placed: Vec<Placed> = items.par_iter().map(|i| place(i.values, i.bound)).collect();
-    let learned: Vec<Option<Learned>> = (items.par_iter().zip(&placed))
-        .map(|(item, placed)| (item.width == 1 && placed.ints.len() >= FEWEST_ROWS).then(|| Learned::of(&placed.ints)))
+    let mut placed: Vec<Placed> = items.par_iter().map(|i| place(i.values, i.bound)).collect();
+    let mut learned: Vec<Option<Learned>> = (items.par_iter().zip(&placed))
+        .map(|(item, placed)| item.is_learned().then(|| Learned::of(&placed.ints)))
         .collect();
-    let bins: Vec<Option<&Bins>> = learned.iter().map(|l| l.as_ref().map(|l| &l.bins)).collect();
+    let order = order(items.iter().map(|i| i.formula.map_or(&[][..], |f| &f.columns)));
+    let needed: Vec<usize> = items.iter().filter_map(|i| i.formula).flat_map(|f| f.columns.clone()).collect();
+    let mut restored: Vec<Option<Restored>> = items.iter().map(|_| None).collect();
+    let mut predicted: Vec<Option<Predicted>> = items.iter().map(|_| None).collect();
+    for k in order.iter().copied().filter(|k| items[*k].is_learned()) {
+        let item = &items[k];
+        if let Some(formula) = item.formula
+            && let Some(columns) = formula.columns.iter().map(|c| restored[*c].as_ref()).collect::<Option<Vec<_>>>()
+            && let Some(own) = &learned[k]
+        {
+            let (grid, dtype) = (&placed[k].grid, item.values.dtype());
+            let prediction = Prediction::new(&formula.expression, &columns, grid, dtype);
+            let left = prediction.leaves(item.values, grid, item.bound);
+            let residues = Learned::of(&left.ints);
+            // An exception costs about 16 bits more than its value.
+            let exact = |placed: &Placed| (placed.exact.len() * (8 * item.values.item_size() + 16)) as f64;
+            if residues.bits() + exact(&left) < own.bits() + exact(&placed[k]) {
+                let mut back = prediction.restore(&left.ints, grid, dtype)?;
+                scattered(&mut back, item.values, &left.exact)?;
+                learned[k] = Some(Learned::of(&numbers(&back, grid)));
+                restored[k] = Some(Restored::new(&back, grid));
+                predicted[k] = Some(Predicted { prediction, left, learned: residues });
+                placed[k].ints = Vec::new();
+            }
+        }
+        if needed.contains(&k) && restored[k].is_none() {
+            restored[k] = Some(Restored::of(item.values, &placed[k])?);
+        }
+    }
+    drop(restored);
+    let mut rank = vec![0; items.len()];
+    order.iter().enumerate().for_each(|(at, k)| rank[*k] = at);
     let one = |k: usize| {
         let (item, placed) = (&items[k], &placed[k]);
         let Some(own) = &learned[k] else { return column::alone(item.values, placed, item.width, item.bound) };
-        let coded = column::given(item.values, placed, own, &bins[..k])?;
-        if item.bound == 0.0 && repeats(item.values, coded.bytes.len())? {
+        let before = learned.iter().zip(&rank).map(|(l, at)| l.as_ref().filter(|_| *at < rank[k]));
+        let known: Vec<Option<&Bins>> = before.map(|l| l.map(|l| &l.bins)).collect();
+        let coded = match &predicted[k] {
+            Some(p) => column::predicted(item.values, &p.left, &p.prediction, &p.learned, &known)?,
+            None => column::given(item.values, placed, own, &known)?,
+        };
+        // Others were told what the formula makes of a column.
+        if item.bound == 0.0 && predicted[k].is_none() && repeats(item.values, coded.bytes.len())? {
             let general = column::general(item.values)?;
             if general.bytes.len() < coded.bytes.len() {
                 return Ok(general);
@@ -47,6 +107,19 @@ pub(super) fn encode(items: &[Item]) -> Result<Vec<Coded>> {
         Ok(coded)
     };
     (0..items.len()).into_par_iter().map(one).collect()
+}
+
+/// Columns in an order in which each comes after those that its formula is computed from. Formulas that need each other are
+/// left where they are.
+fn order<'a>(formulas: impl Iterator<Item = &'a [usize]>) -> Vec<usize> {
+    let formulas: Vec<&[usize]> = formulas.collect();
+    let mut order: Vec<usize> = (0..formulas.len()).filter(|k| formulas[*k].is_empty()).collect();
+    let mut rest: Vec<usize> = (0..formulas.len()).filter(|k| !formulas[*k].is_empty()).collect();
+    while !rest.is_empty() {
+        let ready = rest.iter().position(|k| formulas[*k].iter().all(|c| order.contains(c)));
+        order.push(rest.remove(ready.unwrap_or(0)));
+    }
+    order
 }
 
 /// Whether repeated strings of bytes would make a column shorter than it became.
@@ -62,6 +135,7 @@ pub(super) struct Section<'a> {
     pub bytes: &'a [u8],
     pub dtype: &'a str,
     pub width: usize,
+    pub formula: Option<&'a Formula>,
 }
 
 /// Reads the columns of a block of `rows`, side by side as far as they do not wait for each other.
@@ -69,29 +143,32 @@ pub(super) struct Section<'a> {
 /// # Errors
 /// [`ContainerDamaged`](crate::Code::ContainerDamaged).
 pub(super) fn decode(sections: &[Section], rows: usize) -> Result<Vec<Values>> {
-    let needs: Vec<Vec<usize>> = sections.iter().map(|s| column::looks_at(s.bytes, s.dtype)).collect::<Result<_>>()?;
-    let mut values: Vec<Option<Values>> = vec![None; sections.len()];
-    let mut bins: Vec<Option<Bins>> = vec![None; sections.len()];
-    while values.iter().any(Option::is_none) {
+    let looks_at = |s: &Section| {
+        let formula = s.formula.map_or(&[][..], |f| &f.columns);
+        column::looks_at(s.bytes, s.dtype, sections.len(), formula)
+    };
+    let needs: Vec<Vec<usize>> = sections.iter().map(looks_at).collect::<Result<_>>()?;
+    let mut decoded: Vec<Option<Decoded>> = sections.iter().map(|_| None).collect();
+    while decoded.iter().any(Option::is_none) {
         let ready =
-            |k: &usize| values[*k].is_none() && needs[*k].iter().all(|c| values.get(*c).is_some_and(Option::is_some));
+            |k: &usize| decoded[*k].is_none() && needs[*k].iter().all(|c| decoded.get(*c).is_some_and(Option::is_some));
         let ready: Vec<usize> = (0..sections.len()).filter(ready).collect();
         if ready.is_empty() {
             return Err(malformed("columns that look at each other"));
         }
-        let known: Vec<Option<&Bins>> = bins.iter().map(Option::as_ref).collect();
-        let decoded: Vec<(Values, Option<Bins>)> = ready
-            .par_iter()
-            .map(|k| {
-                let s = &sections[*k];
-                let wanted = needs.iter().any(|n| n.contains(k));
-                column::decode(s.bytes, s.dtype, s.width, rows * s.width, &known, wanted)
-            })
-            .collect::<Result<_>>()?;
-        for (k, (found, own)) in ready.into_iter().zip(decoded) {
-            values[k] = Some(found);
-            bins[k] = own;
+        let bins: Vec<Option<&Bins>> = decoded.iter().map(|d| d.as_ref().and_then(|d| d.bins.as_ref())).collect();
+        let restored = |c: &usize| decoded.get(*c)?.as_ref()?.restored.as_ref();
+        let one = |k: &usize| {
+            let s = &sections[*k];
+            let formula =
+                s.formula.and_then(|f| Some((&f.expression, f.columns.iter().map(restored).collect::<Option<_>>()?)));
+            let known = Known { bins: &bins, formula, wanted: needs.iter().any(|n| n.contains(k)) };
+            column::decode(s.bytes, s.dtype, s.width, rows * s.width, &known)
+        };
+        let found: Vec<Decoded> = ready.par_iter().map(one).collect::<Result<_>>()?;
+        for (k, found) in ready.into_iter().zip(found) {
+            decoded[k] = Some(found);
         }
     }
-    Ok(values.into_iter().flatten().collect())
+    Ok(decoded.into_iter().flatten().map(|d| d.values).collect())
 }

@@ -8,6 +8,8 @@ use super::Expression;
 const SAMPLE: usize = 4000;
 /// Largest factor of a column in a sum.
 const LARGEST: f64 = 4.0;
+/// Most columns that a sum is looked for among: the search grows with their square.
+const WIDEST: usize = 64;
 /// Most columns in a sum.
 const MOST: usize = 8;
 
@@ -30,6 +32,7 @@ pub fn sums(columns: &[(String, Vec<f64>)]) -> Vec<Option<Expression>> {
             continue;
         }
         if picked.len() > 4 * free.len()
+            && free.len() <= WIDEST
             && let Some(terms) = whole_factors(own, &free, &seen)
         {
             let text = write(&terms, columns);
