@@ -9,7 +9,7 @@ use crate::entropy::bytes::malformed;
 use crate::error::{Code, Error, Result};
 
 const MAGIC: [u8; 8] = *b"\x89SLUICE\n";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const BLOCK: [u8; 4] = *b"SLCB";
 const INDEX: [u8; 4] = *b"SLCI";
 const END: [u8; 4] = *b"SLCE";
@@ -102,7 +102,7 @@ pub(super) fn read_front(file: &FileAt) -> Result<Front> {
     if version != VERSION || flags != 0 {
         return Err(Error::new(
             Code::ContainerVersion,
-            format!("the container has version {version}, flags {flags}; this program reads 1, 0"),
+            format!("the container has version {version}, flags {flags}; this program reads {VERSION}, 0"),
         )
         .hint("use the program that wrote it, or a newer one"));
     }
