@@ -310,7 +310,8 @@ pub(super) enum Verb {
         /// `E = "hypot(p, m)"`
         #[arg(long, value_name = "FILE", conflicts_with = "link")]
         relations: Option<PathBuf>,
-        /// Rows in a block [default: as many as make about 2 MiB, at most 8192; for a table of single numbers 32 MiB, 262144]
+        /// Rows in a block [default: as many as make about 8 MiB; of a table of single numbers 32 MiB, at most 262144 rows; of
+        /// latents 2 MiB, 8192]
         #[arg(long)]
         block_rows: Option<usize>,
         #[command(flatten)]

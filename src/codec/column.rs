@@ -8,6 +8,7 @@ use crate::data::Values;
 use crate::entropy::bytes::{Reader, malformed, put_section};
 use crate::entropy::{decode_ints, encode_ints};
 use crate::error::Result;
+use crate::mix::series::{self, Course};
 use crate::mix::{self, Bins, Contexts, Tree};
 use crate::relation::Expression;
 
@@ -23,6 +24,9 @@ const LEARNED_DIFFERENCES: u8 = 5;
 /// What a formula leaves of them, given other columns.
 const LEARNED_RESIDUES: u8 = 6;
 
+/// Integers of a grid as samples that follow each other.
+const SERIES: u8 = 7;
+
 /// The zstd level of payloads.
 pub(super) const LEVEL: i32 = 19;
 
@@ -33,17 +37,47 @@ pub(super) struct Coded {
     pub exceptions: usize,
 }
 
+/// Numbers by which forms are compared before one is used for all.
+const TRIED: usize = 1 << 16;
+
 /// A column in the form that needs no other column.
 ///
 /// * `bound`: 0 for every bit
 pub(super) fn alone(values: &Values, placed: &Placed, width: usize, bound: f64) -> Result<Coded> {
-    let coded = on_grid(ARRANGED, placed, &arrange(&placed.ints, width), values)?;
-    // General-purpose coders are slow: where a bound has saved much they have no chance.
-    if bound > 0.0 && coded.bytes.len() * 4 <= values.len() * values.item_size() {
-        return Ok(coded);
+    let rows = values.len() / width.max(1);
+    let few = TRIED.div_ceil(width.max(1)).clamp(1, rows.max(1)).min(rows);
+    let (some, ints) = (values.rows(0..few, width), &placed.ints[..few * width]);
+    let course = course(ints, width);
+    let mut sizes = vec![(arrange(ints, width).len(), ARRANGED)];
+    if let Some(course) = course {
+        sizes.push((series::encode(ints, width, course).len(), SERIES));
     }
-    let general = general(values)?;
-    Ok(if general.bytes.len() < coded.bytes.len() { general } else { coded })
+    // General-purpose coders are slow: where a bound has saved much they have no chance.
+    if bound == 0.0 || sizes[0].0 * 4 > some.len() * some.item_size() {
+        sizes.push((general(&some)?.bytes.len(), RAW));
+    }
+    let (_, form) = sizes.into_iter().min().expect("at least one form");
+    match (form, course) {
+        (RAW, _) => general(values),
+        (SERIES, Some(course)) => on_grid(SERIES, placed, &series::encode(&placed.ints, width, course), values),
+        _ => on_grid(ARRANGED, placed, &arrange(&placed.ints, width), values),
+    }
+}
+
+/// How numbers follow each other, if they may be a series: the course in which prediction leaves least.
+fn course(ints: &[i64], width: usize) -> Option<Course> {
+    if ints.len() < 64 || ints.iter().any(|v| v.unsigned_abs() > series::LARGEST.unsigned_abs()) {
+        return None;
+    }
+    let rows = ints.len() / width;
+    let fits = |course: &Course| match course {
+        Course::Rows => width >= 16,
+        Course::Lanes => rows >= 16,
+        Course::Through => width > 1,
+    };
+    let bits = |course: Course| Learned::of(&series::left(ints, width, course)).bits();
+    let all = series::COURSES.into_iter().filter(fits).map(|c| (bits(c), c));
+    all.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, course)| course)
 }
 
 /// The values bit for bit, as bytes.
@@ -87,7 +121,7 @@ fn most_contexts(rows: usize) -> usize {
     }
 }
 
-/// A column given others, or given the row before and others: whichever is shorter.
+/// A column given others, or given the row before and others, or as a series: whichever is shortest.
 pub(super) fn given(values: &Values, placed: &Placed, own: &Learned, known: &[Option<&Bins>]) -> Result<Coded> {
     let most = most_contexts(values.len());
     let code = |form, ints: &[i64], own: &Learned| {
@@ -98,10 +132,11 @@ pub(super) fn given(values: &Values, placed: &Placed, own: &Learned, known: &[Op
     let steps = differences(&placed.ints);
     let by_steps = Learned::of(&steps);
     if by_steps.bits() < own.bits() {
-        let other = code(LEARNED_DIFFERENCES, &steps, &by_steps)?;
-        if other.bytes.len() < coded.bytes.len() {
-            return Ok(other);
+        let mut others = vec![coded, code(LEARNED_DIFFERENCES, &steps, &by_steps)?];
+        if let Some(course) = course(&placed.ints, 1) {
+            others.push(on_grid(SERIES, placed, &series::encode(&placed.ints, 1, course), values)?);
         }
+        return Ok(others.into_iter().min_by_key(|c| c.bytes.len()).expect("two or three forms"));
     }
     Ok(coded)
 }
@@ -198,7 +233,7 @@ pub(super) fn decode(bytes: &[u8], dtype: &str, width: usize, count: usize, know
         RAW => reader.rest().to_vec(),
         SHUFFLE_ZSTD => unshuffle(&unzstd(reader.rest(), capacity)?, size),
         SHUFFLE_XZ => unshuffle(&unxz(reader.rest(), capacity)?, size),
-        ARRANGED | LEARNED | LEARNED_DIFFERENCES | LEARNED_RESIDUES => {
+        ARRANGED | LEARNED | LEARNED_DIFFERENCES | LEARNED_RESIDUES | SERIES => {
             let grid = Grid::read(&mut reader, dtype)?;
             let ints = reader.section()?;
             let (mut values, bins) = match form {
@@ -207,9 +242,12 @@ pub(super) fn decode(bytes: &[u8], dtype: &str, width: usize, count: usize, know
                     let (ints, bins) = mix::decode(ints, count, known.bins)?;
                     (grid.values(dtype, &ints)?, Some(bins))
                 }
-                LEARNED_DIFFERENCES => {
-                    let ints = sums(mix::decode(ints, count, known.bins)?.0);
-                    (grid.values(dtype, &ints)?, known.wanted.then(|| Learned::of(&ints).bins))
+                LEARNED_DIFFERENCES | SERIES => {
+                    let ints = match form {
+                        SERIES => series::decode(ints, width, count)?,
+                        _ => sums(mix::decode(ints, count, known.bins)?.0),
+                    };
+                    (grid.values(dtype, &ints)?, (known.wanted && width == 1).then(|| Learned::of(&ints).bins))
                 }
                 _ => {
                     let (formula, columns) =

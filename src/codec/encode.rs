@@ -17,9 +17,10 @@ use crate::error::{Code, Error, Result};
 use crate::model::whole::WholeFile;
 use crate::relation::{self, Expression};
 
-/// Raw bytes in a block, about, and most rows, unless the options name its rows.
-const BLOCK: (usize, usize) = (1 << 21, 8192);
-/// The same for a table: what is learned of its columns is learned anew in each block.
+/// Raw bytes in a block, about, and most rows, unless the options name its rows: of latents, of arrays, and of a table of
+/// single numbers. What is learned of values is learned anew in each block.
+const LATENT_BLOCK: (usize, usize) = (1 << 21, 8192);
+const ARRAY_BLOCK: (usize, usize) = (1 << 23, 1 << 20);
 const TABLE_BLOCK: (usize, usize) = (1 << 25, 1 << 18);
 
 /// How far a value may move.
@@ -42,8 +43,8 @@ pub struct CompressOptions {
     pub column_bounds: Vec<(String, Bound)>,
     /// Formulas that predict a column from others: name of the column, formula. Sums and copies are found without.
     pub relations: Vec<(String, String)>,
-    /// Rows in a block, at least 1; as many as make about 2 MiB, at most 8192, if absent; for a table of single numbers 32 MiB
-    /// and 262,144. Each block can be read without the others.
+    /// Rows in a block, at least 1; as many as make about 8 MiB if absent; of a table of single numbers 32 MiB, at most
+    /// 262,144 rows, in neural mode 2 MiB and 8192. Each block can be read without the others.
     pub block_rows: Option<usize>,
 }
 
@@ -183,8 +184,11 @@ fn plan(source: &dyn RowSource, options: &CompressOptions, neural: Option<&dyn N
         return usage("only bounded mode takes a bound", "use bounded mode, or leave the bound away");
     }
     let row_bytes: usize = data.columns.iter().map(|c| c.width() * c.values.item_size()).sum();
-    let table = neural.is_none() && data.columns.iter().all(|c| c.width() == 1);
-    let (bytes, most_rows) = if table { TABLE_BLOCK } else { BLOCK };
+    let (bytes, most_rows) = match neural {
+        Some(_) => LATENT_BLOCK,
+        None if data.columns.iter().all(|c| c.width() == 1) => TABLE_BLOCK,
+        None => ARRAY_BLOCK,
+    };
     let by_size = (bytes / row_bytes.max(1)).clamp(1, most_rows);
     let block_rows = u32::try_from(options.block_rows.unwrap_or(by_size)).ok().filter(|n| *n > 0);
     let Some(block_rows) = block_rows else {

@@ -1,23 +1,13 @@
 //! One column of integers, given columns that are known.
 
-use super::binary::{Decisions, Reader as DecisionReader, WIDEST, Writer};
+use super::binary::{Decisions, Reader as DecisionReader, Writer};
 use super::bins::{Bins, Coarse};
 use super::choose::{Contexts, SHAPES, SOURCES, Source};
-use super::counter::{self, NEW, Pace};
-use super::mixer::Mixer;
-use super::tree::{Leaf, Next, Tree};
+use super::symbols::Symbols;
+use super::tree::Tree;
 use crate::entropy::bytes::{Reader, malformed, put_varint};
 use crate::error::Result;
 
-/// Decisions inside a leaf that are learned, of a column of so many rows. What is left is as good as random.
-fn learned_inside(rows: usize) -> u32 {
-    match rows {
-        ..1_000 => 0,
-        1_000..20_000 => 1,
-        20_000..100_000 => 2,
-        _ => 3,
-    }
-}
 /// Most counters of a context: what a file may make a reader reserve.
 const MOST_COUNTERS: usize = 1 << 22;
 
@@ -67,7 +57,7 @@ pub fn decode(bytes: &[u8], rows: usize, known: &[Option<&Bins>]) -> Result<(Vec
     let (mut values, mut leaves) = (Vec::new(), Vec::new());
     for row in 0..rows {
         values.push(model.code(&mut decisions, row, 0));
-        leaves.push(model.last as u8);
+        leaves.push(model.symbols.last as u8);
     }
     if !decisions.ended() {
         return Err(malformed("decisions of a column are left over"));
@@ -111,20 +101,12 @@ struct View<'a> {
 
 /// The decisions of a column.
 struct Model<'a> {
-    tree: &'a Tree,
     contexts: Vec<Vec<View<'a>>>,
-    mixer: Mixer,
-    inner: Vec<u32>,
-    /// Decisions inside a leaf that are learned.
-    inside: u32,
-    pace: Pace,
-    /// The leaf of the row before.
-    last: usize,
+    symbols: Symbols<'a>,
 }
 
 impl<'a> Model<'a> {
     fn new(tree: &'a Tree, contexts: &Contexts, rows: usize, known: &[Option<&'a Bins>]) -> Result<Self> {
-        let inside = learned_inside(rows);
         let own = Bins::new(tree, Vec::new());
         let view = |(source, bins): &(Source, u8)| -> Result<View<'a>> {
             let (other, back) = match source {
@@ -142,15 +124,7 @@ impl<'a> Model<'a> {
         if states.iter().any(|n| n.saturating_mul(tree.nodes.len()) > MOST_COUNTERS) {
             return Err(malformed("a context of too many states"));
         }
-        Ok(Model {
-            tree,
-            contexts,
-            mixer: Mixer::new(tree.nodes.len(), &states),
-            inner: vec![NEW; tree.leaves.len() << inside],
-            inside,
-            pace: Pace::new(1000),
-            last: 0,
-        })
+        Ok(Model { contexts, symbols: Symbols::new(tree, &states, rows) })
     }
 
     /// Codes the value of a row: every row once, in order.
@@ -159,51 +133,14 @@ impl<'a> Model<'a> {
         for (k, views) in self.contexts.iter().enumerate() {
             let state = views.iter().fold(0, |state, view| {
                 let bin = match view.other {
-                    None => self.last,
+                    None => self.symbols.last,
                     Some((bins, false)) => usize::from(bins[row]),
                     Some((bins, true)) => row.checked_sub(1).map_or(0, |r| usize::from(bins[r])),
                 };
                 state * view.coarse.count + usize::from(view.coarse.of_bin[bin])
             });
-            self.mixer.enter(k, state);
+            self.symbols.mixer.enter(k, state);
         }
-        let mut next = if self.tree.nodes.is_empty() { Next::Leaf(0) } else { Next::Node(0) };
-        let leaf = loop {
-            let n = match next {
-                Next::Leaf(leaf) => break usize::from(leaf),
-                Next::Node(n) => usize::from(n),
-            };
-            let node = self.tree.nodes[n];
-            let p = self.mixer.predict(n);
-            let bit = coder.decide(value >= node.split, p);
-            self.mixer.learn(n, bit);
-            next = if bit { node.above } else { node.below };
-        };
-        self.last = leaf;
-        self.inside(coder, leaf, value)
-    }
-
-    /// Codes where in its leaf a value lies: by halves, the first of them learned.
-    #[inline]
-    fn inside(&mut self, coder: &mut impl Decisions, leaf: usize, value: i64) -> i64 {
-        let Leaf { low, high, .. } = self.tree.leaves[leaf];
-        let offset = value.wrapping_sub(low).cast_unsigned();
-        // The offset lies in `from ..= to`.
-        let (mut from, mut to) = (0, high.wrapping_sub(low).cast_unsigned());
-        let mut path = 1;
-        while from < to && path < 1 << self.inside {
-            let middle = from + (to - from).div_ceil(2);
-            let counter = &mut self.inner[(leaf << self.inside) + path];
-            let bit = coder.decide(offset >= middle, counter::fine(*counter));
-            self.pace.learn(counter, bit);
-            path = 2 * path + usize::from(bit);
-            if bit { from = middle } else { to = middle - 1 }
-        }
-        while to - from >= WIDEST {
-            let middle = from + (to - from).div_ceil(2);
-            if coder.decide(offset >= middle, 1 << 15) { from = middle } else { to = middle - 1 }
-        }
-        let rest = coder.uniform(offset.wrapping_sub(from), to - from + 1);
-        low.wrapping_add_unsigned(from + rest)
+        self.symbols.code(coder, value)
     }
 }

@@ -15,6 +15,8 @@ mod column;
 mod counter;
 mod logistic;
 mod mixer;
+pub mod series;
+mod symbols;
 mod tree;
 
 pub use bins::Bins;

@@ -76,6 +76,17 @@ impl Tree {
         Tree::over(rounded(found))
     }
 
+    /// The tree of `values` with at most about `leaves` leaves, as many as can be.
+    pub fn at_most(values: &[i64], mut leaves: usize) -> Tree {
+        loop {
+            let tree = Tree::of(values, leaves);
+            if tree.leaves.len() <= MOST_LEAVES {
+                return tree;
+            }
+            leaves = leaves * 3 / 4;
+        }
+    }
+
     fn over(leaves: Vec<Leaf>) -> Tree {
         let mut nodes = Vec::new();
         // Ranges of leaves, each of which becomes the node of its number.
