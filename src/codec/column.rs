@@ -9,7 +9,7 @@ use crate::entropy::bytes::{Reader, malformed, put_section};
 use crate::entropy::{decode_ints, encode_ints};
 use crate::error::Result;
 use crate::mix::series::{self, Course};
-use crate::mix::{self, Bins, Contexts, Tree};
+use crate::mix::{self, Bins, Contexts, Tree, cells};
 use crate::relation::Expression;
 
 const RAW: u8 = 0;
@@ -26,6 +26,8 @@ const LEARNED_RESIDUES: u8 = 6;
 
 /// Integers of a grid as samples that follow each other.
 const SERIES: u8 = 7;
+/// Integers of a grid as elements of arrays.
+const CELLS: u8 = 8;
 
 /// The zstd level of payloads.
 pub(super) const LEVEL: i32 = 19;
@@ -43,7 +45,8 @@ const TRIED: usize = 1 << 16;
 /// A column in the form that needs no other column.
 ///
 /// * `bound`: 0 for every bit
-pub(super) fn alone(values: &Values, placed: &Placed, width: usize, bound: f64) -> Result<Coded> {
+/// * `line`: length of the last axis of a row
+pub(super) fn alone(values: &Values, placed: &Placed, width: usize, line: usize, bound: f64) -> Result<Coded> {
     let rows = values.len() / width.max(1);
     let few = TRIED.div_ceil(width.max(1)).clamp(1, rows.max(1)).min(rows);
     let (some, ints) = (values.rows(0..few, width), &placed.ints[..few * width]);
@@ -51,6 +54,9 @@ pub(super) fn alone(values: &Values, placed: &Placed, width: usize, bound: f64) 
     let mut sizes = vec![(arrange(ints, width).len(), ARRANGED)];
     if let Some(course) = course {
         sizes.push((series::encode(ints, width, course).len(), SERIES));
+    }
+    if width > 1 && ints.len() >= 64 {
+        sizes.push((cells::encode(ints, width, line).len(), CELLS));
     }
     // General-purpose coders are slow: where a bound has saved much they have no chance.
     if bound == 0.0 || sizes[0].0 * 4 > some.len() * some.item_size() {
@@ -60,6 +66,7 @@ pub(super) fn alone(values: &Values, placed: &Placed, width: usize, bound: f64) 
     match (form, course) {
         (RAW, _) => general(values),
         (SERIES, Some(course)) => on_grid(SERIES, placed, &series::encode(&placed.ints, width, course), values),
+        (CELLS, _) => on_grid(CELLS, placed, &cells::encode(&placed.ints, width, line), values),
         _ => on_grid(ARRANGED, placed, &arrange(&placed.ints, width), values),
     }
 }
@@ -233,11 +240,12 @@ pub(super) fn decode(bytes: &[u8], dtype: &str, width: usize, count: usize, know
         RAW => reader.rest().to_vec(),
         SHUFFLE_ZSTD => unshuffle(&unzstd(reader.rest(), capacity)?, size),
         SHUFFLE_XZ => unshuffle(&unxz(reader.rest(), capacity)?, size),
-        ARRANGED | LEARNED | LEARNED_DIFFERENCES | LEARNED_RESIDUES | SERIES => {
+        ARRANGED | LEARNED | LEARNED_DIFFERENCES | LEARNED_RESIDUES | SERIES | CELLS => {
             let grid = Grid::read(&mut reader, dtype)?;
             let ints = reader.section()?;
             let (mut values, bins) = match form {
                 ARRANGED => (grid.values(dtype, &restore_arranged(ints, width, count)?)?, None),
+                CELLS => (grid.values(dtype, &cells::decode(ints, width, count)?)?, None),
                 LEARNED => {
                     let (ints, bins) = mix::decode(ints, count, known.bins)?;
                     (grid.values(dtype, &ints)?, Some(bins))

@@ -335,6 +335,7 @@ fn encode_block(
         .map(|((i, c), formula)| Item {
             values: &c.values,
             width: c.width(),
+            line: c.shape.last().copied().unwrap_or(1),
             bound: meta.columns[i].bound.unwrap_or(0.0),
             formula: formula.as_ref(),
         })

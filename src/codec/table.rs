@@ -32,6 +32,8 @@ pub(super) struct Item<'a> {
     pub values: &'a Values,
     /// Numbers in a row.
     pub width: usize,
+    /// Numbers in a line of a row: the last axis.
+    pub line: usize,
     /// 0 for every bit.
     pub bound: f64,
     pub formula: Option<&'a Formula>,
@@ -90,7 +92,9 @@ pub(super) fn encode(items: &[Item]) -> Result<Vec<Coded>> {
     order.iter().enumerate().for_each(|(at, k)| rank[*k] = at);
     let one = |k: usize| {
         let (item, placed) = (&items[k], &placed[k]);
-        let Some(own) = &learned[k] else { return column::alone(item.values, placed, item.width, item.bound) };
+        let Some(own) = &learned[k] else {
+            return column::alone(item.values, placed, item.width, item.line, item.bound);
+        };
         let before = learned.iter().zip(&rank).map(|(l, at)| l.as_ref().filter(|_| *at < rank[k]));
         let known: Vec<Option<&Bins>> = before.map(|l| l.map(|l| &l.bins)).collect();
         let coded = match &predicted[k] {

@@ -10,6 +10,7 @@
 
 mod binary;
 mod bins;
+pub mod cells;
 mod choose;
 mod column;
 mod counter;
