@@ -212,7 +212,9 @@ fn plan(source: &dyn RowSource, options: &CompressOptions, neural: Option<&dyn N
             meta.bound = Some(match bound {
                 Bound::Abs(b) => b,
                 // A column without finite values, or a range beyond f64, has no scale: keep it exactly.
-                Bound::Range(fraction) => Some(fraction * range).filter(|b| b.is_finite() && *b > 0.0).unwrap_or(0.0),
+                Bound::Range(fraction) => {
+                    Some(fraction * range).filter(|b| b.is_finite() && *b > 0.0).map_or(0.0, four_digits)
+                }
             });
         }
     }
@@ -288,6 +290,15 @@ fn checked(bound: Option<Bound>, name: &str) -> Result<Bound> {
             .hint("a bound is 0 or a positive number"));
     }
     Ok(bound)
+}
+
+/// A bound rounded down to four digits: shorter in the header, and hardly tighter.
+fn four_digits(bound: f64) -> f64 {
+    let short = |digits: u64, exponent: i32| format!("{digits}e{exponent}").parse::<f64>().unwrap_or(bound);
+    let exponent = bound.log10().floor() as i32 - 3;
+    let digits = (bound / short(1, exponent)).floor() as u64;
+    // Near a power of ten, and among the subnormals, the logarithm may be off by one.
+    Some(short(digits, exponent)).filter(|b| *b <= bound && *b > 0.999 * bound).unwrap_or(bound)
 }
 
 /// Largest minus smallest finite value of every column.

@@ -87,7 +87,8 @@ fn floats(values: &Values, bound: f64) -> Placed {
         // A step of an odd number of lattice points, or one of twice the bound, whichever is wider.
         Some(parts) if bound * parts < 0.5 => Grid::Parts(parts),
         Some(parts) => {
-            let points = 2.0 * (bound * parts).floor() + 1.0;
+            // A bound that is a whole number of points is not quite reached by floats.
+            let points = 2.0 * (bound * parts * (1.0 - 1e-6)).floor() + 1.0;
             if points >= 2.0 * bound * parts {
                 Grid::Step(points / parts)
             } else {

@@ -4,6 +4,7 @@
 //! before), how large the row is so far, and what followed the last time that the same elements came.
 
 use super::binary::{Decisions, Reader as DecisionReader, Writer};
+use super::mixer::STRENGTHS;
 use super::symbols::Symbols;
 use super::tree::{MOST_LEAVES, Tree, leaves_for};
 use crate::entropy::bytes::{Reader, malformed, put_varint};
@@ -12,7 +13,7 @@ use crate::error::Result;
 /// Places in a row that are told apart.
 const PLACES: usize = 256;
 /// Elements that have to come again before what followed them is expected.
-const RECALLED: usize = 4;
+const RECALLED: usize = 5;
 /// Places of the table of what came, as a power of two.
 const TABLE_LOG2: u32 = 16;
 
@@ -64,9 +65,9 @@ impl Recall {
         Recall { table: vec![0; 1 << TABLE_LOG2], at: 0, length: 0 }
     }
 
-    /// The leaf that is expected, and how surely, 0 to 7.
-    fn expected(&self, leaves: &[u8]) -> (usize, usize) {
-        if self.length == 0 { (0, 0) } else { (usize::from(leaves[self.at]), self.length.min(7)) }
+    /// The leaf that is expected, and how strongly.
+    fn expected(&self, leaves: &[u8]) -> Option<(usize, usize)> {
+        (self.length > 0).then(|| (usize::from(leaves[self.at]), self.length.min(STRENGTHS - 1)))
     }
 
     /// Learns the newest of the leaves.
@@ -79,7 +80,8 @@ impl Recall {
             self.length = 0;
         }
         let Some(last) = leaves.last_chunk::<RECALLED>() else { return };
-        let hash = u32::from_le_bytes(*last).wrapping_mul(0x9e37_79b1) >> (32 - TABLE_LOG2);
+        let mix = |hash: u32, leaf: &u8| (hash ^ u32::from(*leaf)).wrapping_mul(0x9e37_79b1).rotate_left(9);
+        let hash = last.iter().fold(0, mix) >> (32 - TABLE_LOG2);
         let entry = &mut self.table[hash as usize];
         if self.length == 0 && *entry > 0 && leaves[*entry - RECALLED..*entry] == last[..] {
             (self.at, self.length) = (*entry, 1);
@@ -99,7 +101,7 @@ fn run(
 ) -> Vec<i64> {
     let all = MOST_LEAVES + 1;
     let places = width.min(PLACES);
-    let states = [1, places, all * 8, all * 16, 32 * 8, all * 16, places * 8, places * 16];
+    let states = [1, places, all * STRENGTHS, all * 16, 32 * 8, all * 16, places * 8, places * 16];
     let mut symbols = Symbols::new(tree, &states, count);
     let step = tree.leaves.len().div_ceil(16).max(1);
     let mut recall = Recall::new();
@@ -115,13 +117,14 @@ fn run(
         let place = column * places / width;
         // The lines of a row lie below each other, and rows that are one line.
         let above = if column >= line { back(line) } else { back(width) };
-        let (expected, sure) = recall.expected(&leaves);
+        let expected = recall.expected(&leaves);
+        let (leaf, strength) = expected.unwrap_or((0, 0));
         let mean = if column == 0 { 0 } else { (sum / column * 32 / tree.leaves.len()).min(31) };
         let left = back(1) / step;
         let states = [
             0,
             place,
-            expected * 8 + sure,
+            leaf * STRENGTHS + strength,
             back(1) * 16 + back(2) / step,
             mean * 8 + column * 8 / width,
             above * 16 + left,
@@ -129,7 +132,7 @@ fn run(
             place * 16 + left,
         ];
         states.iter().enumerate().for_each(|(k, state)| symbols.mixer.enter(k, *state));
-        values.push(symbols.code(coder, source.map_or(0, |s| s[i])));
+        values.push(symbols.code_expecting(coder, source.map_or(0, |s| s[i]), expected));
         leaves.push(symbols.last as u8);
         sum += symbols.last;
         recall.learn(&leaves);

@@ -13,13 +13,18 @@ use super::logistic::{LARGEST, Logistic};
 
 /// Most contexts.
 pub const MOST_CONTEXTS: usize = 15;
-/// Inputs of a sum: the logits of contexts, and a constant.
-const INPUTS: usize = MOST_CONTEXTS + 1;
+/// Inputs of a sum: the logits of contexts, of a hint, and a constant.
+const INPUTS: usize = MOST_CONTEXTS + 2;
+/// Strengths of a hint.
+pub const STRENGTHS: usize = 16;
 /// The weight 1.
 const ONE: i32 = 1 << 16;
 const LARGEST_WEIGHT: i32 = 8 * ONE;
 /// An error of 1 times a logit of 1 moves a weight by this, in `2^-18`.
 const RATE: i32 = 12;
+/// The rate is as much higher at first, half as much after [`SETTLING`] decisions.
+const HASTE: u32 = 24;
+const SETTLING: u32 = 4096;
 /// How many contexts say how much they have seen; four steps each.
 const TOLD: usize = 5;
 /// Logits between two corrections.
@@ -48,8 +53,8 @@ struct Sums {
 }
 
 impl Sums {
-    fn new(count: usize) -> Self {
-        Sums { weights: vec![[ONE * 3 / 10; INPUTS]; count], used: 0, sum: 0 }
+    fn new(count: usize, contexts: usize) -> Self {
+        Sums { weights: vec![[ONE * 3 / (2 * contexts.max(1) as i32); INPUTS]; count], used: 0, sum: 0 }
     }
 
     #[inline]
@@ -61,8 +66,8 @@ impl Sums {
     }
 
     #[inline]
-    fn learn(&mut self, inputs: &[i32], bit: bool, logistic: Logistic) {
-        let error = (if bit { 65535 } else { 0 } - logistic.squash(self.sum)) * RATE;
+    fn learn(&mut self, inputs: &[i32], bit: bool, rate: i32, logistic: Logistic) {
+        let error = (if bit { 65535 } else { 0 } - logistic.squash(self.sum)) * rate;
         for (w, x) in self.weights[self.used].iter_mut().zip(inputs) {
             let step = (i64::from(*x) * i64::from(error) + (1 << 17)) >> 18;
             *w = (*w + step as i32).clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT);
@@ -84,13 +89,17 @@ pub struct Mixer {
     /// Counters of a state; a whole number of cache lines.
     stride: usize,
     tables: Vec<Table>,
+    /// How often a hint of each strength was right.
+    hints: [u32; STRENGTHS],
+    hint: Option<(usize, bool)>,
     inputs: [i32; INPUTS],
     by_node: Sums,
     by_context: Sums,
     by_news: Sums,
     corrections: Vec<u32>,
     correction: usize,
-    probability: u32,
+    decisions: u32,
+    rate: i32,
 }
 
 impl Mixer {
@@ -107,13 +116,16 @@ impl Mixer {
             pace: Pace::new(255),
             stride,
             tables: states.iter().map(table).collect(),
+            hints: [NEW; STRENGTHS],
+            hint: None,
             inputs: [0; INPUTS],
-            by_node: Sums::new(nodes),
-            by_context: Sums::new(states.get(1).copied().unwrap_or(1)),
-            by_news: Sums::new(1 << (2 * TOLD)),
+            by_node: Sums::new(nodes, states.len()),
+            by_context: Sums::new(states.get(1).copied().unwrap_or(1), states.len()),
+            by_news: Sums::new(1 << (2 * TOLD), states.len()),
             corrections: curve.collect::<Vec<_>>().repeat(nodes),
             correction: 0,
-            probability: 0,
+            decisions: 0,
+            rate: RATE,
         }
     }
 
@@ -124,8 +136,10 @@ impl Mixer {
     }
 
     /// The probability that the decision of `node` is true, 16 bits.
+    ///
+    /// * `hint`: what is expected, and how strongly
     #[inline]
-    pub fn predict(&mut self, node: usize) -> u32 {
+    pub fn predict(&mut self, node: usize, hint: Option<(usize, bool)>) -> u32 {
         let n = self.tables.len();
         let mut news = 0;
         for (k, (table, input)) in self.tables.iter().zip(&mut self.inputs).enumerate() {
@@ -142,8 +156,13 @@ impl Mixer {
                     };
             }
         }
-        self.inputs[n] = 256;
-        let inputs = &self.inputs[..=n];
+        self.hint = hint;
+        self.inputs[n] = hint.map_or(0, |(strength, bit)| {
+            let logit = self.logistic.stretch(counter::coarse(self.hints[strength]));
+            if bit { logit } else { -logit }
+        });
+        self.inputs[n + 1] = 256;
+        let inputs = &self.inputs[..n + 2];
         let state = self.tables.get(1).map_or(0, |t| t.at / self.stride);
         let sum = self.by_node.add(inputs, node) + self.by_context.add(inputs, state) + self.by_news.add(inputs, news);
         let logit = sum / 3;
@@ -153,19 +172,25 @@ impl Mixer {
         let (below, above) = (self.corrections[at] >> 16, self.corrections[at + 1] >> 16);
         let corrected = (below * (STEP as u32 - part) + above * part) / STEP as u32;
         self.correction = at + usize::from(part >= STEP as u32 / 2);
-        self.probability = (self.logistic.squash(logit) as u32 + corrected).div_ceil(2).clamp(24, 65536 - 24);
-        self.probability
+        (self.logistic.squash(logit) as u32 + corrected).div_ceil(2).clamp(24, 65536 - 24)
     }
 
     /// Learns the decision of the node last predicted.
     #[inline]
     pub fn learn(&mut self, node: usize, bit: bool) {
         let n = self.tables.len();
+        if self.decisions.is_multiple_of(256) {
+            self.rate = RATE + (HASTE * SETTLING / (SETTLING + self.decisions)) as i32;
+        }
+        self.decisions = self.decisions.saturating_add(1);
         let correction = &mut self.corrections[self.correction];
         *correction =
             if bit { *correction + ((u32::MAX - *correction) >> 6) } else { *correction - (*correction >> 6) };
         for sums in [&mut self.by_node, &mut self.by_context, &mut self.by_news] {
-            sums.learn(&self.inputs[..=n], bit, self.logistic);
+            sums.learn(&self.inputs[..n + 2], bit, self.rate, self.logistic);
+        }
+        if let Some((strength, expected)) = self.hint {
+            self.pace.learn(&mut self.hints[strength], bit == expected);
         }
         for table in &mut self.tables {
             self.pace.learn(&mut table.counters[table.at + node], bit);

@@ -21,6 +21,8 @@ pub(super) struct Symbols<'a> {
     inner: Vec<u32>,
     /// Decisions inside a leaf that are learned.
     inside: u32,
+    /// Whether values of wide leaves are odd.
+    odd: u32,
     pace: Pace,
     /// The leaf of the value before.
     pub last: usize,
@@ -36,6 +38,7 @@ impl<'a> Symbols<'a> {
             mixer: Mixer::new(tree.nodes.len(), states),
             inner: vec![NEW; tree.leaves.len() << inside],
             inside,
+            odd: NEW,
             pace: Pace::new(1000),
             last: 0,
         }
@@ -44,6 +47,17 @@ impl<'a> Symbols<'a> {
     /// Codes a value; the mixer has entered the states of its contexts.
     #[inline]
     pub(super) fn code(&mut self, coder: &mut impl Decisions, value: i64) -> i64 {
+        self.code_expecting(coder, value, None)
+    }
+
+    /// Codes a value of which the leaf is expected, and how strongly.
+    #[inline]
+    pub(super) fn code_expecting(
+        &mut self,
+        coder: &mut impl Decisions,
+        value: i64,
+        mut expected: Option<(usize, usize)>,
+    ) -> i64 {
         let mut next = if self.tree.nodes.is_empty() { Next::Leaf(0) } else { Next::Node(0) };
         let leaf = loop {
             let n = match next {
@@ -51,8 +65,11 @@ impl<'a> Symbols<'a> {
                 Next::Node(n) => usize::from(n),
             };
             let node = self.tree.nodes[n];
-            let p = self.mixer.predict(n);
+            let hint = expected.map(|(leaf, strength)| (strength, self.tree.leaves[leaf].low >= node.split));
+            let p = self.mixer.predict(n, hint);
             let bit = coder.decide(value >= node.split, p);
+            // Whoever is off the way to the leaf knows nothing any more.
+            expected = expected.filter(|_| hint.is_some_and(|(_, on)| on == bit));
             self.mixer.learn(n, bit);
             next = if bit { node.above } else { node.below };
         };
@@ -76,11 +93,24 @@ impl<'a> Symbols<'a> {
             path = 2 * path + usize::from(bit);
             if bit { from = middle } else { to = middle - 1 }
         }
-        while to - from >= WIDEST {
-            let middle = from + (to - from).div_ceil(2);
-            if coder.decide(offset >= middle, 1 << 15) { from = middle } else { to = middle - 1 }
+        let (span, rest) = (to - from, offset.wrapping_sub(from));
+        let rest = if span < WIDEST { coder.uniform(rest, span + 1) } else { self.wide(coder, low, from, span, rest) };
+        low.wrapping_add_unsigned(from.wrapping_add(rest))
+    }
+
+    /// Codes a number of `0 ..= span` by its upper 16 bits, whether its value is odd, and the bits between. Floats that were
+    /// rounded once more than they show are nearly all even.
+    fn wide(&mut self, coder: &mut impl Decisions, low: i64, from: u64, span: u64, rest: u64) -> u64 {
+        let shift = u64::BITS - span.leading_zeros() - 16;
+        let high = coder.uniform(rest >> shift, (span >> shift) + 1);
+        let start = low.wrapping_add_unsigned(from).cast_unsigned();
+        let odd = coder.decide(start.wrapping_add(rest) & 1 > 0, counter::fine(self.odd));
+        self.pace.learn(&mut self.odd, odd);
+        let mut between = 0;
+        for at in (1..shift).step_by(16) {
+            let bits = (shift - at).min(16);
+            between |= coder.uniform((rest >> at) & ((1 << bits) - 1), 1 << bits) << at;
         }
-        let rest = coder.uniform(offset.wrapping_sub(from), to - from + 1);
-        low.wrapping_add_unsigned(from + rest)
+        (high << shift) | between | ((start & 1) ^ u64::from(odd))
     }
 }

@@ -94,3 +94,61 @@ fn any_bytes_end_in_values_or_an_error() {
     }
     assert!(decode(&bytes, 500, &[None]).is_err());
 }
+
+/// Pulses on noise, in records.
+fn pulses(records: usize, length: usize) -> Vec<i64> {
+    let noise = noise(records * length, 9);
+    let pulse =
+        |t: usize, start: usize| if t < start { 0 } else { (3000.0 * (-((t - start) as f64) / 40.0).exp()) as i64 };
+    (0..records * length).map(|i| 1000 + noise[i] + pulse(i % length, 20 + (i / length * 7) % 30)).collect()
+}
+
+#[test]
+fn series_come_back_on_every_course_and_cost_their_noise() {
+    let (records, length) = (40, 200);
+    let samples = pulses(records, length);
+    for course in series::COURSES {
+        let bytes = series::encode(&samples, length, course);
+        assert_eq!(series::decode(&bytes, length, samples.len()).unwrap(), samples, "{course:?}");
+    }
+    let bytes = series::encode(&samples, length, series::Course::Rows).len();
+    let entropy = samples.len() as f64 * 9f64.log2() / 8.0;
+    assert!((bytes as f64) < 1.6 * entropy, "{bytes} bytes, {entropy} are the noise's");
+}
+
+#[test]
+fn cells_come_back_and_rows_that_come_again_are_nearly_free() {
+    let (rows, width) = (300, 48);
+    let fresh = noise(rows * width, 100);
+    // From the 200th row on each is one of before.
+    let again: Vec<i64> = (0..rows * width)
+        .map(|i| if i < 200 * width { fresh[i] } else { fresh[(i / width * 37 % 150) * width + i % width] })
+        .collect();
+    let size = |values: &[i64], line: usize| {
+        let bytes = cells::encode(values, width, line);
+        assert_eq!(cells::decode(&bytes, width, values.len()).unwrap(), values);
+        bytes.len()
+    };
+    let (first, all) = (size(&again[..200 * width], 48), size(&again, 8));
+    assert!(all - first < first / 8, "{first} bytes for 200 rows, {all} for 100 more");
+}
+
+#[test]
+fn damaged_series_and_cells_end_in_values_or_an_error() {
+    let samples = pulses(3, 60);
+    let (a, b) = (series::encode(&samples, 60, series::Course::Rows), cells::encode(&samples, 60, 10));
+    for flip in [1u8, 0x80, 0xff] {
+        for at in 0..a.len().max(b.len()) {
+            let damaged = |bytes: &[u8]| {
+                let mut bad = bytes.to_vec();
+                if let Some(byte) = bad.get_mut(at) {
+                    *byte ^= flip;
+                }
+                bad
+            };
+            let _ = series::decode(&damaged(&a), 60, samples.len());
+            let _ = cells::decode(&damaged(&b), 60, samples.len());
+        }
+    }
+    assert!(series::decode(&a, 0, 180).is_err() && cells::decode(&b, 5, 180).is_err());
+}
