@@ -13,7 +13,7 @@ use crate::error::Result;
 /// Places in a row that are told apart.
 const PLACES: usize = 256;
 /// Elements that have to come again before what followed them is expected.
-const RECALLED: usize = 5;
+const RECALLED: usize = 4;
 /// Places of the table of what came, as a power of two.
 const TABLE_LOG2: u32 = 16;
 

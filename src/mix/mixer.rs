@@ -113,7 +113,7 @@ impl Mixer {
         let curve = (0..CORRECTIONS as i32).map(|i| (logistic.squash((i - 16) * STEP) as u32) << 16);
         Mixer {
             logistic,
-            pace: Pace::new(255),
+            pace: Pace::new(1000),
             stride,
             tables: states.iter().map(table).collect(),
             hints: [NEW; STRENGTHS],
