@@ -38,7 +38,7 @@ impl Default for Writer {
 
 impl Writer {
     /// Takes the part of the interval that begins at `skip` and has `range`.
-    #[inline]
+    #[inline(always)]
     fn narrow(&mut self, skip: u64, range: u64) {
         let (low, carry) = self.low.overflowing_add(skip);
         self.low = low;
@@ -81,7 +81,7 @@ impl Writer {
 }
 
 impl Decisions for Writer {
-    #[inline]
+    #[inline(always)]
     fn decide(&mut self, bit: bool, p: u32) -> bool {
         let part = (self.range >> PROBABILITY_BITS) * u64::from(p);
         if bit {
@@ -92,7 +92,7 @@ impl Decisions for Writer {
         bit
     }
 
-    #[inline]
+    #[inline(always)]
     fn uniform(&mut self, value: u64, width: u64) -> u64 {
         let part = self.range / width;
         self.narrow(part * value, part);
@@ -128,7 +128,7 @@ impl<'a> Reader<'a> {
         u32::from_be_bytes(word)
     }
 
-    #[inline]
+    #[inline(always)]
     fn narrow(&mut self, skip: u64, range: u64) {
         self.above -= skip;
         self.range = range;
@@ -145,7 +145,7 @@ impl<'a> Reader<'a> {
 }
 
 impl Decisions for Reader<'_> {
-    #[inline]
+    #[inline(always)]
     fn decide(&mut self, _: bool, p: u32) -> bool {
         let part = (self.range >> PROBABILITY_BITS) * u64::from(p);
         let bit = self.above < part;
@@ -157,7 +157,7 @@ impl Decisions for Reader<'_> {
         bit
     }
 
-    #[inline]
+    #[inline(always)]
     fn uniform(&mut self, _: u64, width: u64) -> u64 {
         let part = self.range / width;
         let value = (self.above / part).min(width - 1);

@@ -7,6 +7,7 @@ use super::binary::{Decisions, Reader as DecisionReader, Writer};
 use super::mixer::STRENGTHS;
 use super::symbols::Symbols;
 use super::tree::{MOST_LEAVES, Tree, leaves_for};
+use super::with_vectors;
 use crate::entropy::bytes::{Reader, malformed, put_varint};
 use crate::error::Result;
 
@@ -27,7 +28,10 @@ pub fn encode(values: &[i64], width: usize, line: usize) -> Vec<u8> {
     put_varint(&mut out, line as u64);
     tree.write(&mut out);
     let mut writer = Writer::default();
-    run(&mut writer, &tree, width, line, values.len(), Some(values));
+    with_vectors(
+        #[inline(always)]
+        || run(&mut writer, &tree, width, line, values.len(), Some(values)),
+    );
     out.extend(writer.finish());
     out
 }
@@ -44,7 +48,10 @@ pub fn decode(bytes: &[u8], width: usize, count: usize) -> Result<Vec<i64>> {
     }
     let tree = Tree::read(&mut reader)?;
     let mut decisions = DecisionReader::new(reader.rest());
-    let values = run(&mut decisions, &tree, width, line, count, None);
+    let values = with_vectors(
+        #[inline(always)]
+        || run(&mut decisions, &tree, width, line, count, None),
+    );
     if !decisions.ended() {
         return Err(malformed("decisions of an array are left over"));
     }
@@ -91,6 +98,7 @@ impl Recall {
 }
 
 /// Writes or reads the values.
+#[inline(always)]
 fn run(
     coder: &mut impl Decisions,
     tree: &Tree,

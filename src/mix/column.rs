@@ -5,6 +5,7 @@ use super::bins::{Bins, Coarse};
 use super::choose::{Contexts, SHAPES, SOURCES, Source};
 use super::symbols::Symbols;
 use super::tree::Tree;
+use super::with_vectors;
 use crate::entropy::bytes::{Reader, malformed, put_varint};
 use crate::error::Result;
 
@@ -21,9 +22,14 @@ pub fn encode(values: &[i64], tree: &Tree, contexts: &Contexts, known: &[Option<
     write_contexts(&mut out, contexts);
     let mut model = Model::new(tree, contexts, values.len(), known).expect("they were chosen among these columns");
     let mut writer = Writer::default();
-    for (row, value) in values.iter().enumerate() {
-        model.code(&mut writer, row, *value);
-    }
+    with_vectors(
+        #[inline(always)]
+        || {
+            for (row, value) in values.iter().enumerate() {
+                model.code(&mut writer, row, *value);
+            }
+        },
+    );
     out.extend(writer.finish());
     out
 }
@@ -55,10 +61,15 @@ pub fn decode(bytes: &[u8], rows: usize, known: &[Option<&Bins>]) -> Result<(Vec
     let mut decisions = DecisionReader::new(reader.rest());
     // Not reserved: a file may announce more rows than it has.
     let (mut values, mut leaves) = (Vec::new(), Vec::new());
-    for row in 0..rows {
-        values.push(model.code(&mut decisions, row, 0));
-        leaves.push(model.symbols.last as u8);
-    }
+    with_vectors(
+        #[inline(always)]
+        || {
+            for row in 0..rows {
+                values.push(model.code(&mut decisions, row, 0));
+                leaves.push(model.symbols.last as u8);
+            }
+        },
+    );
     if !decisions.ended() {
         return Err(malformed("decisions of a column are left over"));
     }
@@ -128,7 +139,7 @@ impl<'a> Model<'a> {
     }
 
     /// Codes the value of a row: every row once, in order.
-    #[inline]
+    #[inline(always)]
     fn code(&mut self, coder: &mut impl Decisions, row: usize, value: i64) -> i64 {
         for (k, views) in self.contexts.iter().enumerate() {
             let state = views.iter().fold(0, |state, view| {

@@ -9,24 +9,27 @@ use crate::fixed::portable;
 /// Logits lie within this: odds of 60,000 to 1.
 pub const LARGEST: i32 = 2815;
 
-static SQUASH: LazyLock<Vec<u16>> = LazyLock::new(|| {
+const SQUASHED: usize = 2 * LARGEST as usize + 1;
+const STRETCHED: usize = 4096;
+
+static SQUASH: LazyLock<Box<[u16; SQUASHED]>> = LazyLock::new(|| {
     let one = |x: i32| 65536.0 / (1.0 + portable::exp(f64::from(-x) / 256.0));
-    (-LARGEST..=LARGEST).map(|x| (one(x) as u16).max(1)).collect()
+    Box::new(std::array::from_fn(|k| (one(k as i32 - LARGEST) as u16).max(1)))
 });
 
-static STRETCH: LazyLock<Vec<i16>> = LazyLock::new(|| {
+static STRETCH: LazyLock<Box<[i16; STRETCHED]>> = LazyLock::new(|| {
     let one = |i: i32| {
         let p = (f64::from(i) + 0.5) / 4096.0;
         (portable::ln(p / (1.0 - p)) * 256.0).round_ties_even() as i16
     };
-    (0..4096).map(one).collect()
+    Box::new(std::array::from_fn(|i| one(i as i32)))
 });
 
 /// Both functions, ready to be used.
 #[derive(Clone, Copy)]
 pub struct Logistic {
-    squash: &'static [u16],
-    stretch: &'static [i16],
+    squash: &'static [u16; SQUASHED],
+    stretch: &'static [i16; STRETCHED],
 }
 
 impl Logistic {
@@ -36,13 +39,13 @@ impl Logistic {
     }
 
     /// The probability of a logit, never 0.
-    #[inline]
+    #[inline(always)]
     pub fn squash(&self, x: i32) -> i32 {
         i32::from(self.squash[(x.clamp(-LARGEST, LARGEST) + LARGEST) as usize])
     }
 
     /// The logit of a probability of 12 bits.
-    #[inline]
+    #[inline(always)]
     pub fn stretch(&self, p: u32) -> i32 {
         i32::from(self.stretch[(p & 4095) as usize])
     }

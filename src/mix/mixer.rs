@@ -11,10 +11,12 @@
 use super::counter::{self, NEW, Pace};
 use super::logistic::{LARGEST, Logistic};
 
-/// Most contexts.
-pub const MOST_CONTEXTS: usize = 15;
-/// Inputs of a sum: the logits of contexts, of a hint, and a constant.
-const INPUTS: usize = MOST_CONTEXTS + 2;
+/// Inputs of a sum: the logits of contexts, of a hint, and a constant. Two vectors of 256 bits: loops over all of them, also
+/// over those that are not there and 0, are what compilers turn into vector instructions.
+const INPUTS: usize = 16;
+/// Behind the contexts.
+const HINT: usize = INPUTS - 2;
+const CONSTANT: usize = INPUTS - 1;
 /// Strengths of a hint.
 pub const STRENGTHS: usize = 16;
 /// The weight 1.
@@ -32,54 +34,62 @@ const STEP: i32 = 128;
 const CORRECTIONS: usize = 33;
 
 /// Parts of a logit that are believed of a counter that has seen so many decisions, in 256ths.
-fn trust(seen: usize) -> i32 {
-    match seen {
-        0 => 0,
-        1 => 150,
-        2 => 190,
-        3 => 215,
-        4 => 225,
-        5..8 => 240,
-        8..32 => 256,
-        _ => 272,
-    }
-}
+const TRUST: [i32; 33] = {
+    let mut parts = [256; 33];
+    (parts[0], parts[1], parts[2], parts[3], parts[4]) = (0, 150, 190, 215, 225);
+    (parts[5], parts[6], parts[7], parts[32]) = (240, 240, 240, 272);
+    parts
+};
+
+/// What is told of the decisions that a counter has seen.
+const NEWS: [u8; 33] = {
+    let mut news = [2; 33];
+    (news[0], news[1], news[2], news[3], news[32]) = (0, 1, 1, 1, 3);
+    news
+};
+
+type Inputs = [i32; INPUTS];
+
+/// The weights of a sum, on cache lines of their own.
+#[derive(Clone)]
+#[repr(align(64))]
+struct Weights(Inputs);
 
 /// Sums with weights that learn, of which one is used at a time.
 struct Sums {
-    weights: Vec<[i32; INPUTS]>,
+    weights: Vec<Weights>,
     used: usize,
     sum: i32,
 }
 
 impl Sums {
     fn new(count: usize, contexts: usize) -> Self {
-        Sums { weights: vec![[ONE * 3 / (2 * contexts.max(1) as i32); INPUTS]; count], used: 0, sum: 0 }
+        let weights = Weights([ONE * 3 / (2 * contexts.max(1) as i32); INPUTS]);
+        Sums { weights: vec![weights; count], used: 0, sum: 0 }
     }
 
-    #[inline]
-    fn add(&mut self, inputs: &[i32], used: usize) -> i32 {
+    #[inline(always)]
+    fn add(&mut self, inputs: &Inputs, used: usize) -> i32 {
         self.used = used;
-        let products = self.weights[used].iter().zip(inputs).map(|(w, x)| x.wrapping_mul(w >> 6));
-        self.sum = (products.fold(0i32, i32::wrapping_add) >> 10).clamp(-LARGEST, LARGEST);
+        let weights = &self.weights[used].0;
+        let mut sum = 0i32;
+        for k in 0..INPUTS {
+            sum = sum.wrapping_add(inputs[k].wrapping_mul(weights[k] >> 6));
+        }
+        self.sum = (sum >> 10).clamp(-LARGEST, LARGEST);
         self.sum
     }
 
-    #[inline]
-    fn learn(&mut self, inputs: &[i32], bit: bool, rate: i32, logistic: Logistic) {
-        let error = (if bit { 65535 } else { 0 } - logistic.squash(self.sum)) * rate;
-        for (w, x) in self.weights[self.used].iter_mut().zip(inputs) {
-            let step = (i64::from(*x) * i64::from(error) + (1 << 17)) >> 18;
-            *w = (*w + step as i32).clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT);
+    #[inline(always)]
+    fn learn(&mut self, inputs: &Inputs, bit: bool, rate: i32, logistic: Logistic) {
+        // At most 2^16 * 36 / 16: times an input below 2^12 it has 31 bits.
+        let error = ((if bit { 65535 } else { 0 } - logistic.squash(self.sum)) * rate) >> 4;
+        let weights = &mut self.weights[self.used].0;
+        for k in 0..INPUTS {
+            let step = inputs[k].wrapping_mul(error).wrapping_add(1 << 13) >> 14;
+            weights[k] = weights[k].wrapping_add(step).clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT);
         }
     }
-}
-
-/// One context: for each of its states a counter for each node.
-struct Table {
-    counters: Vec<u32>,
-    /// Where the counters of the state begin.
-    at: usize,
 }
 
 /// Predicts the decisions of one column.
@@ -88,11 +98,19 @@ pub struct Mixer {
     pace: Pace,
     /// Counters of a state; a whole number of cache lines.
     stride: usize,
-    tables: Vec<Table>,
+    contexts: usize,
+    /// Of all contexts, one after the other: for each of its states a counter for each node.
+    counters: Vec<u32>,
+    /// Where the counters of a context begin.
+    starts: [usize; HINT],
+    /// Where the counters of the state begin that a context is in.
+    at: [usize; HINT],
+    /// The counters of the decision.
+    seen: [u32; HINT],
     /// How often a hint of each strength was right.
     hints: [u32; STRENGTHS],
     hint: Option<(usize, bool)>,
-    inputs: [i32; INPUTS],
+    inputs: Inputs,
     by_node: Sums,
     by_context: Sums,
     by_news: Sums,
@@ -109,16 +127,29 @@ impl Mixer {
     pub fn new(nodes: usize, states: &[usize]) -> Self {
         let logistic = Logistic::new();
         let stride = nodes.next_multiple_of(16);
-        let table = |n: &usize| Table { counters: vec![NEW; n * stride], at: 0 };
+        let mut starts = [0; HINT];
+        let mut counters = 0;
+        for (start, states) in starts.iter_mut().zip(states) {
+            *start = counters;
+            counters += states * stride;
+        }
         let curve = (0..CORRECTIONS as i32).map(|i| (logistic.squash((i - 16) * STEP) as u32) << 16);
         Mixer {
             logistic,
             pace: Pace::new(1000),
             stride,
-            tables: states.iter().map(table).collect(),
+            contexts: states.len(),
+            counters: vec![NEW; counters],
+            starts,
+            at: starts,
+            seen: [NEW; HINT],
             hints: [NEW; STRENGTHS],
             hint: None,
-            inputs: [0; INPUTS],
+            inputs: {
+                let mut inputs = [0; INPUTS];
+                inputs[CONSTANT] = 256;
+                inputs
+            },
             by_node: Sums::new(nodes, states.len()),
             by_context: Sums::new(states.get(1).copied().unwrap_or(1), states.len()),
             by_news: Sums::new(1 << (2 * TOLD), states.len()),
@@ -130,40 +161,33 @@ impl Mixer {
     }
 
     /// Enters a state of context `k`.
-    #[inline]
+    #[inline(always)]
     pub fn enter(&mut self, k: usize, state: usize) {
-        self.tables[k].at = state * self.stride;
+        self.at[k] = self.starts[k] + state * self.stride;
     }
 
     /// The probability that the decision of `node` is true, 16 bits.
     ///
     /// * `hint`: what is expected, and how strongly
-    #[inline]
+    #[inline(always)]
     pub fn predict(&mut self, node: usize, hint: Option<(usize, bool)>) -> u32 {
-        let n = self.tables.len();
-        let mut news = 0;
-        for (k, (table, input)) in self.tables.iter().zip(&mut self.inputs).enumerate() {
-            let counter = table.counters[table.at + node];
-            let seen = counter::count(counter);
-            *input = (self.logistic.stretch(counter::coarse(counter)) * trust(seen)) >> 8;
-            if (1..=TOLD).contains(&k) {
-                news = news * 4
-                    + match seen {
-                        0 => 0,
-                        1..4 => 1,
-                        4..32 => 2,
-                        _ => 3,
-                    };
-            }
+        let n = self.contexts.min(HINT);
+        for k in 0..n {
+            let counter = self.counters[self.at[k].wrapping_add(node)];
+            self.seen[k] = counter;
+            let trust = TRUST[counter::count(counter).min(32)];
+            self.inputs[k] = self.logistic.stretch(counter::coarse(counter)).wrapping_mul(trust) >> 8;
         }
+        let news = self.seen[1..=TOLD]
+            .iter()
+            .fold(0, |news, counter| (news << 2) | usize::from(NEWS[counter::count(*counter).min(32)]));
         self.hint = hint;
-        self.inputs[n] = hint.map_or(0, |(strength, bit)| {
+        self.inputs[HINT] = hint.map_or(0, |(strength, bit)| {
             let logit = self.logistic.stretch(counter::coarse(self.hints[strength]));
             if bit { logit } else { -logit }
         });
-        self.inputs[n + 1] = 256;
-        let inputs = &self.inputs[..n + 2];
-        let state = self.tables.get(1).map_or(0, |t| t.at / self.stride);
+        let inputs = &self.inputs;
+        let state = if n > 1 { (self.at[1] - self.starts[1]) / self.stride } else { 0 };
         let sum = self.by_node.add(inputs, node) + self.by_context.add(inputs, state) + self.by_news.add(inputs, news);
         let logit = sum / 3;
         let place = (logit.clamp(-2047, 2047) + 2048) as u32;
@@ -176,9 +200,8 @@ impl Mixer {
     }
 
     /// Learns the decision of the node last predicted.
-    #[inline]
+    #[inline(always)]
     pub fn learn(&mut self, node: usize, bit: bool) {
-        let n = self.tables.len();
         if self.decisions.is_multiple_of(256) {
             self.rate = RATE + (HASTE * SETTLING / (SETTLING + self.decisions)) as i32;
         }
@@ -187,13 +210,15 @@ impl Mixer {
         *correction =
             if bit { *correction + ((u32::MAX - *correction) >> 6) } else { *correction - (*correction >> 6) };
         for sums in [&mut self.by_node, &mut self.by_context, &mut self.by_news] {
-            sums.learn(&self.inputs[..n + 2], bit, self.rate, self.logistic);
+            sums.learn(&self.inputs, bit, self.rate, self.logistic);
         }
         if let Some((strength, expected)) = self.hint {
             self.pace.learn(&mut self.hints[strength], bit == expected);
         }
-        for table in &mut self.tables {
-            self.pace.learn(&mut table.counters[table.at + node], bit);
+        for k in 0..self.contexts.min(HINT) {
+            let mut counter = self.seen[k];
+            self.pace.learn(&mut counter, bit);
+            self.counters[self.at[k].wrapping_add(node)] = counter;
         }
     }
 }

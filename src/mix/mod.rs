@@ -25,5 +25,10 @@ pub use choose::{Contexts, Source};
 pub use column::{decode, encode, looks_at};
 pub use tree::{Tree, leaves_for};
 
+/// Runs `work`, and what is inlined into it, with the widest vectors of this machine; integers come out the same with any.
+fn with_vectors<R>(work: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(work)
+}
+
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@
 use super::binary::{Decisions, Reader as DecisionReader, Writer};
 use super::symbols::Symbols;
 use super::tree::Tree;
+use super::with_vectors;
 use crate::entropy::bytes::{Reader, malformed};
 use crate::error::Result;
 
@@ -23,60 +24,64 @@ fn leaves_for(values: usize) -> usize {
 }
 
 /// A linear predictor of differences.
-struct Taps {
-    weights: Vec<i32>,
+struct Taps<const N: usize> {
+    weights: [i32; N],
     /// The latest first.
-    inputs: Vec<i32>,
+    inputs: [i32; N],
     step: i32,
 }
 
 /// Bits of a weight behind the point.
 const POINT: u32 = 12;
 
-impl Taps {
-    fn new(taps: usize, step: i32) -> Self {
-        Taps { weights: vec![0; taps], inputs: vec![0; taps], step }
+impl<const N: usize> Taps<N> {
+    fn new(step: i32) -> Self {
+        Taps { weights: [0; N], inputs: [0; N], step }
     }
 
-    #[inline]
+    #[inline(always)]
     fn predict(&self) -> i64 {
-        let products = self.weights.iter().zip(&self.inputs).map(|(w, x)| i64::from(*w) * i64::from(*x));
-        (products.fold(0i64, i64::wrapping_add) + (1 << (POINT - 1))) >> POINT
+        let mut sum = 1i64 << (POINT - 1);
+        for k in 0..N {
+            sum = sum.wrapping_add(i64::from(self.weights[k]).wrapping_mul(i64::from(self.inputs[k])));
+        }
+        sum >> POINT
     }
 
-    #[inline]
+    #[inline(always)]
     fn learn(&mut self, error: i64, input: i64) {
         let step = self.step * error.signum() as i32;
-        for (w, x) in self.weights.iter_mut().zip(&self.inputs) {
-            *w = (*w + step * x.signum()).clamp(-(1 << 20), 1 << 20);
+        for k in 0..N {
+            let moved = self.weights[k].wrapping_add(step.wrapping_mul(self.inputs[k].signum()));
+            self.weights[k] = moved.clamp(-(1 << 20), 1 << 20);
         }
-        self.inputs.rotate_right(1);
+        self.inputs.copy_within(..N - 1, 1);
         self.inputs[0] = input as i32;
     }
 }
 
 /// The predictors of one lane.
 struct Lane {
-    quick: Taps,
-    slow: Taps,
+    quick: Taps<8>,
+    slow: Taps<24>,
     before: i64,
     first: bool,
 }
 
 impl Lane {
     fn new() -> Self {
-        Lane { quick: Taps::new(8, 32), slow: Taps::new(24, 4), before: 0, first: true }
+        Lane { quick: Taps::new(32), slow: Taps::new(4), before: 0, first: true }
     }
 
     /// What is expected of the next sample, and by how much the predictors disagree.
-    #[inline]
+    #[inline(always)]
     fn predict(&self) -> [i64; 3] {
         let (a, b) = (self.quick.predict(), self.slow.predict());
         let limit = |x: i64| x.clamp(-4 * LARGEST, 4 * LARGEST);
         [self.before + limit((a + b) >> 1), a, b]
     }
 
-    #[inline]
+    #[inline(always)]
     fn learn(&mut self, sample: i64, [_, a, b]: [i64; 3]) {
         let difference = sample - self.before;
         // The first sample tells where the record lies, not how it moves.
@@ -112,6 +117,7 @@ impl Means {
         ((4 * octave as usize + quarter as usize).saturating_sub(30)).min(STEPS - 1)
     }
 
+    #[inline(always)]
     fn learn(&mut self, left: i64) {
         let young = u32::from(self.age < 8);
         let size = left.unsigned_abs().min(60_000) << 12;
@@ -176,7 +182,10 @@ pub fn left(samples: &[i64], width: usize, course: Course) -> Vec<i64> {
         lane.learn(*sample, expected);
         sample - expected[0]
     };
-    samples.iter().enumerate().map(one).collect()
+    with_vectors(
+        #[inline(always)]
+        || samples.iter().enumerate().map(one).collect(),
+    )
 }
 
 /// The bytes of samples, all within [`LARGEST`].
@@ -186,7 +195,10 @@ pub fn encode(samples: &[i64], width: usize, course: Course) -> Vec<u8> {
     let mut out = vec![course as u8];
     tree.write(&mut out);
     let mut writer = Writer::default();
-    run(&mut writer, &tree, width, course, samples.len(), Some(samples));
+    with_vectors(
+        #[inline(always)]
+        || run(&mut writer, &tree, width, course, samples.len(), Some(samples)),
+    );
     out.extend(writer.finish());
     out
 }
@@ -204,7 +216,10 @@ pub fn decode(bytes: &[u8], width: usize, count: usize) -> Result<Vec<i64>> {
         return Err(malformed("samples of a series are too large"));
     }
     let mut decisions = DecisionReader::new(reader.rest());
-    let samples = run(&mut decisions, &tree, width, course, count, None);
+    let samples = with_vectors(
+        #[inline(always)]
+        || run(&mut decisions, &tree, width, course, count, None),
+    );
     if !decisions.ended() {
         return Err(malformed("decisions of a series are left over"));
     }
@@ -212,6 +227,7 @@ pub fn decode(bytes: &[u8], width: usize, count: usize) -> Result<Vec<i64>> {
 }
 
 /// Writes or reads the samples. A reader's predictions stay within bounds, whatever it reads.
+#[inline(always)]
 fn run(
     coder: &mut impl Decisions,
     tree: &Tree,

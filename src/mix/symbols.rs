@@ -45,13 +45,13 @@ impl<'a> Symbols<'a> {
     }
 
     /// Codes a value; the mixer has entered the states of its contexts.
-    #[inline]
+    #[inline(always)]
     pub(super) fn code(&mut self, coder: &mut impl Decisions, value: i64) -> i64 {
         self.code_expecting(coder, value, None)
     }
 
     /// Codes a value of which the leaf is expected, and how strongly.
-    #[inline]
+    #[inline(always)]
     pub(super) fn code_expecting(
         &mut self,
         coder: &mut impl Decisions,
@@ -78,7 +78,7 @@ impl<'a> Symbols<'a> {
     }
 
     /// Codes where in its leaf a value lies: by halves, the first of them learned.
-    #[inline]
+    #[inline(always)]
     fn inside(&mut self, coder: &mut impl Decisions, leaf: usize, value: i64) -> i64 {
         let Leaf { low, high, .. } = self.tree.leaves[leaf];
         let offset = value.wrapping_sub(low).cast_unsigned();
