@@ -43,6 +43,10 @@ pub struct Recipe {
     /// Formulas that predict a column from others, for the codec: `E = "hypot(p, m)"`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub relations: BTreeMap<String, String>,
+    /// What the codec may change of which column, `*` of all others: `abs:0.1`, `rel:1e-3` of each value, `range:1e-3` of the
+    /// column's range, `bits:10` of the mantissa, `exact` or `drop`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub bounds: BTreeMap<String, String>,
     /// What the design is checked with.
     #[serde(default)]
     pub verify: VerifySection,
@@ -277,23 +281,34 @@ impl Default for VerifySection {
     }
 }
 
-/// The formulas in the section `relations` of a TOML file, whatever else it holds: names of columns, formulas.
+/// What a recipe says to the codec.
+#[derive(Debug, Default, Deserialize)]
+pub struct CodecSections {
+    /// Names of columns, and formulas that predict them.
+    #[serde(default)]
+    pub relations: BTreeMap<String, String>,
+    /// Names of columns, and what may change of them.
+    #[serde(default)]
+    pub bounds: BTreeMap<String, String>,
+}
+
+/// The sections `relations` and `bounds` of a TOML file, whatever else it holds.
 ///
 /// # Errors
-/// `I001`, or `R001` if there is no such section.
-pub fn relations(path: &Path) -> Result<Vec<(String, String)>> {
-    #[derive(Deserialize)]
-    struct File {
-        relations: BTreeMap<String, String>,
-    }
+/// `I001`, or `R001` if there is neither.
+pub fn codec_sections(path: &Path) -> Result<CodecSections> {
     let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))?;
-    let file: File = toml::from_str(&text).map_err(|e| {
-        Error::new(Code::Recipe, "the file has no formulas")
+    let wrong = |cause: &str| {
+        Error::new(Code::Recipe, "the file says nothing to the codec")
             .at(path.display().to_string())
-            .cause(e.to_string().trim_end())
-            .hint("a section `[relations]` with lines like `E = \"hypot(p, m)\"`")
-    })?;
-    Ok(file.relations.into_iter().collect())
+            .cause(cause.trim_end())
+            .hint("a section `[relations]` has lines like `E = \"hypot(p, m)\"`, `[bounds]` like `E = \"rel:1e-3\"`")
+    };
+    let file: CodecSections = toml::from_str(&text).map_err(|e| wrong(&e.to_string()))?;
+    if file.relations.is_empty() && file.bounds.is_empty() {
+        return Err(wrong("there is no section `[relations]` or `[bounds]`"));
+    }
+    Ok(file)
 }
 
 impl Recipe {

@@ -28,6 +28,16 @@ pub(super) enum ModeArg {
     Lossless,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum EffortArg {
+    /// Each column alone, by pcodec
+    Fast,
+    /// Learned distributions that look at other columns
+    Default,
+    /// More of them
+    Max,
+}
+
 #[derive(Subcommand)]
 pub(super) enum Verb {
     /// Do every stage of a recipe, from data to report; stages that are up to date are skipped
@@ -294,22 +304,28 @@ pub(super) enum Verb {
         /// Container to write (.slc)
         output: PathBuf,
         /// What is kept: neural sends the encoder's latents, bounded keeps every value within --bound, lossless every bit
-        /// [default: lossless; with --link as it says]
+        /// [default: neural with --model, bounded with a bound, else lossless; with --link as it says]
         #[arg(long, value_enum)]
         mode: Option<ModeArg>,
-        /// Bound of `bounded`: abs:0.1, or range:1e-3 of each column's range
+        /// Bound of `bounded`: abs:0.1, rel:1e-3 of each value, range:1e-3 of each column's range, or bits:10 of the mantissa
         #[arg(long)]
         bound: Option<String>,
+        /// Bound of single columns, in place of --bound, or `exact`; may be given several times, `*` stands for any characters
+        #[arg(long, value_name = "COLUMN=BOUND")]
+        bound_of: Vec<String>,
+        /// How long to search for fewer bytes
+        #[arg(long, value_enum, default_value = "default", conflicts_with = "link")]
+        effort: EffortArg,
         /// Quantized model of `neural`
         #[arg(long)]
         model: Option<PathBuf>,
         /// Write frames (.slf) instead of a container: the bytes that the firmware of this link sends
         #[arg(long, value_name = "LINK", conflicts_with = "block_rows")]
         link: Option<PathBuf>,
-        /// TOML file, for example a recipe, with formulas that predict columns from others: `[relations]`, then
-        /// `E = "hypot(p, m)"`
+        /// TOML file, for example a recipe, with formulas that predict columns from others (`[relations]`, then
+        /// `E = "hypot(p, m)"`), or bounds of columns (`[bounds]`, then `E = "rel:1e-3"`, "exact" or "drop")
         #[arg(long, value_name = "FILE", conflicts_with = "link")]
-        relations: Option<PathBuf>,
+        recipe: Option<PathBuf>,
         /// Rows in a block [default: as many as make about 8 MiB; of a table of single numbers 32 MiB, at most 262144 rows; of
         /// latents 2 MiB, 8192]
         #[arg(long)]

@@ -51,6 +51,8 @@ impl Neural {
             dtype: if c.constraint.integer { "int64" } else { "float32" }.to_owned(),
             shape: if c.width > 1 { vec![c.width] } else { Vec::new() },
             bound: None,
+            relative: None,
+            bits: None,
             formula: None,
         };
         self.transform.columns.iter().map(meta).collect()

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::backend;
+use super::bounds::Bounds;
 use super::progress::{Progress, say};
 use crate::codec::{self, Bound, CompressOptions, CompressReport, LostRows, Mode, NeuralBackend};
 use crate::data::{self, Dataset, RowSource, Selection};
@@ -43,23 +44,25 @@ pub fn write(
     out: &Path,
 ) -> Result<CompressReport> {
     // A bound relative to the range reads the rows once to find it.
-    let passes = if matches!(options.bound, Some(Bound::Range(_))) { 2 } else { 1 };
+    let bounds = options.column_bounds.iter().map(|(_, bound)| *bound).chain(options.bound);
+    let passes = if bounds.into_iter().any(|b| matches!(b, Bound::Range(_))) { 2 } else { 1 };
     let progress = Progress::new("compress", passes * data.rows(), "rows");
     codec::compress(&Counted { rows: data, progress }, options, neural, out)
 }
 
 pub fn compress(
     input: &Path,
-    selection: &Selection,
+    mut selection: Selection,
     output: &Path,
     model: Option<&Path>,
-    options: &CompressOptions,
+    bounds: &Bounds,
+    mut options: CompressOptions,
 ) -> Result<CompressReport> {
     if (options.mode == Mode::Neural) != model.is_some() {
         return Err(Error::new(Code::Usage, "`--mode neural` and `--model` go together")
             .hint("give the quantized model of `sluice quantize`, or choose another mode"));
     }
-    if (options.mode == Mode::Bounded) != options.bound.is_some() {
+    if (options.mode == Mode::Bounded) != bounds.any() {
         return Err(Error::new(Code::Usage, "`--mode bounded` and `--bound` go together")
             .hint("for example --bound range:1e-3"));
     }
@@ -67,9 +70,13 @@ pub fn compress(
         return Err(Error::new(Code::Usage, "a block of 0 rows holds nothing").hint("use at least 1, or leave it out"));
     }
     two_files(input, output)?;
-    let data = data::open(input, selection)?;
+    selection.exclude.extend(bounds.dropped.iter().cloned());
+    let data = data::open(input, &selection)?;
+    if bounds.any() {
+        options.column_bounds = bounds.of(&data.head())?;
+    }
     let backend = model.map(|path| backend::Neural::new(QuantizedModel::load(path)?)).transpose()?;
-    let report = write(data.as_ref(), options, backend.as_ref().map(|b| b as &dyn NeuralBackend), output)?;
+    let report = write(data.as_ref(), &options, backend.as_ref().map(|b| b as &dyn NeuralBackend), output)?;
     say(format_args!(
         "compress: {} rows in {} blocks, {:?} -> {}",
         report.rows,
@@ -128,21 +135,4 @@ pub fn two_files(input: &Path, output: &Path) -> Result<()> {
         );
     }
     Ok(())
-}
-
-pub fn parse_bound(text: &str) -> Result<Bound> {
-    let wrong = || {
-        Error::new(Code::Usage, format!("`{text}` is not a bound"))
-            .hint("use abs:0.1, or range:1e-3 of each column's range")
-    };
-    let (kind, value) = text.split_once(':').ok_or_else(wrong)?;
-    let value: f64 = value.parse().map_err(|_| wrong())?;
-    if !(value.is_finite() && value > 0.0) {
-        return Err(wrong().cause("a bound is a positive number"));
-    }
-    match kind {
-        "abs" => Ok(Bound::Abs(value)),
-        "range" => Ok(Bound::Range(value)),
-        _ => Err(wrong()),
-    }
 }

@@ -4,6 +4,7 @@
 
 mod args;
 mod backend;
+mod bounds;
 mod compare;
 mod container;
 mod facts;
@@ -22,9 +23,9 @@ use std::path::Path;
 
 use clap::CommandFactory as _;
 
-use crate::codec::{CompressOptions, Mode};
-use args::{ModeArg, Verb};
-use container::parse_bound;
+use crate::codec::{CompressOptions, Effort, Mode};
+use args::{EffortArg, ModeArg, Verb};
+use bounds::Bounds;
 use link::Learn;
 use progress::say;
 
@@ -190,11 +191,12 @@ impl Cli {
                 output,
                 mode: None | Some(ModeArg::Neural),
                 bound: None,
+                bound_of,
                 model,
                 link: Some(link),
                 select,
                 ..
-            } => {
+            } if bound_of.is_empty() => {
                 let report = link::compress(&input, &select.into(), &output, model.as_deref(), &link)?;
                 print(json, &report, || {
                     format!("{} -> {} bytes, ratio {:.3}", report.raw_bytes, report.total_bytes, report.ratio)
@@ -204,16 +206,38 @@ impl Cli {
                 Err(Error::new(Code::Usage, "the link says how much frames may lose")
                     .hint("leave --mode and --bound out; `sluice link --waveform --bound` makes a link with a bound"))
             }
-            Verb::Compress { input, output, mode, bound, model, relations, block_rows, select, link: None } => {
-                let mode = match mode.unwrap_or(ModeArg::Lossless) {
-                    ModeArg::Neural => Mode::Neural,
-                    ModeArg::Bounded => Mode::Bounded,
-                    ModeArg::Lossless => Mode::Lossless,
+            Verb::Compress {
+                input,
+                output,
+                mode,
+                bound,
+                bound_of,
+                effort,
+                model,
+                recipe,
+                block_rows,
+                select,
+                link: None,
+            } => {
+                let sections = recipe.as_deref().map(recipe::codec_sections).transpose()?.unwrap_or_default();
+                let recipe: Vec<(String, String)> = sections.bounds.into_iter().collect();
+                let bounds = Bounds::new(bound.as_deref(), &bound_of, &recipe)?;
+                let mode = match mode {
+                    Some(ModeArg::Neural) => Mode::Neural,
+                    Some(ModeArg::Bounded) => Mode::Bounded,
+                    Some(ModeArg::Lossless) => Mode::Lossless,
+                    None if model.is_some() => Mode::Neural,
+                    None if bounds.any() => Mode::Bounded,
+                    None => Mode::Lossless,
                 };
-                let bound = bound.as_deref().map(parse_bound).transpose()?;
-                let relations = relations.as_deref().map(recipe::relations).transpose()?.unwrap_or_default();
-                let options = CompressOptions { bound, relations, block_rows, ..CompressOptions::new(mode) };
-                let report = container::compress(&input, &select.into(), &output, model.as_deref(), &options)?;
+                let effort = match effort {
+                    EffortArg::Fast => Effort::Fast,
+                    EffortArg::Default => Effort::Default,
+                    EffortArg::Max => Effort::Max,
+                };
+                let relations = sections.relations.into_iter().collect();
+                let options = CompressOptions { relations, block_rows, effort, ..CompressOptions::new(mode) };
+                let report = container::compress(&input, select.into(), &output, model.as_deref(), &bounds, options)?;
                 print(json, &report, || {
                     format!("{} -> {} bytes, ratio {:.3}", report.raw_bytes, report.total_bytes, report.ratio)
                 })

@@ -1,8 +1,10 @@
 //! One column of one block, in one of several forms. The first byte tells which.
 
+use super::encode::Effort;
 use super::exceptions;
 use super::general::{shuffle, unshuffle, unxz, unzstd, xz, zstd};
-use super::grid::{Grid, Placed, place};
+use super::grid::{Grid, Placed, Tolerance, place};
+use super::pcodec;
 use super::predicted::{Prediction, Restored, numbers};
 use crate::data::Values;
 use crate::entropy::bytes::{Reader, malformed, put_section};
@@ -28,6 +30,10 @@ const LEARNED_RESIDUES: u8 = 6;
 const SERIES: u8 = 7;
 /// Integers of a grid as elements of arrays.
 const CELLS: u8 = 8;
+/// Integers of a grid by pcodec.
+const QUICK: u8 = 9;
+/// Values by pcodec.
+const QUICK_VALUES: u8 = 10;
 
 /// The zstd level of payloads.
 pub(super) const LEVEL: i32 = 19;
@@ -42,11 +48,27 @@ pub(super) struct Coded {
 /// Numbers by which forms are compared before one is used for all.
 const TRIED: usize = 1 << 16;
 
+/// A column in the quickest form.
+pub(super) fn quick(values: &Values, tolerance: Tolerance) -> Result<(Coded, Option<Placed>)> {
+    if tolerance == Tolerance::Exact || (values.is_integer() && tolerance.bound() < 1.0) {
+        let bytes = [vec![QUICK_VALUES], pcodec::encode(values)?].concat();
+        return Ok((Coded { bytes, exceptions: 0 }, None));
+    }
+    let placed = place(values, tolerance);
+    let coded = on_grid(QUICK, &placed, &pcodec::encode_ints(&placed.ints)?, values)?;
+    Ok((coded, Some(placed)))
+}
+
+/// A column as it is.
+pub(super) fn stored(values: &Values) -> Coded {
+    Coded { bytes: [vec![RAW], values.to_le_bytes()].concat(), exceptions: 0 }
+}
+
 /// A column in the form that needs no other column.
 ///
-/// * `bound`: 0 for every bit
+/// * `lossless`: whether every bit is kept
 /// * `line`: length of the last axis of a row
-pub(super) fn alone(values: &Values, placed: &Placed, width: usize, line: usize, bound: f64) -> Result<Coded> {
+pub(super) fn alone(values: &Values, placed: &Placed, width: usize, line: usize, lossless: bool) -> Result<Coded> {
     let rows = values.len() / width.max(1);
     let few = TRIED.div_ceil(width.max(1)).clamp(1, rows.max(1)).min(rows);
     let (some, ints) = (values.rows(0..few, width), &placed.ints[..few * width]);
@@ -59,12 +81,14 @@ pub(super) fn alone(values: &Values, placed: &Placed, width: usize, line: usize,
         sizes.push((cells::encode(ints, width, line).len(), CELLS));
     }
     // General-purpose coders are slow: where a bound has saved much they have no chance.
-    if bound == 0.0 || sizes[0].0 * 4 > some.len() * some.item_size() {
+    if lossless || sizes[0].0 * 4 > some.len() * some.item_size() {
         sizes.push((general(&some)?.bytes.len(), RAW));
+        sizes.push((1 + pcodec::encode(&some)?.len(), QUICK_VALUES));
     }
     let (_, form) = sizes.into_iter().min().expect("at least one form");
     match (form, course) {
         (RAW, _) => general(values),
+        (QUICK_VALUES, _) => Ok(Coded { bytes: [vec![QUICK_VALUES], pcodec::encode(values)?].concat(), exceptions: 0 }),
         (SERIES, Some(course)) => on_grid(SERIES, placed, &series::encode(&placed.ints, width, course), values),
         (CELLS, _) => on_grid(CELLS, placed, &cells::encode(&placed.ints, width, line), values),
         _ => on_grid(ARRANGED, placed, &arrange(&placed.ints, width), values),
@@ -119,18 +143,25 @@ impl Learned {
     }
 }
 
-/// Most contexts of a column of so many rows.
-fn most_contexts(rows: usize) -> usize {
-    match rows {
-        ..4_000 => 6,
-        4_000..50_000 => 9,
-        _ => 12,
+/// Most contexts of a column of so many rows. The first few tell nearly all, and each costs time.
+fn most_contexts(rows: usize, effort: Effort) -> usize {
+    match (effort, rows) {
+        (Effort::Max, 4_000..50_000) => 9,
+        (Effort::Max, 50_000..) => 14,
+        (_, ..4_000) => 6,
+        _ => 7,
     }
 }
 
 /// A column given others, or given the row before and others, or as a series: whichever is shortest.
-pub(super) fn given(values: &Values, placed: &Placed, own: &Learned, known: &[Option<&Bins>]) -> Result<Coded> {
-    let most = most_contexts(values.len());
+pub(super) fn given(
+    values: &Values,
+    placed: &Placed,
+    own: &Learned,
+    known: &[Option<&Bins>],
+    effort: Effort,
+) -> Result<Coded> {
+    let most = most_contexts(values.len(), effort);
     let code = |form, ints: &[i64], own: &Learned| {
         let contexts = Contexts::choose(&own.bins, known, most);
         on_grid(form, placed, &mix::encode(ints, &own.tree, &contexts, known), values)
@@ -157,9 +188,10 @@ pub(super) fn predicted(
     prediction: &Prediction,
     own: &Learned,
     known: &[Option<&Bins>],
+    effort: Effort,
 ) -> Result<Coded> {
     let known = prediction.beside(known);
-    let contexts = Contexts::choose(&own.bins, &known, most_contexts(values.len()));
+    let contexts = Contexts::choose(&own.bins, &known, most_contexts(values.len(), effort));
     on_grid(LEARNED_RESIDUES, left, &mix::encode(&left.ints, &own.tree, &contexts, &known), values)
 }
 
@@ -217,6 +249,7 @@ pub(super) struct Known<'a> {
     pub formula: Option<(&'a Expression, Vec<&'a Restored>)>,
     /// Whether other columns look at it.
     pub wanted: bool,
+    pub tolerance: Tolerance,
 }
 
 /// A column that was read.
@@ -240,11 +273,13 @@ pub(super) fn decode(bytes: &[u8], dtype: &str, width: usize, count: usize, know
         RAW => reader.rest().to_vec(),
         SHUFFLE_ZSTD => unshuffle(&unzstd(reader.rest(), capacity)?, size),
         SHUFFLE_XZ => unshuffle(&unxz(reader.rest(), capacity)?, size),
-        ARRANGED | LEARNED | LEARNED_DIFFERENCES | LEARNED_RESIDUES | SERIES | CELLS => {
+        QUICK_VALUES => pcodec::decode(reader.rest(), dtype, count)?.to_le_bytes(),
+        ARRANGED | LEARNED | LEARNED_DIFFERENCES | LEARNED_RESIDUES | SERIES | CELLS | QUICK => {
             let grid = Grid::read(&mut reader, dtype)?;
             let ints = reader.section()?;
             let (mut values, bins) = match form {
                 ARRANGED => (grid.values(dtype, &restore_arranged(ints, width, count)?)?, None),
+                QUICK => (grid.values(dtype, &pcodec::decode_ints(ints, count)?)?, None),
                 CELLS => (grid.values(dtype, &cells::decode(ints, width, count)?)?, None),
                 LEARNED => {
                     let (ints, bins) = mix::decode(ints, count, known.bins)?;
@@ -284,7 +319,7 @@ pub(super) fn decode(bytes: &[u8], dtype: &str, width: usize, count: usize, know
         return Ok(Decoded { values, bins: None, restored: None });
     }
     // What the writer saw of it before it took another form.
-    let placed = place(&values, 0.0);
+    let placed = place(&values, known.tolerance);
     let restored = Restored::new(&values, &placed.grid);
     Ok(Decoded { bins: Some(Learned::of(&placed.ints).bins), restored: Some(restored), values })
 }

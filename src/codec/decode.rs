@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 use rayon::prelude::*;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::exceptions;
 use super::frame::{self, Entry, Front, place};
@@ -250,19 +251,35 @@ fn parse_block(payload: &[u8], rows: usize, meta: &Meta, backend: Option<&dyn Ne
     let others = meta.columns.iter().enumerate().filter(|(i, _)| !by_model.contains(i)).zip(&formulas);
     let sections = others
         .map(|((_, c), formula)| {
-            Ok(Section { bytes: reader.section()?, dtype: &c.dtype, width: c.width(), formula: formula.as_ref() })
+            let (bytes, tolerance) = (reader.section()?, c.tolerance());
+            Ok(Section { bytes, dtype: &c.dtype, width: c.width(), formula: formula.as_ref(), tolerance })
         })
         .collect::<Result<Vec<_>>>()?;
     let rest = table::decode(&sections, rows)?;
     for (slot, values) in decoded.iter_mut().filter(|slot| slot.is_none()).zip(rest) {
         *slot = Some(values);
     }
+    let hash = u64::from_le_bytes(reader.array()?);
     reader.end()?;
-    Ok(decoded.into_iter().flatten().collect())
+    let decoded: Vec<Values> = decoded.into_iter().flatten().collect();
+    if hash_of(&decoded.par_iter().map(table::hash).collect::<Vec<_>>()) != hash {
+        return Err(malformed("the decoded values do not match their hash"));
+    }
+    Ok(decoded)
+}
+
+/// The hash of a block: XXH3 of those of its columns.
+pub(super) fn hash_of(columns: &[u64]) -> u64 {
+    xxh3_64(&columns.iter().flat_map(|h| h.to_le_bytes()).collect::<Vec<u8>>())
 }
 
 /// The model's columns out of their latents.
-fn restore(bytes: &[u8], rows: usize, columns: &[ColumnMeta], backend: &dyn NeuralBackend) -> Result<Vec<Values>> {
+pub(super) fn restore(
+    bytes: &[u8],
+    rows: usize,
+    columns: &[ColumnMeta],
+    backend: &dyn NeuralBackend,
+) -> Result<Vec<Values>> {
     let mut reader = Reader::new(bytes);
     let model_rows = reader.count()?;
     let values: usize = columns.iter().map(|c| rows * c.width()).sum();

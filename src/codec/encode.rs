@@ -5,8 +5,9 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::column::Coded;
+use super::decode::{hash_of, restore};
 use super::frame::{self, Entry, FRAME_BYTES};
-use super::meta::{ColumnMeta, Meta, Mode, ModelMeta};
+use super::meta::{ColumnMeta, MOST_BITS, Meta, Mode, ModelMeta};
 use super::neural::NeuralBackend;
 use super::table::{self, Formula, Item};
 use super::{exceptions, values};
@@ -30,6 +31,52 @@ pub enum Bound {
     Abs(f64),
     /// As a fraction of the column's range (largest minus smallest finite value of the whole column).
     Range(f64),
+    /// As a fraction of each value; integers are kept exactly.
+    Relative(f64),
+    /// Floats keep so many bits of their mantissa, 1 to 52; integers are kept exactly.
+    Bits(u32),
+}
+
+impl std::str::FromStr for Bound {
+    type Err = Error;
+
+    /// `abs:0.1`, `range:1e-3`, `rel:1e-3`, `bits:10` or `exact`.
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = || {
+            Error::new(Code::Usage, format!("`{text}` is not a bound")).hint(
+                "use abs:0.1, rel:1e-3 of each value, range:1e-3 of the column's range, bits:10 of the mantissa, or exact",
+            )
+        };
+        if text == "exact" {
+            return Ok(Bound::Abs(0.0));
+        }
+        let (kind, value) = text.split_once(':').ok_or_else(wrong)?;
+        if kind == "bits" {
+            return value.parse().map(Bound::Bits).map_err(|_| wrong());
+        }
+        let value: f64 = value.parse().map_err(|_| wrong())?;
+        if !(value.is_finite() && value > 0.0) {
+            return Err(wrong().cause("a bound is a positive number"));
+        }
+        match kind {
+            "abs" => Ok(Bound::Abs(value)),
+            "range" => Ok(Bound::Range(value)),
+            "rel" => Ok(Bound::Relative(value)),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+/// How much time may be spent for fewer bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Effort {
+    /// By pcodec: each column alone.
+    Fast,
+    /// By learned distributions that look at other columns.
+    #[default]
+    Default,
+    /// By more of them.
+    Max,
 }
 
 /// What to write.
@@ -46,12 +93,21 @@ pub struct CompressOptions {
     /// Rows in a block, at least 1; as many as make about 8 MiB if absent; of a table of single numbers 32 MiB, at most
     /// 262,144 rows, in neural mode 2 MiB and 8192. Each block can be read without the others.
     pub block_rows: Option<usize>,
+    /// How much time may be spent.
+    pub effort: Effort,
 }
 
 impl CompressOptions {
     /// Options of a mode, with no bound and blocks of the default size.
     pub fn new(mode: Mode) -> Self {
-        CompressOptions { mode, bound: None, column_bounds: Vec::new(), relations: Vec::new(), block_rows: None }
+        CompressOptions {
+            mode,
+            bound: None,
+            column_bounds: Vec::new(),
+            relations: Vec::new(),
+            block_rows: None,
+            effort: Effort::Default,
+        }
     }
 }
 
@@ -124,20 +180,21 @@ pub fn compress(
     let mut columns = sizes(&data.head(), total_rows, &meta)?;
     // A few blocks at a time: done in parallel, written in order.
     for group in starts.chunks(rayon::current_num_threads().max(1)) {
-        let parts: Vec<Vec<Coded>> = group
+        let parts: Vec<(Vec<Coded>, u64)> = group
             .par_iter()
             .map(|start| {
                 let rows = *start..(start + block_rows).min(total_rows);
-                encode_block(&data.read(rows)?, &meta, &formulas, neural)
+                encode_block(&data.read(rows)?, &meta, &formulas, neural, options.effort)
             })
             .collect::<Result<_>>()?;
-        for (start, parts) in group.iter().zip(parts) {
+        for (start, (parts, hash)) in group.iter().zip(parts) {
             let mut payload = Vec::new();
             for (part, size) in parts.iter().zip(&mut columns) {
                 put_section(&mut payload, &part.bytes);
                 size.bytes += part.bytes.len() as u64;
                 size.exceptions += part.exceptions as u64;
             }
+            payload.extend(hash.to_le_bytes());
             let rows = (total_rows - start).min(block_rows) as u32;
             let number = u32::try_from(entries.len())
                 .map_err(|_| Error::new(Code::Unsupported, "more than 2^32 blocks").hint("use more rows a block"))?;
@@ -209,13 +266,17 @@ fn plan(source: &dyn RowSource, options: &CompressOptions, neural: Option<&dyn N
         let relative = bounds.iter().any(|b| matches!(b, Bound::Range(_)));
         let ranges = if relative { ranges(source, block_rows as usize)? } else { vec![0.0; bounds.len()] };
         for ((meta, bound), range) in columns.iter_mut().zip(bounds).zip(ranges) {
-            meta.bound = Some(match bound {
-                Bound::Abs(b) => b,
+            match bound {
+                Bound::Abs(b) => meta.bound = Some(b),
                 // A column without finite values, or a range beyond f64, has no scale: keep it exactly.
                 Bound::Range(fraction) => {
-                    Some(fraction * range).filter(|b| b.is_finite() && *b > 0.0).map_or(0.0, four_digits)
+                    let bound = Some(fraction * range).filter(|b| b.is_finite() && *b > 0.0);
+                    meta.bound = Some(bound.map_or(0.0, four_digits));
                 }
-            });
+                Bound::Relative(_) | Bound::Bits(_) if !meta.dtype.starts_with("float") => meta.bound = Some(0.0),
+                Bound::Relative(part) => meta.relative = Some(part),
+                Bound::Bits(bits) => meta.bits = Some(bits),
+            }
         }
     }
     relate(source, options, &mut columns)?;
@@ -284,12 +345,19 @@ fn checked(bound: Option<Bound>, name: &str) -> Result<Bound> {
         return Err(Error::new(Code::Bound, format!("column `{name}` has no bound"))
             .hint("give one for all columns, or use lossless mode"));
     };
-    let (Bound::Abs(number) | Bound::Range(number)) = bound;
-    if !number.is_finite() || number < 0.0 {
-        return Err(Error::new(Code::Bound, format!("column `{name}`: {number} is not a bound"))
-            .hint("a bound is 0 or a positive number"));
+    let wrong = |what: String, hint: &str| Err(Error::new(Code::Bound, format!("column `{name}`: {what}")).hint(hint));
+    match bound {
+        Bound::Abs(number) | Bound::Range(number) if !number.is_finite() || number < 0.0 => {
+            wrong(format!("{number} is not a bound"), "a bound is 0 or a positive number")
+        }
+        Bound::Relative(part) if !(0.0..1.0).contains(&part) => {
+            wrong(format!("{part} is no part of a value"), "it is at least 0 and below 1")
+        }
+        Bound::Bits(bits) if !(1..=MOST_BITS).contains(&bits) => {
+            wrong(format!("a mantissa has no {bits} bits"), "1 to 52, of which float32 has 23")
+        }
+        _ => Ok(bound),
     }
-    Ok(bound)
 }
 
 /// A bound rounded down to four digits: shorter in the header, and hardly tighter.
@@ -328,17 +396,24 @@ fn sizes(head: &Dataset, rows: usize, meta: &Meta) -> Result<Vec<ColumnSize>> {
     Ok(sizes)
 }
 
-/// The sections of one block: latents if there is a model, then every other column in order.
+/// The sections of one block: latents if there is a model, then every other column in order; and the hash of the values that
+/// a reader will have.
 fn encode_block(
     block: &Dataset,
     meta: &Meta,
     formulas: &[Option<Formula>],
     neural: Option<&dyn NeuralBackend>,
-) -> Result<Vec<Coded>> {
+    effort: Effort,
+) -> Result<(Vec<Coded>, u64)> {
     let by_model = meta.model_columns()?;
     let mut parts = Vec::new();
+    let mut hashes = vec![0; meta.columns.len()];
     if let Some(neural) = neural {
-        parts.push(latents(block, &by_model, neural)?);
+        let coded = latents(block, &by_model, neural)?;
+        let columns: Vec<ColumnMeta> = by_model.iter().map(|i| meta.columns[*i].clone()).collect();
+        let back = restore(&coded.bytes, block.rows, &columns, neural)?;
+        by_model.iter().zip(&back).for_each(|(i, values)| hashes[*i] = table::hash(values));
+        parts.push(coded);
     }
     let others = block.columns.iter().enumerate().filter(|(i, _)| !by_model.contains(i));
     let items: Vec<Item> = others
@@ -347,12 +422,16 @@ fn encode_block(
             values: &c.values,
             width: c.width(),
             line: c.shape.last().copied().unwrap_or(1),
-            bound: meta.columns[i].bound.unwrap_or(0.0),
+            tolerance: meta.columns[i].tolerance(),
             formula: formula.as_ref(),
         })
         .collect();
-    parts.extend(table::encode(&items)?);
-    Ok(parts)
+    let rest = (0..meta.columns.len()).filter(|i| !by_model.contains(i));
+    for (i, written) in rest.zip(table::encode(&items, effort)?) {
+        hashes[i] = written.hash;
+        parts.push(written.coded);
+    }
+    Ok((parts, hash_of(&hashes)))
 }
 
 /// Number of model rows, coded latents as a section, then per model column the values that are not finite.

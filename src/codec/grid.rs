@@ -7,10 +7,12 @@
 //! | parts | `k / parts` in `f64`, cast | floats that are decimals or whole numbers, or of few bits |
 //! | list | the `k`-th of a list | floats of which there are few |
 //! | bits | the `k`-th float in ascending order, from +0 | any floats |
+//! | relative | the `k`-th of points that lie as far apart as they are large | floats within a part of themselves |
 //!
 //! The encoder runs the decoder's own arithmetic. A value that a grid does not give back, bit for bit or within the bound,
 //! is stored beside it; so are NaN, infinities and -0.0 wherever a grid does not hold them.
 
+use super::relative::Relative;
 use super::values::scatter;
 use crate::data::Values;
 use crate::entropy::bytes::{Reader, malformed, put_section, put_varint};
@@ -34,6 +36,27 @@ const STEP: u8 = 1;
 const PART: u8 = 2;
 const LIST: u8 = 3;
 const BITS: u8 = 4;
+const RELATIVE: u8 = 5;
+
+/// How far values may move.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Tolerance {
+    /// Not at all.
+    Exact,
+    /// By so much.
+    By(f64),
+    /// By a part of themselves; integers not at all.
+    Part(f64),
+    /// Floats keep so many bits of their mantissa.
+    Bits(u32),
+}
+
+impl Tolerance {
+    /// The bound that is the same for all values; 0 if there is none.
+    pub(super) fn bound(self) -> f64 {
+        if let Tolerance::By(bound) = self { bound } else { 0.0 }
+    }
+}
 
 /// Which value an integer stands for.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +69,7 @@ pub(super) enum Grid {
     /// As numbers of [`Grid::Bits`], ascending.
     List(Vec<i64>),
     Bits,
+    Relative(Relative),
 }
 
 /// A column on a grid.
@@ -56,10 +80,30 @@ pub(super) struct Placed {
     pub exact: Vec<usize>,
 }
 
-/// Puts values on the grid that suits them. Each comes back within `bound`, bit for bit if that is 0, or is among the
-/// exact ones.
-pub(super) fn place(values: &Values, bound: f64) -> Placed {
-    if let Values::F32(_) | Values::F64(_) = values { floats(values, bound) } else { integers(values, bound) }
+/// Puts values on the grid that suits them. Each comes back within its tolerance or is among the exact ones.
+pub(super) fn place(values: &Values, tolerance: Tolerance) -> Placed {
+    let single = values.dtype() == "float32";
+    let relative = match tolerance {
+        Tolerance::Part(part) => Relative::within(part, single),
+        Tolerance::Bits(bits) => (bits < if single { 23 } else { 47 }).then(|| Relative::bits(bits)),
+        Tolerance::Exact | Tolerance::By(_) => None,
+    };
+    match relative {
+        _ if values.is_integer() => integers(values, tolerance.bound()),
+        None => floats(values, tolerance.bound()),
+        // Few values, or those of a lattice, may be shorter as they are.
+        Some(relative) => {
+            let placed = on(Grid::Relative(relative), values, 0.0);
+            let exact = floats(values, 0.0);
+            if bits(&exact, values) < bits(&placed, values) { exact } else { placed }
+        }
+    }
+}
+
+/// What a placed column costs if nothing else is known, about, in bits.
+fn bits(placed: &Placed, values: &Values) -> f64 {
+    let tree = Tree::of(&placed.ints, leaves_for(placed.ints.len()));
+    tree.bits(&Bins::of(&tree, &placed.ints)) + (placed.exact.len() * (8 * values.item_size() + 16)) as f64
 }
 
 /// In exact integer arithmetic, with an odd step of `2 * floor(bound) + 1`.
@@ -111,12 +155,7 @@ fn by_bits(values: &Values, all: &[f64]) -> Placed {
     let ordered = on(Grid::Bits, values, 0.0);
     let Some(parts) = binary(all) else { return ordered };
     let whole = on(Grid::Parts(parts), values, 0.0);
-    let bits = |placed: &Placed| {
-        let tree = Tree::of(&placed.ints, leaves_for(all.len()));
-        let exact = 8 * values.item_size() + 16;
-        tree.bits(&Bins::of(&tree, &placed.ints)) + (placed.exact.len() * exact) as f64
-    };
-    if bits(&whole) < bits(&ordered) { whole } else { ordered }
+    if bits(&whole, values) < bits(&ordered, values) { whole } else { ordered }
 }
 
 /// Twice the bound, less what the arithmetic of the largest value may add to an error.
@@ -251,6 +290,7 @@ impl Grid {
     pub(super) fn number(&self, values: &Values, i: usize, bound: f64) -> Option<i64> {
         match self {
             Grid::Bits => Some(order_of(values, i)),
+            Grid::Relative(relative) => relative.number(values.get_f64(i), values.dtype() == "float32"),
             Grid::List(list) => list.binary_search(&order_of(values, i)).ok().map(|k| k as i64),
             Grid::Whole { step } => {
                 let (step, limits) = (i128::from(*step), limits(values.dtype()).expect("an integer type"));
@@ -283,6 +323,7 @@ impl Grid {
             Grid::Step(step) => (x / step).round_ties_even() as i64,
             Grid::Parts(parts) => (x * parts).round_ties_even() as i64,
             Grid::Bits => order(x, dtype),
+            Grid::Relative(relative) => relative.nearest(x),
             Grid::List(list) => {
                 let number = order(x, dtype);
                 let above = list.partition_point(|k| *k < number);
@@ -313,6 +354,10 @@ impl Grid {
                 put_section(out, &encode_ints(&[list]));
             }
             Grid::Bits => out.push(BITS),
+            Grid::Relative(relative) => {
+                out.push(RELATIVE);
+                relative.write(out);
+            }
         }
     }
 
@@ -337,6 +382,7 @@ impl Grid {
                 Grid::List(decode_ints(reader.section()?, 1, n)?.remove(0))
             }
             BITS => Grid::Bits,
+            RELATIVE => Grid::Relative(Relative::read(reader)?),
             other => return Err(malformed(format!("a grid of form {other}"))),
         })
     }
@@ -350,6 +396,7 @@ impl Grid {
             Grid::Whole { step } => whole(dtype, ints, (*step).into()),
             Grid::Step(_) | Grid::Parts(_) => Values::from_f64(dtype, ints.iter().map(|k| self.wide(*k))),
             Grid::Bits => from_order(dtype, ints),
+            Grid::Relative(relative) => Values::from_f64(dtype, ints.iter().map(|k| relative.value(*k))),
             Grid::List(list) => {
                 let one = |k: &i64| usize::try_from(*k).ok().and_then(|k| list.get(k)).copied();
                 let numbers: Option<Vec<i64>> = ints.iter().map(one).collect();
@@ -413,7 +460,7 @@ mod tests {
     use super::*;
 
     fn round_trip(values: &Values, bound: f64) -> (Placed, Values) {
-        let placed = place(values, bound);
+        let placed = place(values, Tolerance::By(bound));
         let mut bytes = Vec::new();
         placed.grid.write(&mut bytes);
         let mut reader = Reader::new(&bytes);

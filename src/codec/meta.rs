@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::grid::Tolerance;
 use super::table::Formula;
 use crate::data::{Column, DataSource, Layout, Values};
 use crate::entropy::bytes::malformed;
@@ -34,6 +35,12 @@ pub struct ColumnMeta {
     /// The absolute bound that every value keeps, in the column's unit; absent if it is not bounded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound: Option<f64>,
+    /// The part of itself that every value may move by, in place of `bound`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relative: Option<f64>,
+    /// The bits of the mantissa that floats keep, in place of `bound`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits: Option<u32>,
     /// A formula that predicts the column from others, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub formula: Option<String>,
@@ -66,6 +73,9 @@ pub(super) struct Meta {
 /// No block holds more values of one column: a decoder can reserve what a header announces.
 const MAX_BLOCK_VALUES: u64 = 1 << 31;
 
+/// Bits of the mantissa of a double float.
+pub(super) const MOST_BITS: u32 = 52;
+
 impl ColumnMeta {
     /// The description of `column`.
     pub fn of(column: &Column) -> Self {
@@ -75,7 +85,19 @@ impl ColumnMeta {
             dtype: column.values.dtype().to_owned(),
             shape: column.shape.clone(),
             bound: None,
+            relative: None,
+            bits: None,
             formula: None,
+        }
+    }
+
+    /// How far its values may move.
+    pub(super) fn tolerance(&self) -> Tolerance {
+        match (self.bound, self.relative, self.bits) {
+            (Some(bound), ..) if bound > 0.0 => Tolerance::By(bound),
+            (_, Some(part), _) => Tolerance::Part(part),
+            (_, _, Some(bits)) => Tolerance::Bits(bits),
+            _ => Tolerance::Exact,
         }
     }
 
@@ -96,6 +118,9 @@ impl Meta {
         }
         for (i, c) in self.columns.iter().enumerate() {
             Values::from_le_bytes(&c.dtype, &[])?;
+            if c.bits.is_some_and(|b| b > MOST_BITS) {
+                return Err(malformed(format!("column `{}` keeps too many bits", c.name)));
+            }
             let values = c.shape.iter().try_fold(u64::from(self.block_rows), |n, d| n.checked_mul(*d as u64));
             let width = c.shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
             if width.is_none() || values.is_none_or(|n| n > MAX_BLOCK_VALUES) {

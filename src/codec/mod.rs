@@ -14,14 +14,16 @@ mod general;
 mod grid;
 mod meta;
 mod neural;
+mod pcodec;
 mod peers;
 mod predicted;
+mod relative;
 mod table;
 mod values;
 
 pub use compact::{DecoderModel, WeightPrecision};
 pub use decode::{ContainerInfo, Decoder, Decompressed, LostRows, decompress, info};
-pub use encode::{Bound, ColumnSize, CompressOptions, CompressReport, compress};
+pub use encode::{Bound, ColumnSize, CompressOptions, CompressReport, Effort, compress};
 pub use meta::{ColumnMeta, Mode};
 pub use neural::NeuralBackend;
 pub use peers::{PeerSize, peers};

@@ -36,6 +36,7 @@ impl Restored {
             Grid::Parts(_) => Rounding::By(0.0),
             Grid::Whole { step } => Rounding::By((step / 2) as f64),
             Grid::List(_) | Grid::Bits => Rounding::Relative(own),
+            Grid::Relative(relative) => Rounding::Relative(relative.spacing() / 2.0),
         };
         Restored { values: (0..values.len()).map(|i| values.get_f64(i)).collect(), rounding }
     }
@@ -81,6 +82,7 @@ impl Prediction {
             Grid::Step(step) => *step,
             Grid::Parts(parts) => parts.recip(),
             Grid::Whole { step } => *step as f64,
+            Grid::Relative(relative) => x.abs() * relative.spacing(),
             Grid::List(_) | Grid::Bits => x.abs() * if single { 2f64.powi(-23) } else { 2f64.powi(-52) },
         };
         let uncertain = values.iter().zip(&off).map(|(x, off)| half_octave(off / unit(*x))).collect();
@@ -89,7 +91,7 @@ impl Prediction {
                 let steps = x / unit(*x);
                 ((steps - steps.floor()) * 8.0).clamp(0.0, 7.0) as u8
             }
-            Grid::Step(_) | Grid::List(_) | Grid::Bits => 0,
+            Grid::Step(_) | Grid::List(_) | Grid::Bits | Grid::Relative(_) => 0,
         };
         let places = values.iter().map(place).collect();
         Prediction { bins: [Bins::labelled(uncertain), Bins::labelled(places)], values }

@@ -4,10 +4,12 @@
 //! at. A writer knows all of them and codes them side by side.
 
 use rayon::prelude::*;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::column::{self, Coded, Decoded, Known, Learned};
+use super::encode::Effort;
 use super::general::{shuffle, zstd};
-use super::grid::{Placed, place, scattered};
+use super::grid::{Placed, Tolerance, place, scattered};
 use super::predicted::{Prediction, Restored, numbers};
 use crate::data::Values;
 use crate::entropy::bytes::malformed;
@@ -34,8 +36,7 @@ pub(super) struct Item<'a> {
     pub width: usize,
     /// Numbers in a line of a row: the last axis.
     pub line: usize,
-    /// 0 for every bit.
-    pub bound: f64,
+    pub tolerance: Tolerance,
     pub formula: Option<&'a Formula>,
 }
 
@@ -52,9 +53,19 @@ struct Predicted {
     learned: Learned,
 }
 
+/// A column as it was written.
+pub(super) struct Written {
+    pub coded: Coded,
+    /// XXH3 of the values that a reader will have.
+    pub hash: u64,
+}
+
 /// Codes the columns of a block, in order.
-pub(super) fn encode(items: &[Item]) -> Result<Vec<Coded>> {
-    let mut placed: Vec<Placed> = items.par_iter().map(|i| place(i.values, i.bound)).collect();
+pub(super) fn encode(items: &[Item], effort: Effort) -> Result<Vec<Written>> {
+    if effort == Effort::Fast {
+        return items.par_iter().map(quickly).collect();
+    }
+    let mut placed: Vec<Placed> = items.par_iter().map(|i| place(i.values, i.tolerance)).collect();
     let mut learned: Vec<Option<Learned>> = (items.par_iter().zip(&placed))
         .map(|(item, placed)| item.is_learned().then(|| Learned::of(&placed.ints)))
         .collect();
@@ -70,7 +81,7 @@ pub(super) fn encode(items: &[Item]) -> Result<Vec<Coded>> {
         {
             let (grid, dtype) = (&placed[k].grid, item.values.dtype());
             let prediction = Prediction::new(&formula.expression, &columns, grid, dtype);
-            let left = prediction.leaves(item.values, grid, item.bound);
+            let left = prediction.leaves(item.values, grid, item.tolerance.bound());
             let residues = Learned::of(&left.ints);
             // An exception costs about 16 bits more than its value.
             let exact = |placed: &Placed| (placed.exact.len() * (8 * item.values.item_size() + 16)) as f64;
@@ -93,24 +104,60 @@ pub(super) fn encode(items: &[Item]) -> Result<Vec<Coded>> {
     let one = |k: usize| {
         let (item, placed) = (&items[k], &placed[k]);
         let Some(own) = &learned[k] else {
-            return column::alone(item.values, placed, item.width, item.line, item.bound);
+            let lossless = item.tolerance == Tolerance::Exact;
+            let coded = column::alone(item.values, placed, item.width, item.line, lossless)?;
+            return written(item, coded, Some(placed));
         };
         let before = learned.iter().zip(&rank).map(|(l, at)| l.as_ref().filter(|_| *at < rank[k]));
         let known: Vec<Option<&Bins>> = before.map(|l| l.map(|l| &l.bins)).collect();
         let coded = match &predicted[k] {
-            Some(p) => column::predicted(item.values, &p.left, &p.prediction, &p.learned, &known)?,
-            None => column::given(item.values, placed, own, &known)?,
+            Some(p) => {
+                let coded = column::predicted(item.values, &p.left, &p.prediction, &p.learned, &known, effort)?;
+                let mut back = p.prediction.restore(&p.left.ints, &placed.grid, item.values.dtype())?;
+                scattered(&mut back, item.values, &p.left.exact)?;
+                return Ok(Written { coded, hash: hash(&back) });
+            }
+            None => column::given(item.values, placed, own, &known, effort)?,
         };
-        // Others were told what the formula makes of a column.
-        if item.bound == 0.0 && predicted[k].is_none() && repeats(item.values, coded.bytes.len())? {
+        if item.tolerance == Tolerance::Exact && repeats(item.values, coded.bytes.len())? {
             let general = column::general(item.values)?;
             if general.bytes.len() < coded.bytes.len() {
-                return Ok(general);
+                return written(item, general, None);
             }
         }
-        Ok(coded)
+        written(item, coded, Some(placed))
     };
     (0..items.len()).into_par_iter().map(one).collect()
+}
+
+/// A column by what is quick.
+fn quickly(item: &Item) -> Result<Written> {
+    let (coded, placed) = column::quick(item.values, item.tolerance)?;
+    written(item, coded, placed.as_ref())
+}
+
+/// A column with the hash of what a reader will have; as it is, if coding has made it no shorter.
+///
+/// * `placed`: what of it was coded; nothing if every bit was
+fn written(item: &Item, coded: Coded, placed: Option<&Placed>) -> Result<Written> {
+    let values = item.values;
+    if coded.bytes.len() > values.len() * values.item_size() {
+        return Ok(Written { coded: column::stored(values), hash: hash(values) });
+    }
+    let hash = match placed.filter(|_| item.tolerance != Tolerance::Exact) {
+        None => hash(values),
+        Some(placed) => {
+            let mut back = placed.grid.values(values.dtype(), &placed.ints)?;
+            scattered(&mut back, values, &placed.exact)?;
+            hash(&back)
+        }
+    };
+    Ok(Written { coded, hash })
+}
+
+/// XXH3 of values as little-endian bytes.
+pub(super) fn hash(values: &Values) -> u64 {
+    xxh3_64(&values.to_le_bytes())
 }
 
 /// Columns in an order in which each comes after those that its formula is computed from. Formulas that need each other are
@@ -140,6 +187,7 @@ pub(super) struct Section<'a> {
     pub dtype: &'a str,
     pub width: usize,
     pub formula: Option<&'a Formula>,
+    pub tolerance: Tolerance,
 }
 
 /// Reads the columns of a block of `rows`, side by side as far as they do not wait for each other.
@@ -166,7 +214,8 @@ pub(super) fn decode(sections: &[Section], rows: usize) -> Result<Vec<Values>> {
             let s = &sections[*k];
             let formula =
                 s.formula.and_then(|f| Some((&f.expression, f.columns.iter().map(restored).collect::<Option<_>>()?)));
-            let known = Known { bins: &bins, formula, wanted: needs.iter().any(|n| n.contains(k)) };
+            let known =
+                Known { bins: &bins, formula, wanted: needs.iter().any(|n| n.contains(k)), tolerance: s.tolerance };
             column::decode(s.bytes, s.dtype, s.width, rows * s.width, &known)
         };
         let found: Vec<Decoded> = ready.par_iter().map(one).collect::<Result<_>>()?;

@@ -34,7 +34,14 @@ macro_rules! dtypes {
 
             /// Little-endian bytes of all values.
             pub fn to_le_bytes(&self) -> Vec<u8> {
-                match self { $(Values::$variant(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),)* }
+                match self {
+                    $(Values::$variant(v) => {
+                        const SIZE: usize = size_of::<$type>();
+                        let mut bytes = vec![0; v.len() * SIZE];
+                        bytes.chunks_exact_mut(SIZE).zip(v).for_each(|(b, x)| b.copy_from_slice(&x.to_le_bytes()));
+                        bytes
+                    })*
+                }
             }
 
             /// The values of rows `range`, each row `width` values long.

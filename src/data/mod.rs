@@ -31,7 +31,7 @@ pub use fit::{Domain, NormKind, TransformSpec, fit_transform};
 pub use gaps::{Gaps, filled, training_rows};
 pub use listing::{ItemSummary, ValueSummary, inspect};
 pub use rows::{model_rows, restore_columns};
-pub use selection::{NanPolicy, Selection};
+pub use selection::{NanPolicy, Selection, fits};
 pub use split::{SplitOptions, SplitRows, split};
 pub use stream::{RowSink, RowSource, create, open};
 pub use suggest::{ColumnHint, Suggestion, column_hint, suggest};

@@ -103,7 +103,7 @@ impl Selection {
 }
 
 /// Whether `name` is the one asked for, in which a `*` stands for any characters.
-fn fits(asked: &str, name: &str) -> bool {
+pub fn fits(asked: &str, name: &str) -> bool {
     if asked == name {
         return true;
     }
