@@ -3,13 +3,14 @@
 use super::encode::Effort;
 use super::exceptions;
 use super::general::{shuffle, unshuffle, unxz, unzstd, xz, zstd};
-use super::grid::{Grid, Placed, Tolerance, place};
+use super::grid::{Grid, Placed, Tolerance, place, scattered};
 use super::pcodec;
 use super::predicted::{Prediction, Restored, numbers};
 use crate::data::Values;
 use crate::entropy::bytes::{Reader, malformed, put_section};
 use crate::entropy::{decode_ints, encode_ints};
 use crate::error::Result;
+use crate::mix::field::{self, Plan, Scale};
 use crate::mix::series::{self, Course};
 use crate::mix::{self, Bins, Contexts, Tree, cells};
 use crate::relation::Expression;
@@ -34,6 +35,8 @@ const CELLS: u8 = 8;
 const QUICK: u8 = 9;
 /// Values by pcodec.
 const QUICK_VALUES: u8 = 10;
+/// Floats that are interpolated along the axes of their array.
+const FIELD: u8 = 11;
 
 /// The zstd level of payloads.
 pub(super) const LEVEL: i32 = 19;
@@ -43,16 +46,20 @@ pub(super) struct Coded {
     pub bytes: Vec<u8>,
     /// Values that the grid could not hold and that are stored exactly.
     pub exceptions: usize,
+    /// What a reader will have, where neither the values nor their places on the grid say it.
+    pub restored: Option<Values>,
 }
 
 /// Numbers by which forms are compared before one is used for all.
 const TRIED: usize = 1 << 16;
+/// Of a field: what is tried has to have all its axes.
+const FIELD_TRIED: usize = 1 << 18;
 
 /// A column in the quickest form.
 pub(super) fn quick(values: &Values, tolerance: Tolerance) -> Result<(Coded, Option<Placed>)> {
     if tolerance == Tolerance::Exact || (values.is_integer() && tolerance.bound() < 1.0) {
         let bytes = [vec![QUICK_VALUES], pcodec::encode(values)?].concat();
-        return Ok((Coded { bytes, exceptions: 0 }, None));
+        return Ok((Coded { bytes, exceptions: 0, restored: None }, None));
     }
     let placed = place(values, tolerance);
     let coded = on_grid(QUICK, &placed, &pcodec::encode_ints(&placed.ints)?, values)?;
@@ -61,14 +68,14 @@ pub(super) fn quick(values: &Values, tolerance: Tolerance) -> Result<(Coded, Opt
 
 /// A column as it is.
 pub(super) fn stored(values: &Values) -> Coded {
-    Coded { bytes: [vec![RAW], values.to_le_bytes()].concat(), exceptions: 0 }
+    Coded { bytes: [vec![RAW], values.to_le_bytes()].concat(), exceptions: 0, restored: None }
 }
 
 /// A column in the form that needs no other column.
 ///
-/// * `lossless`: whether every bit is kept
-/// * `line`: length of the last axis of a row
-pub(super) fn alone(values: &Values, placed: &Placed, width: usize, line: usize, lossless: bool) -> Result<Coded> {
+/// * `shape`: of a row
+pub(super) fn alone(values: &Values, placed: &Placed, shape: &[usize], tolerance: Tolerance) -> Result<Coded> {
+    let (width, line): (usize, usize) = (shape.iter().product(), shape.last().copied().unwrap_or(1));
     let rows = values.len() / width.max(1);
     let few = TRIED.div_ceil(width.max(1)).clamp(1, rows.max(1)).min(rows);
     let (some, ints) = (values.rows(0..few, width), &placed.ints[..few * width]);
@@ -81,18 +88,58 @@ pub(super) fn alone(values: &Values, placed: &Placed, width: usize, line: usize,
         sizes.push((cells::encode(ints, width, line).len(), CELLS));
     }
     // General-purpose coders are slow: where a bound has saved much they have no chance.
-    if lossless || sizes[0].0 * 4 > some.len() * some.item_size() {
+    if tolerance == Tolerance::Exact || sizes[0].0 * 4 > some.len() * some.item_size() {
         sizes.push((general(&some)?.bytes.len(), RAW));
         sizes.push((1 + pcodec::encode(&some)?.len(), QUICK_VALUES));
     }
+    let scale = scale(values, &placed.grid, tolerance.bound());
+    let mut plan = None;
+    if let Some(scale) = scale {
+        let few = FIELD_TRIED.div_ceil(width.max(1)).clamp(1, rows.max(1)).min(rows);
+        let some = floats(&values.rows(0..few, width));
+        let plans = Plan::all(few, shape).into_iter().map(|plan| (field::bits(&some, &plan, scale), plan));
+        plan = plans.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, plan)| plan.of_rows(rows, shape));
+        if let Some(plan) = &plan {
+            let coded = field::encode(&some, &plan.of_rows(few, shape), scale);
+            sizes.push((coded.bytes.len() * TRIED / FIELD_TRIED + 10 * coded.exact.len(), FIELD));
+        }
+    }
     let (_, form) = sizes.into_iter().min().expect("at least one form");
+    if let (FIELD, Some(plan), Some(scale)) = (form, plan, scale) {
+        return interpolated(values, &placed.grid, &plan, scale);
+    }
     match (form, course) {
         (RAW, _) => general(values),
-        (QUICK_VALUES, _) => Ok(Coded { bytes: [vec![QUICK_VALUES], pcodec::encode(values)?].concat(), exceptions: 0 }),
+        (QUICK_VALUES, _) => {
+            Ok(Coded { bytes: [vec![QUICK_VALUES], pcodec::encode(values)?].concat(), exceptions: 0, restored: None })
+        }
         (SERIES, Some(course)) => on_grid(SERIES, placed, &series::encode(&placed.ints, width, course), values),
         (CELLS, _) => on_grid(CELLS, placed, &cells::encode(&placed.ints, width, line), values),
         _ => on_grid(ARRANGED, placed, &arrange(&placed.ints, width), values),
     }
+}
+
+/// How a field's values become steps, if they are floats that may move by a step.
+fn scale(values: &Values, grid: &Grid, bound: f64) -> Option<Scale> {
+    let Grid::Step(step) = grid else { return None };
+    let single = values.dtype() == "float32";
+    (values.len() >= 64 && bound > 0.0 && !values.is_integer()).then_some(Scale { step: *step, bound, single })
+}
+
+fn floats(values: &Values) -> Vec<f64> {
+    (0..values.len()).map(|i| values.get_f64(i)).collect()
+}
+
+/// A field, with what a reader computes of it.
+fn interpolated(values: &Values, grid: &Grid, plan: &Plan, scale: Scale) -> Result<Coded> {
+    let coded = field::encode(&floats(values), plan, scale);
+    let mut bytes = vec![FIELD];
+    grid.write(&mut bytes);
+    put_section(&mut bytes, &coded.bytes);
+    exceptions::put(&mut bytes, values, &coded.exact)?;
+    let mut restored = Values::from_f64(values.dtype(), coded.values.into_iter())?;
+    scattered(&mut restored, values, &coded.exact)?;
+    Ok(Coded { bytes, exceptions: coded.exact.len(), restored: Some(restored) })
 }
 
 /// How numbers follow each other, if they may be a series: the course in which prediction leaves least.
@@ -121,7 +168,7 @@ pub(super) fn general(values: &Values) -> Result<Coded> {
     }
     forms.push((RAW, raw));
     let (form, body) = forms.into_iter().min_by_key(|(_, b)| b.len()).expect("two forms");
-    Ok(Coded { bytes: [vec![form], body].concat(), exceptions: 0 })
+    Ok(Coded { bytes: [vec![form], body].concat(), exceptions: 0, restored: None })
 }
 
 /// What is learned of a column whose rows are single numbers: its own decisions, and what it tells to others.
@@ -216,7 +263,7 @@ fn on_grid(form: u8, placed: &Placed, ints: &[u8], values: &Values) -> Result<Co
     placed.grid.write(&mut bytes);
     put_section(&mut bytes, ints);
     exceptions::put(&mut bytes, values, &placed.exact)?;
-    Ok(Coded { bytes, exceptions: placed.exact.len() })
+    Ok(Coded { bytes, exceptions: placed.exact.len(), restored: None })
 }
 
 /// The columns that have to be known before this one.
@@ -245,6 +292,8 @@ pub(super) fn looks_at(bytes: &[u8], dtype: &str, columns: usize, formula: &[usi
 /// What a reader knows of a column before it reads it.
 pub(super) struct Known<'a> {
     pub bins: &'a [Option<&'a Bins>],
+    /// Shape of a row.
+    pub shape: &'a [usize],
     /// A formula that predicts it, and the columns that this is computed from.
     pub formula: Option<(&'a Expression, Vec<&'a Restored>)>,
     /// Whether other columns look at it.
@@ -274,11 +323,16 @@ pub(super) fn decode(bytes: &[u8], dtype: &str, width: usize, count: usize, know
         SHUFFLE_ZSTD => unshuffle(&unzstd(reader.rest(), capacity)?, size),
         SHUFFLE_XZ => unshuffle(&unxz(reader.rest(), capacity)?, size),
         QUICK_VALUES => pcodec::decode(reader.rest(), dtype, count)?.to_le_bytes(),
-        ARRANGED | LEARNED | LEARNED_DIFFERENCES | LEARNED_RESIDUES | SERIES | CELLS | QUICK => {
+        ARRANGED | LEARNED | LEARNED_DIFFERENCES | LEARNED_RESIDUES | SERIES | CELLS | QUICK | FIELD => {
             let grid = Grid::read(&mut reader, dtype)?;
             let ints = reader.section()?;
             let (mut values, bins) = match form {
                 ARRANGED => (grid.values(dtype, &restore_arranged(ints, width, count)?)?, None),
+                FIELD => {
+                    let Grid::Step(step) = grid else { return Err(malformed("a field without steps")) };
+                    let rows = count.checked_div(width).unwrap_or(0);
+                    (Values::from_f64(dtype, field::decode(ints, rows, known.shape, step)?.into_iter())?, None)
+                }
                 QUICK => (grid.values(dtype, &pcodec::decode_ints(ints, count)?)?, None),
                 CELLS => (grid.values(dtype, &cells::decode(ints, width, count)?)?, None),
                 LEARNED => {

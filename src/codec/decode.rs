@@ -252,7 +252,7 @@ fn parse_block(payload: &[u8], rows: usize, meta: &Meta, backend: Option<&dyn Ne
     let sections = others
         .map(|((_, c), formula)| {
             let (bytes, tolerance) = (reader.section()?, c.tolerance());
-            Ok(Section { bytes, dtype: &c.dtype, width: c.width(), formula: formula.as_ref(), tolerance })
+            Ok(Section { bytes, dtype: &c.dtype, shape: &c.shape, formula: formula.as_ref(), tolerance })
         })
         .collect::<Result<Vec<_>>>()?;
     let rest = table::decode(&sections, rows)?;

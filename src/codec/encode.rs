@@ -420,8 +420,7 @@ fn encode_block(
         .zip(formulas)
         .map(|((i, c), formula)| Item {
             values: &c.values,
-            width: c.width(),
-            line: c.shape.last().copied().unwrap_or(1),
+            shape: &c.shape,
             tolerance: meta.columns[i].tolerance(),
             formula: formula.as_ref(),
         })
@@ -460,5 +459,5 @@ fn latents(block: &Dataset, by_model: &[usize], neural: &dyn NeuralBackend) -> R
     put_varint(&mut bytes, latents.nrows() as u64);
     put_section(&mut bytes, &encode_ints(&lanes));
     bytes.extend(special);
-    Ok(Coded { bytes, exceptions: count })
+    Ok(Coded { bytes, exceptions: count, restored: None })
 }

@@ -32,17 +32,15 @@ pub(super) struct Formula {
 /// A column to write.
 pub(super) struct Item<'a> {
     pub values: &'a Values,
-    /// Numbers in a row.
-    pub width: usize,
-    /// Numbers in a line of a row: the last axis.
-    pub line: usize,
+    /// Shape of a row.
+    pub shape: &'a [usize],
     pub tolerance: Tolerance,
     pub formula: Option<&'a Formula>,
 }
 
 impl Item<'_> {
     fn is_learned(&self) -> bool {
-        self.width == 1 && self.values.len() >= FEWEST_ROWS
+        self.shape.iter().product::<usize>() == 1 && self.values.len() >= FEWEST_ROWS
     }
 }
 
@@ -104,8 +102,7 @@ pub(super) fn encode(items: &[Item], effort: Effort) -> Result<Vec<Written>> {
     let one = |k: usize| {
         let (item, placed) = (&items[k], &placed[k]);
         let Some(own) = &learned[k] else {
-            let lossless = item.tolerance == Tolerance::Exact;
-            let coded = column::alone(item.values, placed, item.width, item.line, lossless)?;
+            let coded = column::alone(item.values, placed, item.shape, item.tolerance)?;
             return written(item, coded, Some(placed));
         };
         let before = learned.iter().zip(&rank).map(|(l, at)| l.as_ref().filter(|_| *at < rank[k]));
@@ -144,9 +141,10 @@ fn written(item: &Item, coded: Coded, placed: Option<&Placed>) -> Result<Written
     if coded.bytes.len() > values.len() * values.item_size() {
         return Ok(Written { coded: column::stored(values), hash: hash(values) });
     }
-    let hash = match placed.filter(|_| item.tolerance != Tolerance::Exact) {
-        None => hash(values),
-        Some(placed) => {
+    let hash = match (&coded.restored, placed.filter(|_| item.tolerance != Tolerance::Exact)) {
+        (Some(back), _) => hash(back),
+        (None, None) => hash(values),
+        (None, Some(placed)) => {
             let mut back = placed.grid.values(values.dtype(), &placed.ints)?;
             scattered(&mut back, values, &placed.exact)?;
             hash(&back)
@@ -185,7 +183,7 @@ fn repeats(values: &Values, bytes: usize) -> Result<bool> {
 pub(super) struct Section<'a> {
     pub bytes: &'a [u8],
     pub dtype: &'a str,
-    pub width: usize,
+    pub shape: &'a [usize],
     pub formula: Option<&'a Formula>,
     pub tolerance: Tolerance,
 }
@@ -214,9 +212,10 @@ pub(super) fn decode(sections: &[Section], rows: usize) -> Result<Vec<Values>> {
             let s = &sections[*k];
             let formula =
                 s.formula.and_then(|f| Some((&f.expression, f.columns.iter().map(restored).collect::<Option<_>>()?)));
-            let known =
-                Known { bins: &bins, formula, wanted: needs.iter().any(|n| n.contains(k)), tolerance: s.tolerance };
-            column::decode(s.bytes, s.dtype, s.width, rows * s.width, &known)
+            let wanted = needs.iter().any(|n| n.contains(k));
+            let known = Known { bins: &bins, shape: s.shape, formula, wanted, tolerance: s.tolerance };
+            let width: usize = s.shape.iter().product();
+            column::decode(s.bytes, s.dtype, width, rows * width, &known)
         };
         let found: Vec<Decoded> = ready.par_iter().map(one).collect::<Result<_>>()?;
         for (k, found) in ready.into_iter().zip(found) {

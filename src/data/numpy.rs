@@ -275,7 +275,9 @@ pub fn write_npz(path: &Path, data: &Dataset) -> Result<()> {
         |e: &dyn ToString| Error::new(Code::Io, format!("cannot write `{}`", path.display())).cause(e.to_string());
     let mut zip = npyz::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let mut add = |name: &str, bytes: &[u8]| -> Result<()> {
-        let options: npyz::zip::write::FileOptions = npyz::zip::write::FileOptions::default();
+        // As numpy.savez writes them: deflate would take longer than all that comes before.
+        let stored = npyz::zip::write::FileOptions::default().compression_method(npyz::zip::CompressionMethod::Stored);
+        let options: npyz::zip::write::FileOptions = stored.large_file(u32::try_from(bytes.len()).is_err());
         zip.start_file(format!("{name}.npy"), options).map_err(|e| wrong(&e))?;
         zip.write_all(bytes).map_err(|e| wrong(&e))
     };

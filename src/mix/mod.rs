@@ -14,6 +14,7 @@ pub mod cells;
 mod choose;
 mod column;
 mod counter;
+pub mod field;
 mod logistic;
 mod mixer;
 pub mod series;
