@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use super::select::SelectArgs;
+use super::select::{SelectArgs, rows};
 use crate::hw::{Effort, Target};
 use crate::link::{LearnOptions, Predictor};
 use crate::synth::SynthTarget;
@@ -313,6 +313,13 @@ pub(super) enum Verb {
         /// Bound of single columns, in place of --bound, or `exact`; may be given several times, `*` stands for any characters
         #[arg(long, value_name = "COLUMN=BOUND")]
         bound_of: Vec<String>,
+        /// With a model: keep also what its reconstruction leaves, so that every value of its columns is within this bound,
+        /// abs: or range:
+        #[arg(long, value_name = "BOUND", requires = "model", conflicts_with_all = ["bound", "bound_of"])]
+        residual: Option<String>,
+        /// Add the rows to a container that has the same columns, kept as its others are
+        #[arg(long, conflicts_with_all = ["mode", "bound", "bound_of", "residual", "link", "recipe", "block_rows"])]
+        append: bool,
         /// How long to search for fewer bytes
         #[arg(long, value_enum, default_value = "default", conflicts_with = "link")]
         effort: EffortArg,
@@ -342,12 +349,23 @@ pub(super) enum Verb {
         /// Leave out damaged blocks or frames instead of stopping at them
         #[arg(long)]
         recover: bool,
+        /// Columns to read, separated by commas; `*` stands for any characters
+        #[arg(long, value_delimiter = ',', conflicts_with = "link")]
+        columns: Option<Vec<String>>,
+        /// First row to read and the row after the last, for example 0:1000; either may be left out
+        #[arg(long, value_parser = rows, value_name = "START:END", conflicts_with = "link")]
+        rows: Option<std::ops::Range<usize>>,
         /// Link of the frames
         #[arg(long)]
         link: Option<PathBuf>,
         /// Quantized model of the frames
         #[arg(long, requires = "link")]
         model: Option<PathBuf>,
+    },
+    /// Read a container to the end and say whether it is sound: every CRC, every decoded value by its hash
+    Check {
+        /// Container (.slc)
+        file: PathBuf,
     },
     /// Compare reconstructed data with the original, column by column
     ///

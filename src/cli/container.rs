@@ -6,7 +6,7 @@ use std::path::Path;
 use super::backend;
 use super::bounds::Bounds;
 use super::progress::{Progress, say};
-use crate::codec::{self, Bound, CompressOptions, CompressReport, LostRows, Mode, NeuralBackend};
+use crate::codec::{self, Bound, CompressOptions, CompressReport, Effort, LostRows, Mode, NeuralBackend};
 use crate::data::{self, Dataset, RowSource, Selection};
 use crate::error::{Code, Error, Result};
 use crate::model::QuantizedModel;
@@ -57,6 +57,7 @@ pub fn compress(
     model: Option<&Path>,
     bounds: &Bounds,
     mut options: CompressOptions,
+    asked: bool,
 ) -> Result<CompressReport> {
     if (options.mode == Mode::Neural) != model.is_some() {
         return Err(Error::new(Code::Usage, "`--mode neural` and `--model` go together")
@@ -77,14 +78,85 @@ pub fn compress(
     }
     let backend = model.map(|path| backend::Neural::new(QuantizedModel::load(path)?)).transpose()?;
     let report = write(data.as_ref(), &options, backend.as_ref().map(|b| b as &dyn NeuralBackend), output)?;
-    say(format_args!(
-        "compress: {} rows in {} blocks, {:?} -> {}",
-        report.rows,
-        report.blocks,
-        options.mode,
-        output.display()
-    ));
+    let why = match options.mode {
+        Mode::Neural if options.bound.is_some() => "latents of the model, and what it leaves, within the bound",
+        Mode::Neural => "latents of the model, all else bit for bit",
+        Mode::Bounded => "every value within its bound",
+        Mode::Lossless if asked => "every bit is kept",
+        Mode::Lossless => "every bit is kept, as no bound and no model are given",
+    };
+    say(format_args!("compress: {} rows in {} blocks, {why} -> {}", report.rows, report.blocks, output.display()));
+    for c in report.columns.iter().take(LISTED) {
+        let ratio = c.raw_bytes as f64 / c.bytes.max(1) as f64;
+        say(format_args!("compress: {}: ratio {ratio:.2}, {}", c.name, c.form));
+    }
+    if report.columns.len() > LISTED {
+        say(format_args!("compress: and {} more columns; --json lists all", report.columns.len() - LISTED));
+    }
     Ok(report)
+}
+
+/// Columns of which it is said how they are coded.
+const LISTED: usize = 32;
+
+/// Adds the rows of a data file to a container.
+pub fn append(
+    input: &Path,
+    selection: &Selection,
+    output: &Path,
+    model: Option<&Path>,
+    effort: Effort,
+) -> Result<CompressReport> {
+    two_files(input, output)?;
+    let data = data::open(input, selection)?;
+    let backend = model.map(|path| backend::Neural::new(QuantizedModel::load(path)?)).transpose()?;
+    let progress = Progress::new("compress", data.rows(), "rows");
+    let counted = Counted { rows: data.as_ref(), progress };
+    let report = codec::append(&counted, effort, backend.as_ref().map(|b| b as &dyn NeuralBackend), output)?;
+    say(format_args!("compress: {} rows added, {} in all -> {}", data.rows(), report.rows, output.display()));
+    Ok(report)
+}
+
+/// What `sluice check --json` prints.
+#[derive(serde::Serialize)]
+struct CheckReport {
+    rows: u64,
+    blocks: usize,
+    sound: bool,
+    lost: Vec<LostRange>,
+}
+
+/// `sluice check`: everything is read, nothing written.
+pub fn check(file: &Path, json: bool) -> Result<bool> {
+    let decoder = codec::Decoder::open(file, true, &backend::from_bytes)?;
+    let progress = Progress::new("check", decoder.rows() as usize, "rows");
+    let lost = decoder.each(&mut |block| {
+        progress.add(block.rows);
+        Ok(())
+    })?;
+    drop(progress);
+    let index = decoder.no_index().map(|e| e.what().to_owned());
+    let sound = lost.is_empty() && index.is_none();
+    let lost: Vec<LostRange> = lost.into_iter().map(LostRange::from).collect();
+    let report = CheckReport { rows: decoder.rows(), blocks: decoder.blocks(), sound, lost };
+    super::print(json, &report, || {
+        let mut text = format!("{}: {} rows in {} blocks", file.display(), report.rows, report.blocks);
+        if let Some(index) = &index {
+            text += &format!("\n{index}");
+        }
+        for lost in &report.lost {
+            text += &format!("\nrows {} to {} are lost: {}", lost.first, lost.end, lost.cause);
+        }
+        text + if sound { ", sound" } else { "\ndamaged" }
+    })?;
+    Ok(sound)
+}
+
+/// What of a container is wanted.
+pub struct Part {
+    /// In which a `*` stands for any characters; all if absent.
+    pub columns: Option<Vec<String>>,
+    pub rows: Option<Range<usize>>,
 }
 
 /// What `--json` prints.
@@ -105,9 +177,26 @@ pub struct LostRange {
     pub cause: String,
 }
 
-pub fn decompress(input: &Path, output: &Path, recover: bool) -> Result<DecompressReport> {
+impl From<LostRows> for LostRange {
+    fn from(lost: LostRows) -> Self {
+        LostRange { first: lost.rows.start, end: lost.rows.end, cause: lost.cause }
+    }
+}
+
+pub fn decompress(input: &Path, output: &Path, recover: bool, part: &Part) -> Result<DecompressReport> {
     two_files(input, output)?;
-    let decoder = codec::Decoder::open(input, recover, &backend::from_bytes)?;
+    let mut decoder = codec::Decoder::open(input, recover, &backend::from_bytes)?;
+    if let Some(names) = &part.columns {
+        let head = decoder.head()?;
+        let missing = names.iter().find(|n| !head.columns.iter().any(|c| data::fits(n, &c.name)));
+        if let Some(name) = missing {
+            head.column(name)?;
+        }
+        decoder.only_columns(|name| names.iter().any(|n| data::fits(n, name)))?;
+    }
+    if let Some(rows) = &part.rows {
+        decoder.only_rows(rows.start as u64..rows.end as u64);
+    }
     let mut sink = data::create(output, &decoder.head()?)?;
     let progress = Progress::new("decompress", decoder.rows() as usize, "rows");
     let mut rows = 0;
@@ -122,8 +211,7 @@ pub fn decompress(input: &Path, output: &Path, recover: bool) -> Result<Decompre
     for LostRows { rows, cause } in &lost {
         say(format_args!("decompress: lost rows {} to {}: {cause}", rows.start, rows.end));
     }
-    let range = |l: LostRows| LostRange { first: l.rows.start, end: l.rows.end, cause: l.cause };
-    Ok(DecompressReport { rows, lost: lost.into_iter().map(range).collect(), truncated: 0 })
+    Ok(DecompressReport { rows, lost: lost.into_iter().map(LostRange::from).collect(), truncated: 0 })
 }
 
 /// A file is not read and written at once.

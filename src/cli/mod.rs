@@ -23,7 +23,7 @@ use std::path::Path;
 
 use clap::CommandFactory as _;
 
-use crate::codec::{CompressOptions, Effort, Mode};
+use crate::codec::{CompressOptions, CompressReport, Effort, Mode};
 use args::{EffortArg, ModeArg, Verb};
 use bounds::Bounds;
 use link::Learn;
@@ -212,6 +212,8 @@ impl Cli {
                 mode,
                 bound,
                 bound_of,
+                residual,
+                append,
                 effort,
                 model,
                 recipe,
@@ -222,6 +224,7 @@ impl Cli {
                 let sections = recipe.as_deref().map(recipe::codec_sections).transpose()?.unwrap_or_default();
                 let recipe: Vec<(String, String)> = sections.bounds.into_iter().collect();
                 let bounds = Bounds::new(bound.as_deref(), &bound_of, &recipe)?;
+                let asked = mode.is_some();
                 let mode = match mode {
                     Some(ModeArg::Neural) => Mode::Neural,
                     Some(ModeArg::Bounded) => Mode::Bounded,
@@ -236,18 +239,25 @@ impl Cli {
                     EffortArg::Max => Effort::Max,
                 };
                 let relations = sections.relations.into_iter().collect();
-                let options = CompressOptions { relations, block_rows, effort, ..CompressOptions::new(mode) };
-                let report = container::compress(&input, select.into(), &output, model.as_deref(), &bounds, options)?;
-                print(json, &report, || {
-                    format!("{} -> {} bytes, ratio {:.3}", report.raw_bytes, report.total_bytes, report.ratio)
-                })
+                let residual = residual.as_deref().map(str::parse).transpose()?;
+                let options =
+                    CompressOptions { bound: residual, relations, block_rows, effort, ..CompressOptions::new(mode) };
+                if append {
+                    let report = container::append(&input, &select.into(), &output, model.as_deref(), effort)?;
+                    return print(json, &report, || sizes(&report));
+                }
+                let report =
+                    container::compress(&input, select.into(), &output, model.as_deref(), &bounds, options, asked)?;
+                print(json, &report, || sizes(&report))
             }
-            Verb::Decompress { input, output, recover, link: Some(link), model } => {
+            Verb::Decompress { input, output, recover, link: Some(link), model, .. } => {
                 done(json, &link::decompress(&input, &output, model.as_deref(), &link, recover)?)
             }
-            Verb::Decompress { input, output, recover, .. } => {
-                done(json, &container::decompress(&input, &output, recover)?)
+            Verb::Decompress { input, output, recover, columns, rows, .. } => {
+                let part = container::Part { columns, rows };
+                done(json, &container::decompress(&input, &output, recover, &part)?)
             }
+            Verb::Check { file } => container::check(&file, json),
             Verb::Evaluate { original, reconstructed, threshold, select } => {
                 compare::evaluate(&original, &reconstructed, &select.into(), threshold, json)
             }
@@ -280,6 +290,10 @@ impl Cli {
 }
 
 /// Results go to stdout: JSON for machines, a few lines for people.
+fn sizes(report: &CompressReport) -> String {
+    format!("{} -> {} bytes, ratio {:.3}", report.raw_bytes, report.total_bytes, report.ratio)
+}
+
 fn print<T: serde::Serialize>(json: bool, value: &T, text: impl FnOnce() -> String) -> Result<bool> {
     let text = if json {
         serde_json::to_string_pretty(value)

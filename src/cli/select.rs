@@ -38,9 +38,9 @@ impl From<SelectArgs> for Selection {
 }
 
 /// `START:END` as it was given; no end is the largest number.
-type Rows = std::ops::Range<usize>;
+pub type Rows = std::ops::Range<usize>;
 
-fn rows(text: &str) -> Result<Rows, String> {
+pub fn rows(text: &str) -> Result<Rows, String> {
     let wrong = || "it is START:END, for example 0:1000, :1000 or 1000:".to_owned();
     let (start, end) = text.split_once(':').ok_or_else(wrong)?;
     let number = |text: &str, none| if text.is_empty() { Ok(none) } else { text.parse().map_err(|_| wrong()) };

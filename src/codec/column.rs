@@ -1,25 +1,26 @@
 //! One column of one block, in one of several forms. The first byte tells which.
 
-use super::encode::Effort;
+use super::alone::course;
 use super::exceptions;
-use super::general::{shuffle, unshuffle, unxz, unzstd, xz, zstd};
-use super::grid::{Grid, Placed, Tolerance, place, scattered};
+use super::general::{unshuffle, unxz, unzstd};
+use super::grid::{Grid, Placed, Tolerance, place};
+use super::options::Effort;
 use super::pcodec;
 use super::predicted::{Prediction, Restored, numbers};
 use crate::data::Values;
 use crate::entropy::bytes::{Reader, malformed, put_section};
 use crate::entropy::{decode_ints, encode_ints};
 use crate::error::Result;
-use crate::mix::field::{self, Plan, Scale};
-use crate::mix::series::{self, Course};
+use crate::mix::field;
+use crate::mix::series;
 use crate::mix::{self, Bins, Contexts, Tree, cells};
 use crate::relation::Expression;
 
-const RAW: u8 = 0;
-const SHUFFLE_ZSTD: u8 = 1;
-const SHUFFLE_XZ: u8 = 2;
+pub(super) const RAW: u8 = 0;
+pub(super) const SHUFFLE_ZSTD: u8 = 1;
+pub(super) const SHUFFLE_XZ: u8 = 2;
 /// Integers of a grid, column by column.
-const ARRANGED: u8 = 3;
+pub(super) const ARRANGED: u8 = 3;
 /// Integers of a grid, given other columns.
 const LEARNED: u8 = 4;
 /// Differences of them, given other columns.
@@ -28,15 +29,15 @@ const LEARNED_DIFFERENCES: u8 = 5;
 const LEARNED_RESIDUES: u8 = 6;
 
 /// Integers of a grid as samples that follow each other.
-const SERIES: u8 = 7;
+pub(super) const SERIES: u8 = 7;
 /// Integers of a grid as elements of arrays.
-const CELLS: u8 = 8;
+pub(super) const CELLS: u8 = 8;
 /// Integers of a grid by pcodec.
-const QUICK: u8 = 9;
+pub(super) const QUICK: u8 = 9;
 /// Values by pcodec.
-const QUICK_VALUES: u8 = 10;
+pub(super) const QUICK_VALUES: u8 = 10;
 /// Floats that are interpolated along the axes of their array.
-const FIELD: u8 = 11;
+pub(super) const FIELD: u8 = 11;
 
 /// The zstd level of payloads.
 pub(super) const LEVEL: i32 = 19;
@@ -48,127 +49,8 @@ pub(super) struct Coded {
     pub exceptions: usize,
     /// What a reader will have, where neither the values nor their places on the grid say it.
     pub restored: Option<Values>,
-}
-
-/// Numbers by which forms are compared before one is used for all.
-const TRIED: usize = 1 << 16;
-/// Of a field: what is tried has to have all its axes.
-const FIELD_TRIED: usize = 1 << 18;
-
-/// A column in the quickest form.
-pub(super) fn quick(values: &Values, tolerance: Tolerance) -> Result<(Coded, Option<Placed>)> {
-    if tolerance == Tolerance::Exact || (values.is_integer() && tolerance.bound() < 1.0) {
-        let bytes = [vec![QUICK_VALUES], pcodec::encode(values)?].concat();
-        return Ok((Coded { bytes, exceptions: 0, restored: None }, None));
-    }
-    let placed = place(values, tolerance);
-    let coded = on_grid(QUICK, &placed, &pcodec::encode_ints(&placed.ints)?, values)?;
-    Ok((coded, Some(placed)))
-}
-
-/// A column as it is.
-pub(super) fn stored(values: &Values) -> Coded {
-    Coded { bytes: [vec![RAW], values.to_le_bytes()].concat(), exceptions: 0, restored: None }
-}
-
-/// A column in the form that needs no other column.
-///
-/// * `shape`: of a row
-pub(super) fn alone(values: &Values, placed: &Placed, shape: &[usize], tolerance: Tolerance) -> Result<Coded> {
-    let (width, line): (usize, usize) = (shape.iter().product(), shape.last().copied().unwrap_or(1));
-    let rows = values.len() / width.max(1);
-    let few = TRIED.div_ceil(width.max(1)).clamp(1, rows.max(1)).min(rows);
-    let (some, ints) = (values.rows(0..few, width), &placed.ints[..few * width]);
-    let course = course(ints, width);
-    let mut sizes = vec![(arrange(ints, width).len(), ARRANGED)];
-    if let Some(course) = course {
-        sizes.push((series::encode(ints, width, course).len(), SERIES));
-    }
-    if width > 1 && ints.len() >= 64 {
-        sizes.push((cells::encode(ints, width, line).len(), CELLS));
-    }
-    // General-purpose coders are slow: where a bound has saved much they have no chance.
-    if tolerance == Tolerance::Exact || sizes[0].0 * 4 > some.len() * some.item_size() {
-        sizes.push((general(&some)?.bytes.len(), RAW));
-        sizes.push((1 + pcodec::encode(&some)?.len(), QUICK_VALUES));
-    }
-    let scale = scale(values, &placed.grid, tolerance.bound());
-    let mut plan = None;
-    if let Some(scale) = scale {
-        let few = FIELD_TRIED.div_ceil(width.max(1)).clamp(1, rows.max(1)).min(rows);
-        let some = floats(&values.rows(0..few, width));
-        let plans = Plan::all(few, shape).into_iter().map(|plan| (field::bits(&some, &plan, scale), plan));
-        plan = plans.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, plan)| plan.of_rows(rows, shape));
-        if let Some(plan) = &plan {
-            let coded = field::encode(&some, &plan.of_rows(few, shape), scale);
-            sizes.push((coded.bytes.len() * TRIED / FIELD_TRIED + 10 * coded.exact.len(), FIELD));
-        }
-    }
-    let (_, form) = sizes.into_iter().min().expect("at least one form");
-    if let (FIELD, Some(plan), Some(scale)) = (form, plan, scale) {
-        return interpolated(values, &placed.grid, &plan, scale);
-    }
-    match (form, course) {
-        (RAW, _) => general(values),
-        (QUICK_VALUES, _) => {
-            Ok(Coded { bytes: [vec![QUICK_VALUES], pcodec::encode(values)?].concat(), exceptions: 0, restored: None })
-        }
-        (SERIES, Some(course)) => on_grid(SERIES, placed, &series::encode(&placed.ints, width, course), values),
-        (CELLS, _) => on_grid(CELLS, placed, &cells::encode(&placed.ints, width, line), values),
-        _ => on_grid(ARRANGED, placed, &arrange(&placed.ints, width), values),
-    }
-}
-
-/// How a field's values become steps, if they are floats that may move by a step.
-fn scale(values: &Values, grid: &Grid, bound: f64) -> Option<Scale> {
-    let Grid::Step(step) = grid else { return None };
-    let single = values.dtype() == "float32";
-    (values.len() >= 64 && bound > 0.0 && !values.is_integer()).then_some(Scale { step: *step, bound, single })
-}
-
-fn floats(values: &Values) -> Vec<f64> {
-    (0..values.len()).map(|i| values.get_f64(i)).collect()
-}
-
-/// A field, with what a reader computes of it.
-fn interpolated(values: &Values, grid: &Grid, plan: &Plan, scale: Scale) -> Result<Coded> {
-    let coded = field::encode(&floats(values), plan, scale);
-    let mut bytes = vec![FIELD];
-    grid.write(&mut bytes);
-    put_section(&mut bytes, &coded.bytes);
-    exceptions::put(&mut bytes, values, &coded.exact)?;
-    let mut restored = Values::from_f64(values.dtype(), coded.values.into_iter())?;
-    scattered(&mut restored, values, &coded.exact)?;
-    Ok(Coded { bytes, exceptions: coded.exact.len(), restored: Some(restored) })
-}
-
-/// How numbers follow each other, if they may be a series: the course in which prediction leaves least.
-fn course(ints: &[i64], width: usize) -> Option<Course> {
-    if ints.len() < 64 || ints.iter().any(|v| v.unsigned_abs() > series::LARGEST.unsigned_abs()) {
-        return None;
-    }
-    let rows = ints.len() / width;
-    let fits = |course: &Course| match course {
-        Course::Rows => width >= 16,
-        Course::Lanes => rows >= 16,
-        Course::Through => width > 1,
-    };
-    let bits = |course: Course| Learned::of(&series::left(ints, width, course)).bits();
-    let all = series::COURSES.into_iter().filter(fits).map(|c| (bits(c), c));
-    all.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, course)| course)
-}
-
-/// The values bit for bit, as bytes.
-pub(super) fn general(values: &Values) -> Result<Coded> {
-    let raw = values.to_le_bytes();
-    let shuffled = shuffle(&raw, values.item_size());
-    let mut forms = vec![(SHUFFLE_ZSTD, zstd(&shuffled, LEVEL)?)];
-    if !values.is_integer() {
-        forms.push((SHUFFLE_XZ, xz(&shuffled)?));
-    }
-    forms.push((RAW, raw));
-    let (form, body) = forms.into_iter().min_by_key(|(_, b)| b.len()).expect("two forms");
-    Ok(Coded { bytes: [vec![form], body].concat(), exceptions: 0, restored: None })
+    /// How, and why.
+    pub form: String,
 }
 
 /// What is learned of a column whose rows are single numbers: its own decisions, and what it tells to others.
@@ -213,7 +95,10 @@ pub(super) fn given(
         let contexts = Contexts::choose(&own.bins, known, most);
         on_grid(form, placed, &mix::encode(ints, &own.tree, &contexts, known), values)
     };
-    let coded = code(LEARNED, &placed.ints, own)?;
+    let mut coded = code(LEARNED, &placed.ints, own)?;
+    let bits = |bits: f64| bits / values.len() as f64;
+    let (now, alone) = (bits(8.0 * coded.bytes.len() as f64), bits(own.bits()));
+    coded.form += &format!("; {now:.2} bits a value, {alone:.2} without contexts");
     let steps = differences(&placed.ints);
     let by_steps = Learned::of(&steps);
     if by_steps.bits() < own.bits() {
@@ -258,12 +143,22 @@ fn sums(mut steps: Vec<i64>) -> Vec<i64> {
     steps
 }
 
-fn on_grid(form: u8, placed: &Placed, ints: &[u8], values: &Values) -> Result<Coded> {
+pub(super) fn on_grid(form: u8, placed: &Placed, ints: &[u8], values: &Values) -> Result<Coded> {
     let mut bytes = vec![form];
     placed.grid.write(&mut bytes);
     put_section(&mut bytes, ints);
     exceptions::put(&mut bytes, values, &placed.exact)?;
-    Ok(Coded { bytes, exceptions: placed.exact.len(), restored: None })
+    let form = match form {
+        LEARNED => "learned",
+        LEARNED_DIFFERENCES => "learned, row to row",
+        LEARNED_RESIDUES => "what its formula leaves, learned",
+        SERIES => "series",
+        CELLS => "cells",
+        QUICK => "pcodec",
+        _ => "integers",
+    };
+    let form = format!("{form}{}", placed.grid.name());
+    Ok(Coded { bytes, exceptions: placed.exact.len(), restored: None, form })
 }
 
 /// The columns that have to be known before this one.
@@ -380,7 +275,7 @@ pub(super) fn decode(bytes: &[u8], dtype: &str, width: usize, count: usize, know
 
 /// Integers as one lane, or one lane an element of the row, whichever is smaller. First byte: the number of lanes is
 /// 1 (0) or the width (1).
-fn arrange(ints: &[i64], width: usize) -> Vec<u8> {
+pub(super) fn arrange(ints: &[i64], width: usize) -> Vec<u8> {
     let flat = encode_ints(&[ints]);
     if width > 1 && ints.len() / width >= 32 {
         let lanes: Vec<Vec<i64>> = (0..width).map(|k| ints.iter().skip(k).step_by(width).copied().collect()).collect();
@@ -393,7 +288,7 @@ fn arrange(ints: &[i64], width: usize) -> Vec<u8> {
 }
 
 /// The inverse of [`arrange`].
-fn restore_arranged(bytes: &[u8], width: usize, count: usize) -> Result<Vec<i64>> {
+pub(super) fn restore_arranged(bytes: &[u8], width: usize, count: usize) -> Result<Vec<i64>> {
     let mut reader = Reader::new(bytes);
     match reader.byte()? {
         0 => Ok(decode_ints(reader.rest(), 1, count)?.remove(0)),

@@ -7,11 +7,11 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::exceptions;
 use super::frame::{self, Entry, Front, place};
 use super::meta::{ColumnMeta, Meta, Mode};
 use super::neural::NeuralBackend;
 use super::table::{self, Section};
+use super::{exceptions, residual};
 use crate::data::{Column, DataSource, Dataset, FileAt, Layout, Values};
 use crate::entropy::bytes::{Reader, malformed};
 use crate::entropy::decode_ints;
@@ -134,6 +134,9 @@ pub struct Decoder {
     backend: Option<Box<dyn NeuralBackend>>,
     blocks: Vec<(u32, Entry)>,
     recover: bool,
+    /// Which columns are read.
+    wanted: Vec<bool>,
+    rows: Range<u64>,
     /// Why the index could not be used.
     no_index: Option<Error>,
 }
@@ -165,12 +168,47 @@ impl Decoder {
         {
             return Err(Error::new(Code::ModelMismatch, "the model does not have the latents of the container"));
         }
-        Ok(Decoder { path: path.to_owned(), file, front, backend, blocks, recover, no_index })
+        let (wanted, rows) = (vec![true; front.meta.columns.len()], 0..front.meta.rows);
+        Ok(Decoder { path: path.to_owned(), file, front, backend, blocks, recover, wanted, rows, no_index })
     }
 
-    /// Rows that the container announces.
+    /// Reads only some columns, and others as far as those need them.
+    ///
+    /// The hash of a block is over all of its columns, so that such a read checks CRCs only.
+    ///
+    /// # Errors
+    /// [`Code::DataSelection`] if none is left.
+    pub fn only_columns(&mut self, wanted: impl Fn(&str) -> bool) -> Result<()> {
+        let columns = &self.front.meta.columns;
+        self.wanted = columns.iter().map(|c| wanted(&c.name)).collect();
+        if self.wanted.contains(&true) {
+            return Ok(());
+        }
+        let names: Vec<&str> = columns.iter().map(|c| &c.name[..]).collect();
+        Err(Error::new(Code::DataSelection, "no column of the container is wanted")
+            .at(self.path.display().to_string())
+            .cause(format!("it has {}", names.join(", "))))
+    }
+
+    /// Reads only rows of this range, as far as there are such.
+    pub fn only_rows(&mut self, rows: Range<u64>) {
+        let end = rows.end.min(self.front.meta.rows);
+        self.rows = rows.start.min(end)..end;
+    }
+
+    /// Rows that will be read.
     pub fn rows(&self) -> u64 {
-        self.front.meta.rows
+        self.rows.end - self.rows.start
+    }
+
+    /// Why the index could not be used, if it could not.
+    pub fn no_index(&self) -> Option<&Error> {
+        self.no_index.as_ref()
+    }
+
+    /// Blocks in the container.
+    pub fn blocks(&self) -> usize {
+        self.blocks.len()
     }
 
     /// The columns without rows.
@@ -178,15 +216,17 @@ impl Decoder {
     /// # Errors
     /// `C001` if the header describes impossible columns.
     pub fn head(&self) -> Result<Dataset> {
-        let empty = |c: &ColumnMeta| Values::from_le_bytes(&c.dtype, &[]);
-        self.dataset(self.front.meta.columns.iter().map(empty).collect::<Result<_>>()?, 0)
+        let empty =
+            |(c, wanted): (&ColumnMeta, &bool)| wanted.then(|| Values::from_le_bytes(&c.dtype, &[])).transpose();
+        self.dataset(self.front.meta.columns.iter().zip(&self.wanted).map(empty).collect::<Result<_>>()?, 0)
     }
 
-    fn dataset(&self, values: Vec<Values>, rows: usize) -> Result<Dataset> {
+    fn dataset(&self, values: Vec<Option<Values>>, rows: usize) -> Result<Dataset> {
         let meta = &self.front.meta;
-        let columns = (meta.columns.iter().zip(values))
-            .map(|(c, values)| Column { name: c.name.clone(), unit: c.unit.clone(), shape: c.shape.clone(), values })
-            .collect();
+        let column = |(c, values): (&ColumnMeta, Option<Values>)| {
+            Some(Column { name: c.name.clone(), unit: c.unit.clone(), shape: c.shape.clone(), values: values? })
+        };
+        let columns = meta.columns.iter().zip(values).filter_map(column).collect();
         Dataset::new(columns, rows, meta.layout.clone(), meta.source.clone())
     }
 
@@ -196,12 +236,15 @@ impl Decoder {
     /// `I001`, `C001` with the place, and what `take` returns.
     pub fn each(&self, take: &mut dyn FnMut(Dataset) -> Result<()>) -> Result<Vec<LostRows>> {
         let mut lost = Vec::new();
-        let mut next = 0;
-        for group in self.blocks.chunks(rayon::current_num_threads().max(1)) {
+        let mut next = self.rows.start;
+        let inside =
+            |(_, e): &&(u32, Entry)| e.first_row < self.rows.end && e.first_row + u64::from(e.rows) > self.rows.start;
+        let blocks: Vec<&(u32, Entry)> = self.blocks.iter().filter(inside).collect();
+        for group in blocks.chunks(rayon::current_num_threads().max(1)) {
             let decoded: Vec<Result<Dataset>> =
                 group.par_iter().map(|(number, entry)| self.block(*number, entry)).collect();
             for ((_, entry), decoded) in group.iter().zip(decoded) {
-                let end = entry.first_row + u64::from(entry.rows);
+                let end = (entry.first_row + u64::from(entry.rows)).min(self.rows.end);
                 if entry.first_row > next {
                     lost.push(missing(next..entry.first_row, self.no_index.as_ref()));
                 }
@@ -209,14 +252,17 @@ impl Decoder {
                 match decoded {
                     Ok(block) => take(block)?,
                     Err(e) if self.recover && e.code() == Code::ContainerDamaged => {
-                        lost.push(LostRows { rows: entry.first_row..end, cause: e.what().to_owned() });
+                        lost.push(LostRows {
+                            rows: entry.first_row.max(self.rows.start)..end,
+                            cause: e.what().to_owned(),
+                        });
                     }
                     Err(e) => return Err(e.at(self.path.display().to_string())),
                 }
             }
         }
-        if next < self.rows() {
-            lost.push(missing(next..self.rows(), self.no_index.as_ref()));
+        if next < self.rows.end {
+            lost.push(missing(next..self.rows.end, self.no_index.as_ref()));
         }
         Ok(lost)
     }
@@ -224,9 +270,12 @@ impl Decoder {
     fn block(&self, number: u32, entry: &Entry) -> Result<Dataset> {
         let payload = frame::payload(&self.file, number, entry)?;
         let rows = entry.rows as usize;
-        let values =
-            parse_block(&payload, rows, &self.front.meta, self.backend.as_deref()).map_err(place(entry.offset))?;
-        self.dataset(values, rows)
+        let values = parse_block(&payload, rows, &self.front.meta, self.backend.as_deref(), &self.wanted)
+            .map_err(place(entry.offset))?;
+        let block = self.dataset(values, rows)?;
+        let from = self.rows.start.saturating_sub(entry.first_row) as usize;
+        let to = (self.rows.end - entry.first_row).min(rows as u64) as usize;
+        Ok(if (from, to) == (0, rows) { block } else { block.slice(from..to) })
     }
 }
 
@@ -235,16 +284,25 @@ fn missing(rows: Range<u64>, no_index: Option<&Error>) -> LostRows {
     LostRows { rows, cause: format!("their blocks were not found; {cause}") }
 }
 
-/// The columns of one block, in the order of the header.
-fn parse_block(payload: &[u8], rows: usize, meta: &Meta, backend: Option<&dyn NeuralBackend>) -> Result<Vec<Values>> {
+/// The wanted columns of one block, in the order of the header.
+fn parse_block(
+    payload: &[u8],
+    rows: usize,
+    meta: &Meta,
+    backend: Option<&dyn NeuralBackend>,
+    wanted: &[bool],
+) -> Result<Vec<Option<Values>>> {
     let mut reader = Reader::new(payload);
     let by_model = meta.model_columns()?;
     let mut decoded: Vec<Option<Values>> = vec![None; meta.columns.len()];
     if let Some(backend) = backend {
         let columns: Vec<ColumnMeta> = by_model.iter().map(|i| meta.columns[*i].clone()).collect();
-        let all = restore(reader.section()?, rows, &columns, backend)?;
-        for (i, values) in by_model.iter().zip(all) {
-            decoded[*i] = Some(values);
+        let latents = reader.section()?;
+        if by_model.iter().any(|i| wanted[*i]) {
+            let all = restore(latents, rows, &columns, backend)?;
+            for (i, values) in by_model.iter().zip(all).filter(|(i, _)| wanted[**i]) {
+                decoded[*i] = Some(values);
+            }
         }
     }
     let formulas = meta.formulas()?;
@@ -255,14 +313,16 @@ fn parse_block(payload: &[u8], rows: usize, meta: &Meta, backend: Option<&dyn Ne
             Ok(Section { bytes, dtype: &c.dtype, shape: &c.shape, formula: formula.as_ref(), tolerance })
         })
         .collect::<Result<Vec<_>>>()?;
-    let rest = table::decode(&sections, rows)?;
-    for (slot, values) in decoded.iter_mut().filter(|slot| slot.is_none()).zip(rest) {
-        *slot = Some(values);
+    let others: Vec<usize> = (0..meta.columns.len()).filter(|i| !by_model.contains(i)).collect();
+    let of_these: Vec<bool> = others.iter().map(|i| wanted[*i]).collect();
+    let rest = table::decode(&sections, rows, &of_these)?;
+    for (i, values) in others.into_iter().zip(rest).filter(|(i, _)| wanted[*i]) {
+        decoded[i] = values;
     }
     let hash = u64::from_le_bytes(reader.array()?);
     reader.end()?;
-    let decoded: Vec<Values> = decoded.into_iter().flatten().collect();
-    if hash_of(&decoded.par_iter().map(table::hash).collect::<Vec<_>>()) != hash {
+    let hashes: Vec<u64> = decoded.par_iter().flatten().map(table::hash).collect();
+    if hashes.len() == decoded.len() && hash_of(&hashes) != hash {
         return Err(malformed("the decoded values do not match their hash"));
     }
     Ok(decoded)
@@ -274,12 +334,7 @@ pub(super) fn hash_of(columns: &[u64]) -> u64 {
 }
 
 /// The model's columns out of their latents.
-pub(super) fn restore(
-    bytes: &[u8],
-    rows: usize,
-    columns: &[ColumnMeta],
-    backend: &dyn NeuralBackend,
-) -> Result<Vec<Values>> {
+fn restore(bytes: &[u8], rows: usize, columns: &[ColumnMeta], backend: &dyn NeuralBackend) -> Result<Vec<Values>> {
     let mut reader = Reader::new(bytes);
     let model_rows = reader.count()?;
     let values: usize = columns.iter().map(|c| rows * c.width()).sum();
@@ -292,20 +347,37 @@ pub(super) fn restore(
         return Err(malformed("a latent outside its format"));
     }
     let latents = Array2::from_shape_fn((model_rows, formats.len()), |(row, lane)| lanes[lane][row]);
-    let restored = backend.restore(&backend.decode(&latents)?, columns)?;
+    let mut all = reconstruct(&latents, rows, columns, backend)?;
+    for (values, meta) in all.iter_mut().zip(columns) {
+        if meta.tolerance().bound() > 0.0 {
+            *values = residual::decode(reader.section()?, values, meta.width())?;
+        } else {
+            exceptions::apply(&mut reader, values)?;
+        }
+    }
+    reader.end()?;
+    Ok(all)
+}
+
+/// What a model makes of latents.
+pub(super) fn reconstruct(
+    latents: &Array2<i64>,
+    rows: usize,
+    columns: &[ColumnMeta],
+    backend: &dyn NeuralBackend,
+) -> Result<Vec<Values>> {
+    let restored = backend.restore(&backend.decode(latents)?, columns)?;
     if restored.len() != columns.len() {
         return Err(Error::new(Code::ModelMismatch, "the model does not give the container's columns"));
     }
     let mut all = Vec::with_capacity(columns.len());
     for (column, meta) in restored.into_iter().zip(columns) {
-        let mut values = column.values;
+        let values = column.values;
         if column.name != meta.name || values.dtype() != meta.dtype || values.len() != rows * meta.width() {
             return Err(Error::new(Code::ModelMismatch, format!("the model does not give column `{}`", meta.name))
                 .cause(format!("it gives {} values of {} as `{}`", values.len(), values.dtype(), column.name)));
         }
-        exceptions::apply(&mut reader, &mut values)?;
         all.push(values);
     }
-    reader.end()?;
     Ok(all)
 }

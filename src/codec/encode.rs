@@ -5,111 +5,20 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::column::Coded;
-use super::decode::{hash_of, restore};
+use super::decode::{hash_of, reconstruct};
 use super::frame::{self, Entry, FRAME_BYTES};
-use super::meta::{ColumnMeta, MOST_BITS, Meta, Mode, ModelMeta};
+use super::grid::scattered;
+use super::meta::{ColumnMeta, Meta};
 use super::neural::NeuralBackend;
+use super::options::{CompressOptions, Effort};
+use super::plan::plan;
 use super::table::{self, Formula, Item};
-use super::{exceptions, values};
-use crate::data::{Column, Dataset, RowSource, Values};
+use super::{exceptions, residual, values};
+use crate::data::{Column, Dataset, FileAt, RowSource, Values};
 use crate::entropy::bytes::{put_section, put_varint};
 use crate::entropy::encode_ints;
 use crate::error::{Code, Error, Result};
 use crate::model::whole::WholeFile;
-use crate::relation::{self, Expression};
-
-/// Raw bytes in a block, about, and most rows, unless the options name its rows: of latents, of arrays, and of a table of
-/// single numbers. What is learned of values is learned anew in each block.
-const LATENT_BLOCK: (usize, usize) = (1 << 21, 8192);
-const ARRAY_BLOCK: (usize, usize) = (1 << 23, 1 << 20);
-const TABLE_BLOCK: (usize, usize) = (1 << 25, 1 << 18);
-
-/// How far a value may move.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Bound {
-    /// In the unit of the column.
-    Abs(f64),
-    /// As a fraction of the column's range (largest minus smallest finite value of the whole column).
-    Range(f64),
-    /// As a fraction of each value; integers are kept exactly.
-    Relative(f64),
-    /// Floats keep so many bits of their mantissa, 1 to 52; integers are kept exactly.
-    Bits(u32),
-}
-
-impl std::str::FromStr for Bound {
-    type Err = Error;
-
-    /// `abs:0.1`, `range:1e-3`, `rel:1e-3`, `bits:10` or `exact`.
-    fn from_str(text: &str) -> Result<Self> {
-        let wrong = || {
-            Error::new(Code::Usage, format!("`{text}` is not a bound")).hint(
-                "use abs:0.1, rel:1e-3 of each value, range:1e-3 of the column's range, bits:10 of the mantissa, or exact",
-            )
-        };
-        if text == "exact" {
-            return Ok(Bound::Abs(0.0));
-        }
-        let (kind, value) = text.split_once(':').ok_or_else(wrong)?;
-        if kind == "bits" {
-            return value.parse().map(Bound::Bits).map_err(|_| wrong());
-        }
-        let value: f64 = value.parse().map_err(|_| wrong())?;
-        if !(value.is_finite() && value > 0.0) {
-            return Err(wrong().cause("a bound is a positive number"));
-        }
-        match kind {
-            "abs" => Ok(Bound::Abs(value)),
-            "range" => Ok(Bound::Range(value)),
-            "rel" => Ok(Bound::Relative(value)),
-            _ => Err(wrong()),
-        }
-    }
-}
-
-/// How much time may be spent for fewer bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Effort {
-    /// By pcodec: each column alone.
-    Fast,
-    /// By learned distributions that look at other columns.
-    #[default]
-    Default,
-    /// By more of them.
-    Max,
-}
-
-/// What to write.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CompressOptions {
-    /// How the columns are kept.
-    pub mode: Mode,
-    /// For every column in bounded mode but those passed through, which stay exact: an index has no tolerance.
-    pub bound: Option<Bound>,
-    /// For single columns, by name, in place of `bound`.
-    pub column_bounds: Vec<(String, Bound)>,
-    /// Formulas that predict a column from others: name of the column, formula. Sums and copies are found without.
-    pub relations: Vec<(String, String)>,
-    /// Rows in a block, at least 1; as many as make about 8 MiB if absent; of a table of single numbers 32 MiB, at most
-    /// 262,144 rows, in neural mode 2 MiB and 8192. Each block can be read without the others.
-    pub block_rows: Option<usize>,
-    /// How much time may be spent.
-    pub effort: Effort,
-}
-
-impl CompressOptions {
-    /// Options of a mode, with no bound and blocks of the default size.
-    pub fn new(mode: Mode) -> Self {
-        CompressOptions {
-            mode,
-            bound: None,
-            column_bounds: Vec::new(),
-            relations: Vec::new(),
-            block_rows: None,
-            effort: Effort::Default,
-        }
-    }
-}
 
 /// Bytes of one column, over all blocks.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -122,6 +31,9 @@ pub struct ColumnSize {
     pub bytes: u64,
     /// Values stored exactly because the lossy form could not hold them.
     pub exceptions: u64,
+    /// How it is coded in the first block, and why.
+    #[serde(default)]
+    pub form: String,
 }
 
 /// Where the bytes of a container went. Parts add up to `total_bytes`.
@@ -166,226 +78,151 @@ pub fn compress(
     neural: Option<&dyn NeuralBackend>,
     out: &Path,
 ) -> Result<CompressReport> {
-    let total_rows = data.rows();
     let meta = plan(data, options, neural)?;
-    let block_rows = meta.block_rows as usize;
     let model = neural.map(|n| n.model_bytes()).unwrap_or_default();
     let front = frame::front(&meta, &model)?;
     let mut file = WholeFile::create(out)?;
     file.write(&front)?;
-
-    let formulas = meta.formulas()?;
-    let starts: Vec<usize> = (0..total_rows).step_by(block_rows).collect();
-    let mut entries: Vec<Entry> = Vec::with_capacity(starts.len());
-    let mut columns = sizes(&data.head(), total_rows, &meta)?;
-    // A few blocks at a time: done in parallel, written in order.
-    for group in starts.chunks(rayon::current_num_threads().max(1)) {
-        let parts: Vec<(Vec<Coded>, u64)> = group
-            .par_iter()
-            .map(|start| {
-                let rows = *start..(start + block_rows).min(total_rows);
-                encode_block(&data.read(rows)?, &meta, &formulas, neural, options.effort)
-            })
-            .collect::<Result<_>>()?;
-        for (start, (parts, hash)) in group.iter().zip(parts) {
-            let mut payload = Vec::new();
-            for (part, size) in parts.iter().zip(&mut columns) {
-                put_section(&mut payload, &part.bytes);
-                size.bytes += part.bytes.len() as u64;
-                size.exceptions += part.exceptions as u64;
-            }
-            payload.extend(hash.to_le_bytes());
-            let rows = (total_rows - start).min(block_rows) as u32;
-            let number = u32::try_from(entries.len())
-                .map_err(|_| Error::new(Code::Unsupported, "more than 2^32 blocks").hint("use more rows a block"))?;
-            let head = frame::frame(number, *start as u64, rows, &payload)?;
-            entries.push(Entry { offset: file.length, first_row: *start as u64, rows, length: payload.len() as u32 });
-            file.write(&head)?;
-            file.write(&payload)?;
-        }
-    }
-    let back = frame::back(&entries, file.length);
-    file.write(&back)?;
-    let total_bytes = file.length as u64;
-    file.finish()?;
-
-    let raw_bytes = data.raw_bytes();
-    let model_bytes = model.len() as u64;
-    Ok(CompressReport {
-        rows: total_rows as u64,
-        blocks: entries.len(),
-        raw_bytes,
-        payload_bytes: entries.iter().map(|e| u64::from(e.length)).sum(),
-        model_bytes,
-        header_bytes: front.len() as u64 - model_bytes,
-        frame_bytes: (entries.len() * FRAME_BYTES) as u64,
-        index_bytes: back.len() as u64,
-        total_bytes,
-        ratio: raw_bytes as f64 / total_bytes as f64,
-        ratio_without_model: raw_bytes as f64 / (total_bytes - model_bytes) as f64,
-        columns,
-    })
+    let columns = sizes(&data.head(), data.rows(), &meta)?;
+    let mut blocks = Blocks { file, entries: Vec::new(), columns };
+    blocks.write(data, 0, &meta, neural, options.effort)?;
+    blocks.finish(data.rows() as u64, data.raw_bytes(), front.len(), model.len())
 }
 
-/// The header, with everything about the request checked.
-fn plan(source: &dyn RowSource, options: &CompressOptions, neural: Option<&dyn NeuralBackend>) -> Result<Meta> {
-    let data = source.head();
-    let usage = |what: &str, hint: &str| Err(Error::new(Code::Usage, what).hint(hint));
-    match (options.mode, neural.is_some()) {
-        (Mode::Neural, false) => return usage("neural mode needs a model", "name a quantized model"),
-        (Mode::Bounded | Mode::Lossless, true) => return usage("this mode takes no model", "use neural mode"),
-        _ => {}
+/// Adds the rows of `data` to the container `path` as new blocks, kept as its others are. It is replaced when that is complete.
+///
+/// The report counts the bytes of the whole file, but lists columns of the new rows only.
+///
+/// # Errors
+/// As [`compress`]; [`Code::DataType`] if the columns are not those of the container, [`Code::ModelMismatch`] if the model is
+/// not, `C001` if the container is damaged.
+pub fn append(
+    data: &dyn RowSource,
+    effort: Effort,
+    neural: Option<&dyn NeuralBackend>,
+    path: &Path,
+) -> Result<CompressReport> {
+    let old = FileAt::open(path)?;
+    let before = frame::read_front(&old)?;
+    let entries = frame::read_back(&old, &before)?;
+    let head = data.head();
+    let alike = |c: &Column, m: &ColumnMeta| (&c.name, c.values.dtype(), &c.shape) == (&m.name, &m.dtype, &m.shape);
+    let same = head.columns.len() == before.meta.columns.len()
+        && head.columns.iter().zip(&before.meta.columns).all(|(c, m)| alike(c, m));
+    if !same {
+        return Err(Error::new(Code::DataType, format!("`{}` has other columns than the data", path.display()))
+            .hint("names, types and shapes have to be the same, in the same order"));
     }
-    let bounded = options.mode == Mode::Bounded;
-    if !bounded && (options.bound.is_some() || !options.column_bounds.is_empty()) {
-        return usage("only bounded mode takes a bound", "use bounded mode, or leave the bound away");
+    if neural.map(|n| n.model_bytes()).unwrap_or_default() != before.model {
+        return Err(Error::new(Code::ModelMismatch, format!("`{}` was not written with this model", path.display()))
+            .hint("give the model that wrote it, or none if none did"));
     }
-    let row_bytes: usize = data.columns.iter().map(|c| c.width() * c.values.item_size()).sum();
-    let (bytes, most_rows) = match neural {
-        Some(_) => LATENT_BLOCK,
-        None if data.columns.iter().all(|c| c.width() == 1) => TABLE_BLOCK,
-        None => ARRAY_BLOCK,
-    };
-    let by_size = (bytes / row_bytes.max(1)).clamp(1, most_rows);
-    let block_rows = u32::try_from(options.block_rows.unwrap_or(by_size)).ok().filter(|n| *n > 0);
-    let Some(block_rows) = block_rows else {
-        return usage("a block has 1 to 2^32 - 1 rows", "use some thousand");
-    };
-    for (name, _) in &options.column_bounds {
-        data.column(name)?;
+    let mut meta = before.meta;
+    let first_row = meta.rows;
+    meta.rows += data.rows() as u64;
+    let front = frame::front(&meta, &before.model)?;
+    let mut file = WholeFile::create(path)?;
+    file.write(&front)?;
+    let end = entries.last().map_or(before.end, |e| e.offset + FRAME_BYTES + e.length as usize);
+    for at in (before.end..end).step_by(COPIED) {
+        file.write(&old.read(at, COPIED.min(end - at))?)?;
     }
-    let mut columns: Vec<ColumnMeta> = data.columns.iter().map(ColumnMeta::of).collect();
-    if bounded {
-        let bounds = (data.columns.iter())
-            .map(|c| {
-                let own = options.column_bounds.iter().find(|(name, _)| *name == c.name).map(|(_, b)| *b);
-                let passed = data.source.pass_through.contains(&c.name).then_some(Bound::Abs(0.0));
-                checked(own.or(passed).or(options.bound), &c.name)
-            })
-            .collect::<Result<Vec<Bound>>>()?;
-        let relative = bounds.iter().any(|b| matches!(b, Bound::Range(_)));
-        let ranges = if relative { ranges(source, block_rows as usize)? } else { vec![0.0; bounds.len()] };
-        for ((meta, bound), range) in columns.iter_mut().zip(bounds).zip(ranges) {
-            match bound {
-                Bound::Abs(b) => meta.bound = Some(b),
-                // A column without finite values, or a range beyond f64, has no scale: keep it exactly.
-                Bound::Range(fraction) => {
-                    let bound = Some(fraction * range).filter(|b| b.is_finite() && *b > 0.0);
-                    meta.bound = Some(bound.map_or(0.0, four_digits));
-                }
-                Bound::Relative(_) | Bound::Bits(_) if !meta.dtype.starts_with("float") => meta.bound = Some(0.0),
-                Bound::Relative(part) => meta.relative = Some(part),
-                Bound::Bits(bits) => meta.bits = Some(bits),
+    let moved = |e: Entry| Entry { offset: e.offset - before.end + front.len(), ..e };
+    let columns = sizes(&head, data.rows(), &meta)?;
+    let mut blocks = Blocks { file, entries: entries.into_iter().map(moved).collect(), columns };
+    blocks.write(data, first_row, &meta, neural, effort)?;
+    let row: u64 = head.columns.iter().map(|c| (c.width() * c.values.item_size()) as u64).sum();
+    blocks.finish(meta.rows, row * meta.rows, front.len(), before.model.len())
+}
+
+/// Bytes that are copied at once.
+const COPIED: usize = 1 << 20;
+
+/// The blocks of a file that is being written.
+struct Blocks {
+    file: WholeFile,
+    entries: Vec<Entry>,
+    columns: Vec<ColumnSize>,
+}
+
+impl Blocks {
+    /// Writes data that begin at row `first_row`: a few blocks at a time, done in parallel, written in order.
+    fn write(
+        &mut self,
+        data: &dyn RowSource,
+        first_row: u64,
+        meta: &Meta,
+        neural: Option<&dyn NeuralBackend>,
+        effort: Effort,
+    ) -> Result<()> {
+        let (total, block_rows) = (data.rows(), meta.block_rows as usize);
+        let formulas = meta.formulas()?;
+        let starts: Vec<usize> = (0..total).step_by(block_rows).collect();
+        for group in starts.chunks(rayon::current_num_threads().max(1)) {
+            let one = |start: &usize| {
+                let rows = *start..(start + block_rows).min(total);
+                encode_block(&data.read(rows)?, meta, &formulas, neural, effort)
+            };
+            let blocks: Vec<(Vec<Coded>, u64)> = group.par_iter().map(one).collect::<Result<_>>()?;
+            for (start, (parts, hash)) in group.iter().zip(blocks) {
+                let rows = (total - start).min(block_rows) as u32;
+                self.put(first_row + *start as u64, rows, &parts, hash)?;
             }
         }
+        Ok(())
     }
-    relate(source, options, &mut columns)?;
-    let mut model = None;
-    if let Some(neural) = neural {
-        let names = neural.columns();
-        for name in &names {
-            data.column(name)?;
-        }
-        model = Some(ModelMeta { columns: names, latents: neural.latent_formats().len() });
-    }
-    let meta = Meta {
-        mode: options.mode,
-        layout: data.layout.clone(),
-        source: data.source.clone(),
-        rows: source.rows() as u64,
-        block_rows,
-        columns,
-        model,
-        writer: concat!("sluice ", env!("CARGO_PKG_VERSION")).to_owned(),
-    };
-    meta.check().map_err(|e| {
-        Error::new(Code::Unsupported, "these data do not fit a container")
-            .cause(e.what())
-            .hint("use fewer rows a block")
-    })?;
-    Ok(meta)
-}
 
-/// Rows in which sums are looked for.
-const SAMPLE: usize = 8192;
-
-/// Gives columns their formulas: those asked for, and sums that are found.
-fn relate(source: &dyn RowSource, options: &CompressOptions, columns: &mut [ColumnMeta]) -> Result<()> {
-    let sample = source.read(0..source.rows().min(SAMPLE))?;
-    let numbers = |c: &Column| (0..c.values.len()).map(|i| c.values.get_f64(i)).collect();
-    let scalars: Vec<(String, Vec<f64>)> =
-        sample.columns.iter().filter(|c| c.width() == 1).map(|c| (c.name.clone(), numbers(c))).collect();
-    for ((name, _), sum) in scalars.iter().zip(relation::sums(&scalars)) {
-        let column = columns.iter_mut().find(|c| c.name == *name).expect("the sample has the same columns");
-        column.formula = sum.map(|s| s.to_string());
-    }
-    for (name, formula) in &options.relations {
-        let expression: Expression = formula.parse()?;
-        for used in expression.columns().iter().chain([name]) {
-            if sample.column(used)?.width() != 1 {
-                return Err(Error::new(
-                    Code::DataShape,
-                    format!("column `{used}` of a formula is not one number a row"),
-                )
-                .hint("formulas relate columns of single numbers"));
+    fn put(&mut self, first_row: u64, rows: u32, parts: &[Coded], hash: u64) -> Result<()> {
+        let mut payload = Vec::new();
+        for (part, size) in parts.iter().zip(&mut self.columns) {
+            put_section(&mut payload, &part.bytes);
+            size.bytes += part.bytes.len() as u64;
+            size.exceptions += part.exceptions as u64;
+            if size.form.is_empty() {
+                size.form.clone_from(&part.form);
             }
         }
-        if expression.columns().contains(name) {
-            return Err(Error::new(Code::Recipe, format!("the formula of `{name}` needs `{name}` itself")));
-        }
-        let column = columns.iter_mut().find(|c| c.name == *name).expect("it is among the sample's");
-        column.formula = Some(expression.to_string());
+        payload.extend(hash.to_le_bytes());
+        let number = u32::try_from(self.entries.len())
+            .map_err(|_| Error::new(Code::Unsupported, "more than 2^32 blocks").hint("use more rows a block"))?;
+        let head = frame::frame(number, first_row, rows, &payload)?;
+        self.entries.push(Entry { offset: self.file.length, first_row, rows, length: payload.len() as u32 });
+        self.file.write(&head)?;
+        self.file.write(&payload)
     }
-    Ok(())
-}
 
-/// The bound of column `name`, if it is one.
-fn checked(bound: Option<Bound>, name: &str) -> Result<Bound> {
-    let Some(bound) = bound else {
-        return Err(Error::new(Code::Bound, format!("column `{name}` has no bound"))
-            .hint("give one for all columns, or use lossless mode"));
-    };
-    let wrong = |what: String, hint: &str| Err(Error::new(Code::Bound, format!("column `{name}`: {what}")).hint(hint));
-    match bound {
-        Bound::Abs(number) | Bound::Range(number) if !number.is_finite() || number < 0.0 => {
-            wrong(format!("{number} is not a bound"), "a bound is 0 or a positive number")
-        }
-        Bound::Relative(part) if !(0.0..1.0).contains(&part) => {
-            wrong(format!("{part} is no part of a value"), "it is at least 0 and below 1")
-        }
-        Bound::Bits(bits) if !(1..=MOST_BITS).contains(&bits) => {
-            wrong(format!("a mantissa has no {bits} bits"), "1 to 52, of which float32 has 23")
-        }
-        _ => Ok(bound),
+    fn finish(mut self, rows: u64, raw_bytes: u64, front: usize, model: usize) -> Result<CompressReport> {
+        let back = frame::back(&self.entries, self.file.length);
+        self.file.write(&back)?;
+        let (total_bytes, model_bytes) = (self.file.length as u64, model as u64);
+        self.file.finish()?;
+        Ok(CompressReport {
+            rows,
+            blocks: self.entries.len(),
+            raw_bytes,
+            payload_bytes: self.entries.iter().map(|e| u64::from(e.length)).sum(),
+            model_bytes,
+            header_bytes: front as u64 - model_bytes,
+            frame_bytes: (self.entries.len() * FRAME_BYTES) as u64,
+            index_bytes: back.len() as u64,
+            total_bytes,
+            ratio: raw_bytes as f64 / total_bytes as f64,
+            ratio_without_model: raw_bytes as f64 / (total_bytes - model_bytes) as f64,
+            columns: self.columns,
+        })
     }
-}
-
-/// A bound rounded down to four digits: shorter in the header, and hardly tighter.
-fn four_digits(bound: f64) -> f64 {
-    let short = |digits: u64, exponent: i32| format!("{digits}e{exponent}").parse::<f64>().unwrap_or(bound);
-    let exponent = bound.log10().floor() as i32 - 3;
-    let digits = (bound / short(1, exponent)).floor() as u64;
-    // Near a power of ten, and among the subnormals, the logarithm may be off by one.
-    Some(short(digits, exponent)).filter(|b| *b <= bound && *b > 0.999 * bound).unwrap_or(bound)
-}
-
-/// Largest minus smallest finite value of every column.
-fn ranges(source: &dyn RowSource, block_rows: usize) -> Result<Vec<f64>> {
-    let mut ends = vec![(f64::INFINITY, f64::NEG_INFINITY); source.head().columns.len()];
-    for start in (0..source.rows()).step_by(block_rows) {
-        let block = source.read(start..(start + block_rows).min(source.rows()))?;
-        for (ends, column) in ends.iter_mut().zip(&block.columns) {
-            let finite = (0..column.values.len()).map(|i| column.values.get_f64(i)).filter(|x| x.is_finite());
-            *ends = finite.fold(*ends, |(low, high), x| (low.min(x), high.max(x)));
-        }
-    }
-    Ok(ends.into_iter().map(|(low, high)| high - low).collect())
 }
 
 /// One entry a section of a block, without bytes yet.
 fn sizes(head: &Dataset, rows: usize, meta: &Meta) -> Result<Vec<ColumnSize>> {
     let raw = |c: &Column| (rows * c.width() * c.values.item_size()) as u64;
-    let size = |name: &str, raw_bytes| ColumnSize { name: name.to_owned(), raw_bytes, bytes: 0, exceptions: 0 };
+    let size = |name: &str, raw_bytes| ColumnSize {
+        name: name.to_owned(),
+        raw_bytes,
+        bytes: 0,
+        exceptions: 0,
+        form: String::new(),
+    };
     let by_model = meta.model_columns()?;
     let mut sizes = Vec::new();
     if !by_model.is_empty() {
@@ -409,9 +246,8 @@ fn encode_block(
     let mut parts = Vec::new();
     let mut hashes = vec![0; meta.columns.len()];
     if let Some(neural) = neural {
-        let coded = latents(block, &by_model, neural)?;
         let columns: Vec<ColumnMeta> = by_model.iter().map(|i| meta.columns[*i].clone()).collect();
-        let back = restore(&coded.bytes, block.rows, &columns, neural)?;
+        let (coded, back) = latents(block, &by_model, &columns, neural)?;
         by_model.iter().zip(&back).for_each(|(i, values)| hashes[*i] = table::hash(values));
         parts.push(coded);
     }
@@ -433,18 +269,22 @@ fn encode_block(
     Ok((parts, hash_of(&hashes)))
 }
 
-/// Number of model rows, coded latents as a section, then per model column the values that are not finite.
-fn latents(block: &Dataset, by_model: &[usize], neural: &dyn NeuralBackend) -> Result<Coded> {
+/// Number of model rows, coded latents as a section, then per model column the values that are not finite, or, within a bound,
+/// what its reconstruction leaves. Also what a reader will have.
+fn latents(
+    block: &Dataset,
+    by_model: &[usize],
+    columns: &[ColumnMeta],
+    neural: &dyn NeuralBackend,
+) -> Result<(Coded, Vec<Values>)> {
     let mut finite = block.clone();
     let mut special = Vec::new();
-    let mut count = 0;
     for i in by_model {
         let column = &block.columns[*i];
         let at: Vec<usize> = (0..column.values.len()).filter(|k| !column.values.get_f64(*k).is_finite()).collect();
         let zeros = Values::from_f64(column.values.dtype(), std::iter::repeat_n(0.0, at.len()))?;
         values::scatter(&mut finite.columns[*i].values, &at, &zeros)?;
-        exceptions::put(&mut special, &column.values, &at)?;
-        count += at.len();
+        special.push(at);
     }
     let latents = neural.encode(&neural.rows(&finite)?)?;
     let formats = neural.latent_formats();
@@ -458,6 +298,22 @@ fn latents(block: &Dataset, by_model: &[usize], neural: &dyn NeuralBackend) -> R
     let mut bytes = Vec::new();
     put_varint(&mut bytes, latents.nrows() as u64);
     put_section(&mut bytes, &encode_ints(&lanes));
-    bytes.extend(special);
-    Ok(Coded { bytes, exceptions: count, restored: None })
+    let mut back = reconstruct(&latents, block.rows, columns, neural)?;
+    let mut count = 0;
+    for (((i, meta), at), back) in by_model.iter().zip(columns).zip(&special).zip(&mut back) {
+        let column = &block.columns[*i];
+        let bound = meta.tolerance().bound();
+        if bound > 0.0 {
+            let line = column.shape.last().copied().unwrap_or(1);
+            let (left, exact, values) = residual::encode(&column.values, back, bound, column.width(), line)?;
+            put_section(&mut bytes, &left);
+            (count, *back) = (count + exact, values);
+        } else {
+            exceptions::put(&mut bytes, &column.values, at)?;
+            scattered(back, &column.values, at)?;
+            count += at.len();
+        }
+    }
+    let form = format!("{} latents", formats.len());
+    Ok((Coded { bytes, exceptions: count, restored: None, form }, back))
 }

@@ -315,6 +315,19 @@ impl Grid {
         }
     }
 
+    /// In words, to stand behind what is said of a column.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Grid::Whole { step: 1 } | Grid::Bits => String::new(),
+            Grid::Whole { step } => format!(", in steps of {step}"),
+            Grid::Step(step) => format!(", in steps of {step:.4e}"),
+            Grid::Parts(parts) if *parts == 1.0 => ", whole numbers".to_owned(),
+            Grid::Parts(parts) => format!(", in parts of 1/{parts}"),
+            Grid::List(list) => format!(", of {} values", list.len()),
+            Grid::Relative(_) => ", in steps of their own size".to_owned(),
+        }
+    }
+
     /// The number of the grid point that is nearest to any number.
     pub(super) fn nearest(&self, x: f64, dtype: &str) -> i64 {
         // `as` saturates, and makes 0 of NaN.

@@ -4,6 +4,7 @@
 //! Dataset ──► blocks of rows ──► per column: latents | bounded | lossless ──► frames with CRC32C ──► index ──► .slc
 //! ```
 
+mod alone;
 mod column;
 pub mod compact;
 mod decode;
@@ -14,18 +15,22 @@ mod general;
 mod grid;
 mod meta;
 mod neural;
+mod options;
 mod pcodec;
 mod peers;
+mod plan;
 mod predicted;
 mod relative;
+mod residual;
 mod table;
 mod values;
 
 pub use compact::{DecoderModel, WeightPrecision};
 pub use decode::{ContainerInfo, Decoder, Decompressed, LostRows, decompress, info};
-pub use encode::{Bound, ColumnSize, CompressOptions, CompressReport, Effort, compress};
+pub use encode::{ColumnSize, CompressReport, append, compress};
 pub use meta::{ColumnMeta, Mode};
 pub use neural::NeuralBackend;
+pub use options::{Bound, CompressOptions, Effort};
 pub use peers::{PeerSize, peers};
 
 #[cfg(test)]

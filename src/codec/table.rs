@@ -6,10 +6,11 @@
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::alone;
 use super::column::{self, Coded, Decoded, Known, Learned};
-use super::encode::Effort;
 use super::general::{shuffle, zstd};
 use super::grid::{Placed, Tolerance, place, scattered};
+use super::options::Effort;
 use super::predicted::{Prediction, Restored, numbers};
 use crate::data::Values;
 use crate::entropy::bytes::malformed;
@@ -102,7 +103,7 @@ pub(super) fn encode(items: &[Item], effort: Effort) -> Result<Vec<Written>> {
     let one = |k: usize| {
         let (item, placed) = (&items[k], &placed[k]);
         let Some(own) = &learned[k] else {
-            let coded = column::alone(item.values, placed, item.shape, item.tolerance)?;
+            let coded = alone::alone(item.values, placed, item.shape, item.tolerance)?;
             return written(item, coded, Some(placed));
         };
         let before = learned.iter().zip(&rank).map(|(l, at)| l.as_ref().filter(|_| *at < rank[k]));
@@ -117,7 +118,7 @@ pub(super) fn encode(items: &[Item], effort: Effort) -> Result<Vec<Written>> {
             None => column::given(item.values, placed, own, &known, effort)?,
         };
         if item.tolerance == Tolerance::Exact && repeats(item.values, coded.bytes.len())? {
-            let general = column::general(item.values)?;
+            let general = alone::general(item.values)?;
             if general.bytes.len() < coded.bytes.len() {
                 return written(item, general, None);
             }
@@ -129,7 +130,7 @@ pub(super) fn encode(items: &[Item], effort: Effort) -> Result<Vec<Written>> {
 
 /// A column by what is quick.
 fn quickly(item: &Item) -> Result<Written> {
-    let (coded, placed) = column::quick(item.values, item.tolerance)?;
+    let (coded, placed) = alone::quick(item.values, item.tolerance)?;
     written(item, coded, placed.as_ref())
 }
 
@@ -139,7 +140,7 @@ fn quickly(item: &Item) -> Result<Written> {
 fn written(item: &Item, coded: Coded, placed: Option<&Placed>) -> Result<Written> {
     let values = item.values;
     if coded.bytes.len() > values.len() * values.item_size() {
-        return Ok(Written { coded: column::stored(values), hash: hash(values) });
+        return Ok(Written { coded: alone::stored(values), hash: hash(values) });
     }
     let hash = match (&coded.restored, placed.filter(|_| item.tolerance != Tolerance::Exact)) {
         (Some(back), _) => hash(back),
@@ -188,20 +189,30 @@ pub(super) struct Section<'a> {
     pub tolerance: Tolerance,
 }
 
-/// Reads the columns of a block of `rows`, side by side as far as they do not wait for each other.
+/// Reads columns of a block of `rows`, side by side as far as they do not wait for each other: those that are wanted, and
+/// those that they look at.
 ///
 /// # Errors
 /// [`ContainerDamaged`](crate::Code::ContainerDamaged).
-pub(super) fn decode(sections: &[Section], rows: usize) -> Result<Vec<Values>> {
+pub(super) fn decode(sections: &[Section], rows: usize, wanted: &[bool]) -> Result<Vec<Option<Values>>> {
     let looks_at = |s: &Section| {
         let formula = s.formula.map_or(&[][..], |f| &f.columns);
         column::looks_at(s.bytes, s.dtype, sections.len(), formula)
     };
     let needs: Vec<Vec<usize>> = sections.iter().map(looks_at).collect::<Result<_>>()?;
+    let mut needed = wanted.to_vec();
+    let mut open: Vec<usize> = (0..sections.len()).filter(|k| needed[*k]).collect();
+    while let Some(k) = open.pop() {
+        for c in needs[k].iter().filter(|c| **c < sections.len()) {
+            if !std::mem::replace(&mut needed[*c], true) {
+                open.push(*c);
+            }
+        }
+    }
     let mut decoded: Vec<Option<Decoded>> = sections.iter().map(|_| None).collect();
-    while decoded.iter().any(Option::is_none) {
-        let ready =
-            |k: &usize| decoded[*k].is_none() && needs[*k].iter().all(|c| decoded.get(*c).is_some_and(Option::is_some));
+    while decoded.iter().zip(&needed).any(|(d, needed)| *needed && d.is_none()) {
+        let known = |c: &usize| decoded.get(*c).is_some_and(Option::is_some);
+        let ready = |k: &usize| needed[*k] && decoded[*k].is_none() && needs[*k].iter().all(known);
         let ready: Vec<usize> = (0..sections.len()).filter(ready).collect();
         if ready.is_empty() {
             return Err(malformed("columns that look at each other"));
@@ -222,5 +233,5 @@ pub(super) fn decode(sections: &[Section], rows: usize) -> Result<Vec<Values>> {
             decoded[k] = Some(found);
         }
     }
-    Ok(decoded.into_iter().flatten().map(|d| d.values).collect())
+    Ok(decoded.into_iter().map(|d| d.map(|d| d.values)).collect())
 }

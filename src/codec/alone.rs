@@ -1,0 +1,162 @@
+//! A column that needs no other: forms tried on a part of it, the shortest used for all.
+
+use super::column::{
+    ARRANGED, CELLS, Coded, FIELD, Learned, QUICK, QUICK_VALUES, RAW, SERIES, SHUFFLE_XZ, SHUFFLE_ZSTD,
+};
+use super::column::{LEVEL, arrange, on_grid};
+use super::exceptions;
+use super::general::{shuffle, xz, zstd};
+use super::grid::{Grid, Placed, Tolerance, place, scattered};
+use super::pcodec;
+use crate::data::Values;
+use crate::entropy::bytes::put_section;
+use crate::error::Result;
+use crate::mix::cells;
+use crate::mix::field::{self, Plan, Scale};
+use crate::mix::series::{self, Course};
+
+/// Numbers by which forms are compared before one is used for all.
+const TRIED: usize = 1 << 16;
+/// Of a field: what is tried has to have all its axes.
+const FIELD_TRIED: usize = 1 << 18;
+
+/// A column in the quickest form.
+pub(super) fn quick(values: &Values, tolerance: Tolerance) -> Result<(Coded, Option<Placed>)> {
+    if tolerance == Tolerance::Exact || (values.is_integer() && tolerance.bound() < 1.0) {
+        return Ok((by_pcodec(values)?, None));
+    }
+    let placed = place(values, tolerance);
+    let coded = on_grid(QUICK, &placed, &pcodec::encode_ints(&placed.ints)?, values)?;
+    Ok((coded, Some(placed)))
+}
+
+/// A column as it is.
+pub(super) fn stored(values: &Values) -> Coded {
+    Coded {
+        bytes: [vec![RAW], values.to_le_bytes()].concat(),
+        exceptions: 0,
+        restored: None,
+        form: "as it is: nothing makes it shorter".to_owned(),
+    }
+}
+
+/// A column in the form that needs no other column.
+///
+/// * `shape`: of a row
+pub(super) fn alone(values: &Values, placed: &Placed, shape: &[usize], tolerance: Tolerance) -> Result<Coded> {
+    let (width, line): (usize, usize) = (shape.iter().product(), shape.last().copied().unwrap_or(1));
+    let rows = values.len() / width.max(1);
+    let few = TRIED.div_ceil(width.max(1)).clamp(1, rows.max(1)).min(rows);
+    let (some, ints) = (values.rows(0..few, width), &placed.ints[..few * width]);
+    let course = course(ints, width);
+    let mut sizes = vec![(arrange(ints, width).len(), ARRANGED)];
+    if let Some(course) = course {
+        sizes.push((series::encode(ints, width, course).len(), SERIES));
+    }
+    if width > 1 && ints.len() >= 64 {
+        sizes.push((cells::encode(ints, width, line).len(), CELLS));
+    }
+    // General-purpose coders are slow: where a bound has saved much they have no chance.
+    if tolerance == Tolerance::Exact || sizes[0].0 * 4 > some.len() * some.item_size() {
+        sizes.push((general(&some)?.bytes.len(), RAW));
+        sizes.push((1 + pcodec::encode(&some)?.len(), QUICK_VALUES));
+    }
+    let scale = scale(values, &placed.grid, tolerance.bound());
+    let mut plan = None;
+    if let Some(scale) = scale {
+        let few = FIELD_TRIED.div_ceil(width.max(1)).clamp(1, rows.max(1)).min(rows);
+        let some = floats(&values.rows(0..few, width));
+        let plans = Plan::all(few, shape).into_iter().map(|plan| (field::bits(&some, &plan, scale), plan));
+        let best = plans.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, plan)| plan).expect("at least one plan");
+        let coded = field::encode(&some, &best, scale);
+        sizes.push(((coded.bytes.len() + 10 * coded.exact.len()) * ints.len() / some.len(), FIELD));
+        plan = Some(best.of_rows(rows, shape));
+    }
+    sizes.sort_unstable();
+    let (_, form) = sizes[0];
+    let mut coded = match (form, course, plan, scale) {
+        (FIELD, _, Some(plan), Some(scale)) => interpolated(values, &placed.grid, &plan, scale)?,
+        (RAW, ..) => general(values)?,
+        (QUICK_VALUES, ..) => by_pcodec(values)?,
+        (SERIES, Some(course), ..) => on_grid(SERIES, placed, &series::encode(&placed.ints, width, course), values)?,
+        (CELLS, ..) => on_grid(CELLS, placed, &cells::encode(&placed.ints, width, line), values)?,
+        _ => on_grid(ARRANGED, placed, &arrange(&placed.ints, width), values)?,
+    };
+    let tried: Vec<String> = sizes.iter().map(|(bytes, form)| format!("{} {bytes}", name(*form))).collect();
+    coded.form += &format!("; bytes of {} values: {}", ints.len(), tried.join(", "));
+    Ok(coded)
+}
+
+/// What a form is called.
+fn name(form: u8) -> &'static str {
+    match form {
+        RAW => "zstd or xz",
+        QUICK_VALUES => "pcodec",
+        SERIES => "series",
+        CELLS => "cells",
+        FIELD => "field",
+        _ => "integers",
+    }
+}
+
+fn by_pcodec(values: &Values) -> Result<Coded> {
+    let bytes = [vec![QUICK_VALUES], pcodec::encode(values)?].concat();
+    Ok(Coded { bytes, exceptions: 0, restored: None, form: "pcodec".to_owned() })
+}
+
+/// How a field's values become steps, if they are floats that may move by a step.
+fn scale(values: &Values, grid: &Grid, bound: f64) -> Option<Scale> {
+    let Grid::Step(step) = grid else { return None };
+    let single = values.dtype() == "float32";
+    (values.len() >= 64 && bound > 0.0 && !values.is_integer()).then_some(Scale { step: *step, bound, single })
+}
+
+fn floats(values: &Values) -> Vec<f64> {
+    (0..values.len()).map(|i| values.get_f64(i)).collect()
+}
+
+/// A field, with what a reader computes of it.
+fn interpolated(values: &Values, grid: &Grid, plan: &Plan, scale: Scale) -> Result<Coded> {
+    let coded = field::encode(&floats(values), plan, scale);
+    let mut bytes = vec![FIELD];
+    grid.write(&mut bytes);
+    put_section(&mut bytes, &coded.bytes);
+    exceptions::put(&mut bytes, values, &coded.exact)?;
+    let mut restored = Values::from_f64(values.dtype(), coded.values.into_iter())?;
+    scattered(&mut restored, values, &coded.exact)?;
+    Ok(Coded { bytes, exceptions: coded.exact.len(), restored: Some(restored), form: "field".to_owned() })
+}
+
+/// How numbers follow each other, if they may be a series: the course in which prediction leaves least.
+pub(super) fn course(ints: &[i64], width: usize) -> Option<Course> {
+    if ints.len() < 64 || ints.iter().any(|v| v.unsigned_abs() > series::LARGEST.unsigned_abs()) {
+        return None;
+    }
+    let rows = ints.len() / width;
+    let fits = |course: &Course| match course {
+        Course::Rows => width >= 16,
+        Course::Lanes => rows >= 16,
+        Course::Through => width > 1,
+    };
+    let bits = |course: Course| Learned::of(&series::left(ints, width, course)).bits();
+    let all = series::COURSES.into_iter().filter(fits).map(|c| (bits(c), c));
+    all.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, course)| course)
+}
+
+/// The values bit for bit, as bytes.
+pub(super) fn general(values: &Values) -> Result<Coded> {
+    let raw = values.to_le_bytes();
+    let shuffled = shuffle(&raw, values.item_size());
+    let mut forms = vec![(SHUFFLE_ZSTD, zstd(&shuffled, LEVEL)?)];
+    if !values.is_integer() {
+        forms.push((SHUFFLE_XZ, xz(&shuffled)?));
+    }
+    forms.push((RAW, raw));
+    let (form, body) = forms.into_iter().min_by_key(|(_, b)| b.len()).expect("two forms");
+    let name = match form {
+        SHUFFLE_ZSTD => "zstd of shuffled bytes",
+        SHUFFLE_XZ => "xz of shuffled bytes",
+        _ => "as it is",
+    };
+    Ok(Coded { bytes: [vec![form], body].concat(), exceptions: 0, restored: None, form: name.to_owned() })
+}
