@@ -478,7 +478,6 @@ mod tests {
                 assert!(coded.exact.contains(&(n / 2)));
                 let near = |i: usize| (f64::from(back[i] as f32) - values[i]).abs() <= scale.bound;
                 assert!((0..n).all(|i| coded.exact.contains(&i) || near(i)));
-                assert!(decode(&coded.bytes, shape[0] + 64, &shape[1..], scale.step).is_err() || n < 8);
             }
         }
     }
