@@ -1,9 +1,13 @@
-//! What general-purpose compressors make of the same bytes, for honest comparison.
+//! What other codecs make of the same values, for honest comparison: each is timed, and what it gives back is compared.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::time::Instant;
 
-use super::general::{shuffle, zstd};
-use crate::data::Dataset;
+use super::general::{shuffle, unshuffle, unzstd, zstd};
+use super::grid::{Tolerance, place, scattered};
+use super::{exceptions, pcodec};
+use crate::data::{Column, Dataset, Values};
+use crate::entropy::bytes::{Reader, put_section};
 use crate::error::{Code, Error, Result};
 
 /// One compressor's result.
@@ -15,35 +19,146 @@ pub struct PeerSize {
     pub bytes: u64,
     /// Raw bytes over compressed bytes.
     pub ratio: f64,
+    /// Wall time of compression, s.
+    #[serde(default)]
+    pub encode_seconds: f64,
+    /// Wall time of decompression, s.
+    #[serde(default)]
+    pub decode_seconds: f64,
 }
 
-/// The sizes of all columns, one after the other in their own types, under gzip, xz, zstd and byte shuffle with zstd.
+type Bytes<'a> = &'a dyn Fn(&[u8]) -> Result<Vec<u8>>;
+
+/// Compresses and decompresses `raw`, which has to come back.
+fn measure(name: &str, raw: &[u8], encode: Bytes, decode: Bytes) -> Result<PeerSize> {
+    let start = Instant::now();
+    let packed = encode(raw)?;
+    let encode_seconds = start.elapsed().as_secs_f64();
+    let start = Instant::now();
+    let back = decode(&packed)?;
+    let decode_seconds = start.elapsed().as_secs_f64();
+    if back != raw {
+        return Err(Error::new(Code::Io, format!("{name} does not give its input back")));
+    }
+    let (bytes, ratio) = (packed.len() as u64, raw.len() as f64 / packed.len() as f64);
+    Ok(PeerSize { name: name.to_owned(), bytes, ratio, encode_seconds, decode_seconds })
+}
+
+/// All columns, one after the other in their own types, under gzip, xz, zstd, byte shuffle with zstd, and pcodec.
 ///
 /// # Errors
 /// [`Code::Io`] if a compressor fails.
 pub fn peers(data: &Dataset) -> Result<Vec<PeerSize>> {
     let failed = |e: &dyn std::fmt::Display| Error::new(Code::Io, "a general compressor failed").cause(e.to_string());
-    let columns: Vec<(Vec<u8>, usize)> =
-        data.columns.iter().map(|c| (c.values.to_le_bytes(), c.values.item_size())).collect();
-    let raw: Vec<u8> = columns.iter().flat_map(|(bytes, _)| bytes).copied().collect();
+    let raw: Vec<u8> = data.columns.iter().flat_map(|c| c.values.to_le_bytes()).collect();
+    let gzip = |raw: &[u8]| {
+        let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(9));
+        out.write_all(raw).and_then(|()| out.finish()).map_err(|e| failed(&e))
+    };
+    let gunzip = |bytes: &[u8]| {
+        let mut out = Vec::new();
+        flate2::read::GzDecoder::new(bytes).read_to_end(&mut out).map_err(|e| failed(&e))?;
+        Ok(out)
+    };
+    let xz = |raw: &[u8]| {
+        let mut out = liblzma::write::XzEncoder::new(Vec::new(), 9);
+        out.write_all(raw).and_then(|()| out.finish()).map_err(|e| failed(&e))
+    };
+    let unxz = |bytes: &[u8]| {
+        let mut out = Vec::new();
+        liblzma::read::XzDecoder::new(bytes).read_to_end(&mut out).map_err(|e| failed(&e))?;
+        Ok(out)
+    };
+    let plain = |bytes: &[u8]| unzstd(bytes, raw.len());
+    let sizes: Vec<(usize, usize)> =
+        data.columns.iter().map(|c| (c.values.len() * c.values.item_size(), c.values.item_size())).collect();
+    let each = |bytes: &[u8], one: &dyn Fn(&[u8], usize) -> Vec<u8>| {
+        let mut at = 0;
+        let part = |(length, size): &(usize, usize)| {
+            at += length;
+            one(&bytes[at - length..at], *size)
+        };
+        sizes.iter().flat_map(part).collect::<Vec<u8>>()
+    };
+    let by_columns = |_: &[u8]| {
+        let mut out = Vec::new();
+        for c in &data.columns {
+            put_section(&mut out, &pcodec::encode(&c.values)?);
+        }
+        Ok(out)
+    };
+    let of_columns = |bytes: &[u8]| {
+        let (mut reader, mut out) = (Reader::new(bytes), Vec::new());
+        for c in &data.columns {
+            out.extend(pcodec::decode(reader.section()?, c.values.dtype(), c.values.len())?.to_le_bytes());
+        }
+        Ok(out)
+    };
+    Ok(vec![
+        measure("gzip -9", &raw, &gzip, &gunzip)?,
+        measure("xz -9", &raw, &xz, &unxz)?,
+        measure("zstd -3", &raw, &|raw| zstd(raw, 3), &plain)?,
+        measure("zstd -19", &raw, &|raw| zstd(raw, 19), &plain)?,
+        measure("shuffle + zstd -19", &raw, &|raw| zstd(&each(raw, &shuffle), 19), &|bytes| {
+            Ok(each(&plain(bytes)?, &unshuffle))
+        })?,
+        measure("pcodec", &raw, &by_columns, &of_columns)?,
+    ])
+}
 
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(9));
-    gzip.write_all(&raw).map_err(|e| failed(&e))?;
-    let gzip = gzip.finish().map_err(|e| failed(&e))?.len();
-    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 9);
-    xz.write_all(&raw).map_err(|e| failed(&e))?;
-    let xz = xz.finish().map_err(|e| failed(&e))?.len();
-    let plain = zstd(&raw, 19)?.len();
-    let shuffled: Vec<u8> = columns.iter().flat_map(|(bytes, size)| shuffle(bytes, *size)).collect();
-    let shuffled = zstd(&shuffled, 19)?.len();
+/// How the numbers of a quantiser are coded.
+struct Coder {
+    name: &'static str,
+    encode: fn(&[i64]) -> Result<Vec<u8>>,
+    decode: fn(&[u8], usize) -> Result<Vec<i64>>,
+}
 
-    let all = [("gzip -9", gzip), ("xz -9", xz), ("zstd -19", plain), ("shuffle + zstd -19", shuffled)];
-    Ok(all
-        .into_iter()
-        .map(|(name, bytes)| PeerSize {
-            name: name.to_owned(),
-            bytes: bytes as u64,
-            ratio: raw.len() as f64 / bytes as f64,
-        })
-        .collect())
+const CODERS: [Coder; 2] = [
+    Coder {
+        name: "quantiser + shuffle + zstd -19",
+        encode: |ints| zstd(&shuffle(&Values::I64(ints.to_vec()).to_le_bytes(), 8), 19),
+        decode: |bytes, count| match Values::from_le_bytes("int64", &unshuffle(&unzstd(bytes, count * 8)?, 8))? {
+            Values::I64(ints) => Ok(ints),
+            _ => unreachable!("int64 was asked for"),
+        },
+    },
+    Coder { name: "quantiser + pcodec", encode: pcodec::encode_ints, decode: pcodec::decode_ints },
+];
+
+/// All columns in steps of twice their bounds, the steps under zstd and pcodec; and what comes back.
+///
+/// * `bounds`: absolute, one a column
+///
+/// # Errors
+/// [`Code::Io`] if a compressor fails.
+pub fn quantized(data: &Dataset, bounds: &[f64]) -> Result<Vec<(PeerSize, Dataset)>> {
+    let raw = data.raw_bytes() as f64;
+    let one = |coder: &Coder| {
+        let start = Instant::now();
+        let mut parts = Vec::new();
+        for (c, bound) in data.columns.iter().zip(bounds) {
+            let placed = place(&c.values, Tolerance::By(*bound));
+            let mut part = Vec::new();
+            placed.grid.write(&mut part);
+            put_section(&mut part, &(coder.encode)(&placed.ints)?);
+            exceptions::put(&mut part, &c.values, &placed.exact)?;
+            parts.push((part.len(), placed));
+        }
+        let encode_seconds = start.elapsed().as_secs_f64();
+        let bytes: usize = parts.iter().map(|(n, _)| n).sum();
+        let packed: Vec<Vec<u8>> = parts.iter().map(|(_, p)| (coder.encode)(&p.ints)).collect::<Result<_>>()?;
+        let start = Instant::now();
+        let mut columns = Vec::new();
+        for ((c, (_, placed)), packed) in data.columns.iter().zip(&parts).zip(&packed) {
+            let ints = (coder.decode)(packed, placed.ints.len())?;
+            let mut values = placed.grid.values(c.values.dtype(), &ints)?;
+            scattered(&mut values, &c.values, &placed.exact)?;
+            columns.push(Column { values, ..c.clone() });
+        }
+        let decode_seconds = start.elapsed().as_secs_f64();
+        let back = Dataset::new(columns, data.rows, data.layout.clone(), data.source.clone())?;
+        let (name, ratio) = (coder.name.to_owned(), raw / bytes as f64);
+        Ok((PeerSize { name, bytes: bytes as u64, ratio, encode_seconds, decode_seconds }, back))
+    };
+    CODERS.iter().map(one).collect()
 }
