@@ -13,6 +13,25 @@ use super::store::Store;
 /// Rows that a thread takes at a time: many blocks with one store.
 const CHUNK: usize = 32 * BLOCK;
 
+/// What [`Engine::chunk`] is called with. No closure: the call of one that only borrows is a function of its own, which the
+/// compiler leaves without the vectors.
+struct Chunk<'a, X, M, I> {
+    engine: &'a Engine,
+    machine: M,
+    x: &'a [X],
+    y: &'a mut [i64],
+    input: &'a I,
+}
+
+impl<X: Copy, M: Machine, I: Input<X>> pulp::NullaryFnOnce for Chunk<'_, X, M, I> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.engine.chunk(self.machine, self.x, self.y, self.input);
+    }
+}
+
 impl Engine {
     /// The outputs for many inputs; equal to [`infer`](Engine::infer) row by row.
     ///
@@ -63,10 +82,7 @@ impl Engine {
     fn with_machine<X: Copy>(&self, x: &[X], y: &mut [i64], input: &impl Input<X>) {
         #[cfg(target_arch = "x86_64")]
         if let Some(v3) = pulp::x86::V3::try_new() {
-            return v3.vectorize(
-                #[inline(always)]
-                || self.chunk(v3, x, y, input),
-            );
+            return v3.vectorize(Chunk { engine: self, machine: v3, x, y, input });
         }
         self.chunk(Plain, x, y, input);
     }

@@ -199,7 +199,8 @@ fn draw(state: &mut u64, limit: u64) -> u64 {
 }
 
 fn draw_format(state: &mut u64, widths: &[u32]) -> QFormat {
-    let width = 1 + draw(state, u64::from(widths[draw(state, widths.len() as u64) as usize])) as u32;
+    let widest = widths[draw(state, widths.len() as u64) as usize];
+    let width = 1 + draw(state, widest.into()) as u32;
     QFormat { signed: draw(state, 2) == 0, width, frac: draw(state, 12) as i32 - 2 }
 }
 
