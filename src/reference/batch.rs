@@ -56,12 +56,17 @@ impl Engine {
         self.batch(features, &Features::new(&self.input))
     }
 
-    /// As [`infer_batch`](Engine::infer_batch), with what every machine has.
+    /// As [`infer_batch`](Engine::infer_batch), with the `level`-th best vectors of this machine, if it has so many.
     #[cfg(test)]
-    pub(super) fn infer_plainly(&self, inputs: &Array2<i64>) -> Array2<i64> {
+    pub(super) fn infer_at(&self, inputs: &Array2<i64>, level: usize) -> Array2<i64> {
         let mut outputs = Array2::zeros((inputs.nrows(), self.n_out()));
-        let (x, y) = (inputs.as_slice().unwrap(), outputs.as_slice_mut().unwrap());
-        self.chunk(Plain, x, y, &Words::new(&self.input));
+        let (x, y, input) = (inputs.as_slice().unwrap(), outputs.as_slice_mut().unwrap(), &Words::new(&self.input));
+        #[cfg(target_arch = "x86_64")]
+        if let (1, Some(v3)) = (level, pulp::x86::V3::try_new()) {
+            v3.vectorize(Chunk { engine: self, machine: v3, x, y, input });
+            return outputs;
+        }
+        self.chunk(Plain, x, y, input);
         outputs
     }
 
@@ -80,6 +85,10 @@ impl Engine {
 
     /// A chunk in the widest vectors of this machine; integers come out the same with any.
     fn with_machine<X: Copy>(&self, x: &[X], y: &mut [i64], input: &impl Input<X>) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(vnni) = super::vnni::Vnni::try_new() {
+            return vnni.run(Chunk { engine: self, machine: vnni, x, y, input });
+        }
         #[cfg(target_arch = "x86_64")]
         if let Some(v3) = pulp::x86::V3::try_new() {
             return v3.vectorize(Chunk { engine: self, machine: v3, x, y, input });

@@ -58,17 +58,32 @@ impl Input<i64> for Words<'_> {
 /// Real numbers, rounded to nearest, ties to even, and saturated.
 pub(super) struct Features<'a> {
     formats: &'a [QFormat],
-    /// Steps in one, smallest and largest number, one an element; none if a number does not fit an `f32` exactly.
-    scales: Option<Vec<(f32, f32, f32)>>,
+    /// None if a number is beyond [`ROUNDS`].
+    scales: Option<Scales>,
 }
+
+/// One an element.
+struct Scales {
+    /// Steps in one.
+    scale: Vec<f32>,
+    min: Vec<f32>,
+    max: Vec<f32>,
+}
+
+/// Numbers up to this, plus [`MAGIC`], lie where the neighbours of an `f32` are 1 apart: the sum is rounded to an integer, ties
+/// to even, in its low bits. Unlike a conversion, that needs no look at what cannot be converted.
+const ROUNDS: i64 = 1 << 22;
+const MAGIC: f32 = 12_582_912.0; // 1.5 * 2^23
 
 impl<'a> Features<'a> {
     pub fn new(formats: &'a [QFormat]) -> Self {
         // Times a power of two is exact in `f32`, unless the result overflows, and is saturated, or is so small that it
         // rounds to 0: what `QFormat::from_f64` gives.
-        let scale =
-            |f: QFormat| (f.max() < 1 << 24).then_some(((1.0 / f.step()) as f32, f.min() as f32, f.max() as f32));
-        Features { formats, scales: formats.iter().copied().map(scale).collect() }
+        let each = |value: fn(QFormat) -> f64| formats.iter().map(|f| value(*f) as f32).collect();
+        let scales =
+            Scales { scale: each(|f| 1.0 / f.step()), min: each(|f| f.min() as f64), max: each(|f| f.max() as f64) };
+        let small = formats.iter().all(|f| QFormat::min(*f).abs() <= ROUNDS && QFormat::max(*f) <= ROUNDS);
+        Features { formats, scales: small.then_some(scales) }
     }
 }
 
@@ -76,10 +91,13 @@ impl Input<f32> for Features<'_> {
     #[inline(always)]
     fn load(&self, store: &mut Store, tensor: &Stores, rows: &[f32]) {
         match &self.scales {
-            Some(scales) => by_line(store, tensor, rows, |x, line| {
-                for ((v, x), (scale, min, max)) in line.iter_mut().zip(x).zip(scales) {
-                    // Not `max` and `min`, which would lose a NaN: `as` makes it 0.
-                    *v = (x * scale).round_ties_even().clamp(*min, *max) as i32;
+            Some(Scales { scale, min, max }) => by_line(store, tensor, rows, |x, line| {
+                for ((v, x), ((scale, min), max)) in line.iter_mut().zip(x).zip(scale.iter().zip(min).zip(max)) {
+                    let y = if x.is_nan() { 0.0 } else { x * scale };
+                    // Selections, each one instruction; the limits are integers, so that they may come before rounding.
+                    let y = if y < *min { *min } else { y };
+                    let y = if y > *max { *max } else { y };
+                    *v = (y + MAGIC).to_bits().wrapping_sub(MAGIC.to_bits()) as i32;
                 }
             }),
             None => by_line(store, tensor, rows, |x, line: &mut [i64]| {

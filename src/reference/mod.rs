@@ -10,6 +10,8 @@ mod kernel;
 mod plan;
 pub mod quality;
 mod store;
+#[cfg(target_arch = "x86_64")]
+mod vnni;
 
 pub use quality::{LayerReport, QuantReport, report};
 

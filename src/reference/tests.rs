@@ -201,7 +201,9 @@ fn draw(state: &mut u64, limit: u64) -> u64 {
 fn draw_format(state: &mut u64, widths: &[u32]) -> QFormat {
     let widest = widths[draw(state, widths.len() as u64) as usize];
     let width = 1 + draw(state, widest.into()) as u32;
-    QFormat { signed: draw(state, 2) == 0, width, frac: draw(state, 12) as i32 - 2 }
+    // Now and then so far from the others that requantization needs 128 bits.
+    let frac = if draw(state, 16) == 0 { draw(state, 100) as i32 - 50 } else { draw(state, 12) as i32 - 2 };
+    QFormat { signed: draw(state, 2) == 0, width, frac }
 }
 
 /// A number of the format: an end of it, 0, or any.
@@ -273,23 +275,29 @@ fn draw_network(state: &mut u64) -> IntegerNetwork {
 #[test]
 fn batches_of_random_networks_equal_the_oracle_in_every_form() {
     let mut seen: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
-    for seed in 0..600u64 {
+    for seed in 0..400u64 {
         let state = &mut seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let network = draw_network(state);
         let engine = match Engine::new(&network) {
             Ok(engine) => engine,
-            Err(e) => panic!("seed {seed}: {e}"),
+            // Binary points too far apart for one sum.
+            Err(e) => {
+                assert_eq!(e.code(), Code::FormatTooWide, "seed {seed}: {e}");
+                continue;
+            }
         };
         for step in &engine.plan.steps {
             *seen.entry(format!("{step:?}").split('(').next().unwrap_or_default().to_owned()).or_default() += 1;
         }
         let formats = network.formats_of("x");
-        let rows = draw(state, 150) as usize;
+        let rows = draw(state, 100) as usize;
         let x = Array2::from_shape_fn((rows, network.n_in), |(_, i)| draw_raw(state, formats[i]));
         let wanted = x.rows().into_iter().flat_map(|x| engine.infer(&x.to_vec()));
         let wanted = Array2::from_shape_vec((rows, engine.n_out()), wanted.collect()).unwrap();
         assert_eq!(engine.infer_batch(&x), wanted, "seed {seed}");
-        assert_eq!(engine.infer_plainly(&x), wanted, "seed {seed}, without vectors");
+        for level in [1, 2] {
+            assert_eq!(engine.infer_at(&x, level), wanted, "seed {seed}, level {level} of vectors");
+        }
     }
     println!("{seen:?}");
     for form in ["Pairs", "Words", "Wide", "Exact", "Tables", "MaximaOfWords", "MaximaOfWides"] {
