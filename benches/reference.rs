@@ -1,4 +1,5 @@
-//! Batch inference of the integer reference, rows/s: what a CPU does in place of the firmware.
+//! Batch inference of the integer reference on all threads, rows/s: what a CPU does in place of the firmware, from input words and
+//! from features. Beside other tools, and on one thread: `scripts/bench_cpu`.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::Array2;
@@ -20,7 +21,8 @@ fn inference(c: &mut Criterion) {
         let encoder = apply(&trained.encoder, &plan).expect("it quantizes");
         let words = input_words(&encoder, &data);
         let engine = Engine::new(&encoder).expect("the encoder is sound");
-        group.bench_function(name, |b| b.iter(|| engine.infer_batch(&words)));
+        group.bench_function(format!("{name}, words"), |b| b.iter(|| engine.infer_batch(&words)));
+        group.bench_function(format!("{name}, features"), |b| b.iter(|| engine.infer_features(&data)));
     }
     group.finish();
 }

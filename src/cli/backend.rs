@@ -2,13 +2,13 @@
 
 use ndarray::Array2;
 
+use crate::codec;
 use crate::codec::{ColumnMeta, DecoderModel, NeuralBackend, WeightPrecision};
 use crate::data::{self, Column, Dataset};
 use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
 use crate::model::{ColumnSpec, Network, QuantizedModel, Transform};
 use crate::reference::Engine;
-use crate::{codec, quantize};
 
 /// A model that compresses: everything the codec needs of it.
 pub struct Neural {
@@ -16,7 +16,7 @@ pub struct Neural {
     decoder: Network,
     formats: Vec<QFormat>,
     /// Absent where only the decoder's part of a model is known.
-    encoder: Option<(QuantizedModel, Engine)>,
+    encoder: Option<Engine>,
     bytes: Vec<u8>,
 }
 
@@ -38,7 +38,7 @@ impl Neural {
             transform: transform.clone(),
             decoder: stored.decoder,
             formats: model.encoder.output_formats(),
-            encoder: Some((model.clone(), Engine::new(&model.encoder)?)),
+            encoder: Some(Engine::new(&model.encoder)?),
             bytes,
         })
     }
@@ -102,11 +102,10 @@ impl NeuralBackend for Neural {
     }
 
     fn encode(&self, values: &Array2<f64>) -> Result<Array2<i64>> {
-        let Some((model, engine)) = &self.encoder else {
+        let Some(engine) = &self.encoder else {
             return Err(Error::new(Code::ModelMismatch, "a container carries the decoder only, it cannot encode"));
         };
-        let words = quantize::input_words(&model.encoder, &features(&self.transform, values));
-        Ok(engine.infer_batch(&words))
+        Ok(engine.infer_features(&features(&self.transform, values)))
     }
 
     fn decode(&self, latents: &Array2<i64>) -> Result<Array2<f64>> {

@@ -1,10 +1,17 @@
 //! The oracle of integers: what an [`IntegerNetwork`] computes, bit for bit.
 //!
 //! Hardware, simulation and codec are all compared with this. One vector at a time ([`Engine::infer`]) is written to
-//! be read; batches ([`Engine::infer_batch`]) run the same sums in blocks and threads.
+//! be read; batches ([`Engine::infer_batch`]) run the same sums in blocks and threads, in the narrowest integers that are
+//! proved to hold them.
 
 mod batch;
+mod input;
+mod kernel;
+mod plan;
 pub mod quality;
+mod store;
+#[cfg(target_arch = "x86_64")]
+mod vnni;
 
 pub use quality::{LayerReport, QuantReport, report};
 
@@ -14,7 +21,7 @@ use std::sync::Arc;
 use crate::error::{Code, Error, Result};
 use crate::fixed::{Overflow, QFormat, Rounding, requantize};
 use crate::model::network::INPUT;
-use crate::model::{Activation, IntegerNetwork, Outputs, TableRow};
+use crate::model::{Activation, AffineRow, IntegerNetwork, Outputs, TableRow};
 
 /// An integer network made ready: convolutions unrolled, binary points aligned, names resolved.
 ///
@@ -26,8 +33,8 @@ pub struct Engine {
     layers: Vec<Prepared>,
     /// Length of all tensors together.
     len: usize,
-    /// Every value, product and sum fits 32 bits.
-    narrow: bool,
+    /// How batches are computed.
+    plan: plan::Plan,
 }
 
 #[derive(Clone, Debug)]
@@ -74,6 +81,14 @@ impl Prepared {
         let acc = if self.relu { acc.max(0) } else { acc };
         requantize(i128::from(acc), row.frac, row.output, self.rounding, self.overflow)
     }
+
+    /// The same for output element `o` of a layer of sums.
+    fn finish_row(&self, o: usize, acc: i64) -> i64 {
+        match &self.elements {
+            Elements::Rows(rows) => self.finish(&rows[o], acc),
+            Elements::Tables(_) | Elements::Maxima(_) => acc,
+        }
+    }
 }
 
 impl Engine {
@@ -86,7 +101,6 @@ impl Engine {
         let input = network.formats_of(INPUT);
         let mut formats = input.clone();
         let mut starts = vec![(INPUT, 0, network.n_in)];
-        let mut narrow = true;
         let mut layers = Vec::with_capacity(network.layers.len());
         for layer in &network.layers {
             let places: Vec<usize> = layer
@@ -98,18 +112,11 @@ impl Engine {
             let joined: Vec<QFormat> = places.iter().map(|p| formats[*p]).collect();
             let elements = match layer.outputs(&joined)? {
                 Outputs::Affine(rows) => {
-                    let mut made = Vec::with_capacity(rows.len());
-                    for row in rows {
-                        let reach = row.terms.iter().fold(i128::from(row.bias).abs(), |sum, (i, c)| {
-                            sum + i128::from(*c).abs() * largest(joined[*i])
-                        });
-                        // Coefficients on inputs that are always zero do not show in the reach.
-                        let small = row.terms.iter().all(|(_, c)| i32::try_from(*c).is_ok());
-                        narrow &= small && reach <= i128::from(i32::MAX);
+                    let made = |row: AffineRow| {
                         let terms = row.terms.into_iter().map(|(i, c)| (places[i], c)).collect();
-                        made.push(Row { terms, bias: row.bias, frac: row.frac, output: row.output });
-                    }
-                    Elements::Rows(made)
+                        Row { terms, bias: row.bias, frac: row.frac, output: row.output }
+                    };
+                    Elements::Rows(rows.into_iter().map(made).collect())
                 }
                 Outputs::Tables(rows) => {
                     // Elements with one table hold it once.
@@ -133,8 +140,8 @@ impl Engine {
                 elements,
             });
         }
-        narrow &= formats.iter().all(|f| largest(*f) <= i128::from(i32::MAX));
-        Ok(Engine { input, layers, len: formats.len(), narrow })
+        let plan = plan::Plan::new(network.n_in, &layers, &formats);
+        Ok(Engine { input, layers, len: formats.len(), plan })
     }
 
     /// Length of the input.
