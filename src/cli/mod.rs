@@ -7,6 +7,7 @@ mod backend;
 mod compare;
 mod container;
 mod facts;
+mod families;
 mod init;
 mod inspect;
 mod ledger;
@@ -227,7 +228,10 @@ impl Cli {
             Verb::Evaluate { original, reconstructed, threshold, select } => {
                 compare::evaluate(&original, &reconstructed, &select.into(), threshold, json)
             }
-            Verb::Compare { file, bound, select } => compare::compare(&file, &select.into(), &bound, json),
+            Verb::Compare { file, bound, families: true, select } => {
+                families::compare(&file, &select.into(), &bound, json)
+            }
+            Verb::Compare { file, bound, select, .. } => compare::compare(&file, &select.into(), &bound, json),
             Verb::Report { run, png } => {
                 let report = crate::report::read(&run)?;
                 if let Some(folder) = png {
