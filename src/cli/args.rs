@@ -357,6 +357,9 @@ pub(super) enum Verb {
         /// Print instead what families of learned distributions make of a table of numbers within the first bound
         #[arg(long)]
         families: bool,
+        /// Quantized model of an autoencoder, to be compared with them: its container, and what that leaves to the bound
+        #[arg(long, requires = "families")]
+        model: Option<PathBuf>,
         #[command(flatten)]
         select: SelectArgs,
     },

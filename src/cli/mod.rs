@@ -12,6 +12,7 @@ mod init;
 mod inspect;
 mod ledger;
 mod link;
+mod principal;
 mod progress;
 mod rival;
 mod run;
@@ -228,8 +229,8 @@ impl Cli {
             Verb::Evaluate { original, reconstructed, threshold, select } => {
                 compare::evaluate(&original, &reconstructed, &select.into(), threshold, json)
             }
-            Verb::Compare { file, bound, families: true, select } => {
-                families::compare(&file, &select.into(), &bound, json)
+            Verb::Compare { file, bound, families: true, model, select } => {
+                families::compare(&file, &select.into(), &bound, model.as_deref(), json)
             }
             Verb::Compare { file, bound, select, .. } => compare::compare(&file, &select.into(), &bound, json),
             Verb::Report { run, png } => {

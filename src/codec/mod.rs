@@ -23,7 +23,7 @@ mod values;
 pub use compact::{DecoderModel, WeightPrecision};
 pub use decode::{ContainerInfo, Decoder, Decompressed, LostRows, decompress, info};
 pub use encode::{Bound, ColumnSize, CompressOptions, CompressReport, compress};
-pub use families::{FamilySize, families};
+pub use families::{FamilySize, families, residue_bits, residues};
 pub use meta::{ColumnMeta, Mode};
 pub use neural::NeuralBackend;
 pub use peers::{PeerSize, peers};

@@ -9,6 +9,7 @@
 
 mod expect;
 mod learn;
+mod start;
 mod states;
 mod walk;
 
@@ -25,8 +26,12 @@ use crate::error::Result;
 use crate::mix::Tree;
 use crate::mix::binary::{Reader as DecisionReader, Writer};
 
-/// Numbers of states that there are; a column of fewer leaves has fewer.
-const STATES: [usize; 4] = [8, 16, 32, 64];
+/// Numbers of states that are tried.
+const STATES: [usize; 6] = [2, 4, 8, 16, 32, 64];
+/// States that a table of many rows has at least.
+const LEAST: usize = 8;
+/// Rows that are many.
+const MANY: usize = 20_000;
 /// Most parameters of all columns together: what a file may make a reader reserve.
 const MOST_PARAMETERS: usize = 1 << 24;
 
@@ -109,14 +114,14 @@ impl Tables {
 
 /// Parameters of latents of so many states, at most.
 fn parameters(columns: usize, states: usize) -> usize {
-    columns * states * (states + 256)
+    columns * states.max(8) * (states.max(8) + 256)
 }
 
 /// Runs a generic function with the number of states as a constant.
 macro_rules! with_states {
     ($states:expr, $f:ident ( $($arg:expr),* )) => {
         match $states {
-            8 => $f::<8>($($arg),*),
+            ..=8 => $f::<8>($($arg),*),
             16 => $f::<16>($($arg),*),
             32 => $f::<32>($($arg),*),
             _ => $f::<64>($($arg),*),
@@ -135,7 +140,8 @@ impl Conditionals for Hidden {
     }
 
     fn fit(&self, columns: &[Vec<i64>]) -> Result<Box<dyn Model>> {
-        if checked(columns)? == 0 {
+        let rows = checked(columns)?;
+        if rows == 0 {
             let parts = Parts { trees: Vec::new(), leaves: Vec::new() };
             let forest = Forest::apart(0);
             let tables = Tables { forest, most: 8, states: Vec::new(), emissions: Vec::new(), transitions: Vec::new() };
@@ -144,9 +150,10 @@ impl Conditionals for Hidden {
         let parts = Parts::of(columns);
         let forest = Forest::of(&parts);
         let mut best: Option<(f64, Tables)> = None;
-        let tried = STATES.into_iter().filter(|s| self.states.is_none_or(|only| only == *s));
+        let least = if rows < MANY { 0 } else { LEAST };
+        let tried = STATES.into_iter().filter(|s| self.states.map_or(*s >= least, |only| only == *s));
         for states in tried.filter(|s| parameters(columns.len(), *s) <= MOST_PARAMETERS) {
-            let tables = with_states!(states, tables(&parts, &forest, self.seed));
+            let tables = with_states!(states, tables(&parts, &forest, states, self.seed));
             let bits = with_states!(states, cost(&parts, &tables)) + 8.0 * tables.write(&parts.trees).len() as f64;
             if best.as_ref().is_some_and(|(least, _)| *least <= bits) {
                 break;
@@ -155,7 +162,7 @@ impl Conditionals for Hidden {
         }
         let tables = match best {
             Some((_, tables)) => tables,
-            None => tables::<8>(&parts, &forest, self.seed),
+            None => tables::<8>(&parts, &forest, LEAST, self.seed),
         };
         Ok(Box::new(Fitted { parts, tables }))
     }
@@ -176,8 +183,8 @@ impl Conditionals for Hidden {
 }
 
 /// Learns, and rounds what was learned.
-fn tables<const K: usize>(parts: &Parts, forest: &Forest, seed: u64) -> Tables {
-    let learned = Learned::<K>::of(parts, forest, seed);
+fn tables<const K: usize>(parts: &Parts, forest: &Forest, most: usize, seed: u64) -> Tables {
+    let learned = Learned::<K>::of(parts, forest, most, seed);
     let latents: Vec<Tree> = learned.states.iter().map(|s| states_tree(*s)).collect();
     let given = given_states(forest, &learned.states);
     let columns = 0..parts.trees.len();
@@ -185,7 +192,7 @@ fn tables<const K: usize>(parts: &Parts, forest: &Forest, seed: u64) -> Tables {
     let transition = |c| Table::fit(&latents[c], &learned.transition_counts(c, given[c]), Beside::All).0;
     Tables {
         forest: forest.clone(),
-        most: K,
+        most,
         emissions: columns.clone().into_par_iter().map(emission).collect(),
         transitions: columns.into_par_iter().map(transition).collect(),
         states: learned.states,
