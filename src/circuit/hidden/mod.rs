@@ -235,3 +235,8 @@ impl Model for Fitted {
         out
     }
 }
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(super) use tests::{Exact, steps};
