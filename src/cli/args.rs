@@ -354,7 +354,7 @@ pub(super) enum Verb {
         /// Bounds of the bounded mode, as fractions of each column's range: 1e-3 or range:1e-3
         #[arg(long, value_delimiter = ',', default_values_t = [1e-3, 1e-2], value_parser = fraction)]
         bound: Vec<f64>,
-        /// Print instead what families of learned distributions make of a table of numbers within the first bound
+        /// Print instead what families of learned distributions make of a table of single numbers, within the first of the bounds
         #[arg(long)]
         families: bool,
         /// Quantized model of an autoencoder, to be compared with them: its container, and what that leaves to the bound
