@@ -129,6 +129,19 @@ fn learning_again_gives_the_same_bytes() {
     }
 }
 
+/// Both sides compute probabilities in floating point: what one machine wrote, every other must read.
+#[test]
+fn a_stream_that_was_written_before_reads_the_same() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/circuit/hidden.bin");
+    let columns = joined(6, 400);
+    let hidden = Hidden { states: Some(16), seed: 3 };
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, hidden.encode(&columns).unwrap()).unwrap();
+    }
+    let golden = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    assert_eq!(hidden.decode(&golden, 400).unwrap(), columns);
+}
+
 #[test]
 fn damaged_bytes_end_in_values_or_an_error() {
     let columns = joined(4, 300);
