@@ -5,6 +5,7 @@
 //!                                   └──► reference (integers) ──► codec: container of CRC-checked blocks
 //! ```
 
+pub mod circuit;
 #[cfg(all(feature = "train", feature = "verilog"))]
 pub mod cli;
 pub mod codec;

@@ -385,9 +385,15 @@ pub(super) enum Verb {
     Compare {
         /// Data file
         file: PathBuf,
-        /// Bounds of the bounded mode, as fractions of each column's range
-        #[arg(long, value_delimiter = ',', default_values_t = [1e-3, 1e-2])]
+        /// Bounds of the bounded mode, as fractions of each column's range: 1e-3 or range:1e-3
+        #[arg(long, value_delimiter = ',', default_values_t = [1e-3, 1e-2], value_parser = fraction)]
         bound: Vec<f64>,
+        /// Print instead what families of learned distributions make of a table of single numbers, within the first of the bounds
+        #[arg(long)]
+        families: bool,
+        /// Quantized model of an autoencoder, to be compared with them: its container, and what that leaves to the bound
+        #[arg(long, requires = "families")]
+        model: Option<PathBuf>,
         #[command(flatten)]
         select: SelectArgs,
     },
@@ -421,6 +427,11 @@ pub(super) enum Verb {
         /// Shell
         shell: clap_complete::Shell,
     },
+}
+
+/// A fraction of a range, with `range:` before it or without.
+fn fraction(text: &str) -> std::result::Result<f64, String> {
+    text.strip_prefix("range:").unwrap_or(text).parse::<f64>().map_err(|e| e.to_string())
 }
 
 /// A value by the name that it has in the files.

@@ -55,10 +55,7 @@ pub fn bounded_as_good(data: &Dataset, columns: &[ColumnFigures]) -> Result<Peer
 
 /// `sluice compare`.
 pub fn compare(file: &Path, selection: &Selection, bounds: &[f64], json: bool) -> Result<bool> {
-    if let Some(bad) = bounds.iter().find(|b| !(b.is_finite() && **b > 0.0)) {
-        return Err(Error::new(Code::Usage, format!("`{bad}` is not a bound"))
-            .cause("a bound is a positive number, as a fraction of a column's range"));
-    }
+    check(bounds)?;
     let data = data::read(file, selection)?;
     let wait = Progress::spinner("compare", "codec by codec");
     let mut peers = lossless(&data)?;
@@ -71,6 +68,15 @@ pub fn compare(file: &Path, selection: &Selection, bounds: &[f64], json: bool) -
         let text = format!("{} rows, {} columns, {} bytes\n\n", data.rows, data.columns.len(), data.raw_bytes());
         text + &peers_table(&peers)
     })
+}
+
+/// Refuses what is not a bound.
+pub fn check(bounds: &[f64]) -> Result<()> {
+    if let Some(bad) = bounds.iter().find(|b| !(b.is_finite() && **b > 0.0)) {
+        return Err(Error::new(Code::Usage, format!("`{bad}` is not a bound"))
+            .cause("a bound is a positive number, as a fraction of a column's range"));
+    }
+    Ok(())
 }
 
 /// Codec, size and error, one a line.

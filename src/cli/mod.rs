@@ -8,10 +8,12 @@ mod bounds;
 mod compare;
 mod container;
 mod facts;
+mod families;
 mod init;
 mod inspect;
 mod ledger;
 mod link;
+mod principal;
 mod progress;
 mod rival;
 mod run;
@@ -261,7 +263,10 @@ impl Cli {
             Verb::Evaluate { original, reconstructed, threshold, select } => {
                 compare::evaluate(&original, &reconstructed, &select.into(), threshold, json)
             }
-            Verb::Compare { file, bound, select } => compare::compare(&file, &select.into(), &bound, json),
+            Verb::Compare { file, bound, families: true, model, select } => {
+                families::compare(&file, &select.into(), &bound, model.as_deref(), json)
+            }
+            Verb::Compare { file, bound, select, .. } => compare::compare(&file, &select.into(), &bound, json),
             Verb::Report { run, png } => {
                 let report = crate::report::read(&run)?;
                 if let Some(folder) = png {

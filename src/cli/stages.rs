@@ -1,7 +1,7 @@
 //! One function a stage, shared by the verbs and by `sluice run`.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ndarray::Array2;
 
@@ -437,7 +437,14 @@ pub fn sizes(data: &Dataset) -> Result<Vec<PeerSize>> {
     let mut sizes = codec::peers(data)?;
     let folder = tempfile::tempdir().map_err(|e| Error::io("create", &std::env::temp_dir(), &e))?;
     let options = codec::CompressOptions::new(codec::Mode::Lossless);
-    let report = codec::compress(data, &options, None, &folder.path().join("a.slc"))?;
-    sizes.push(PeerSize { name: "sluice lossless".into(), bytes: report.total_bytes, ratio: report.ratio });
+    let container = folder.path().join("a.slc");
+    let start = Instant::now();
+    let report = codec::compress(data, &options, None, &container)?;
+    let encode_seconds = start.elapsed().as_secs_f64();
+    let start = Instant::now();
+    codec::decompress(&container, false, &backend::from_bytes)?;
+    let decode_seconds = start.elapsed().as_secs_f64();
+    let (bytes, ratio) = (report.total_bytes, report.ratio);
+    sizes.push(PeerSize { name: "sluice lossless".into(), bytes, ratio, encode_seconds, decode_seconds });
     Ok(sizes)
 }

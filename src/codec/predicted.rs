@@ -97,6 +97,11 @@ impl Prediction {
         Prediction { bins: [Bins::labelled(uncertain), Bins::labelled(places)], values }
     }
 
+    /// Predictions that come from elsewhere, of which nothing else is known.
+    pub(super) fn of(values: Vec<f64>) -> Self {
+        Prediction { values, bins: [Bins::labelled(Vec::new()), Bins::labelled(Vec::new())] }
+    }
+
     /// What is known of the columns, and behind them what is known of the prediction.
     pub(super) fn beside<'a>(&'a self, known: &[Option<&'a Bins>]) -> Vec<Option<&'a Bins>> {
         known.iter().copied().chain(self.bins.iter().map(Some)).collect()

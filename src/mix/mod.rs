@@ -8,7 +8,7 @@
 //! Writer and reader learn from the values as they pass, so no probabilities are stored: only the leaves of the tree, and
 //! which columns the contexts look at. All of it is integer arithmetic, the same on every machine.
 
-mod binary;
+pub(crate) mod binary;
 mod bins;
 pub mod cells;
 mod choose;
@@ -24,10 +24,12 @@ mod tree;
 pub use bins::Bins;
 pub use choose::{Contexts, Source};
 pub use column::{decode, encode, looks_at};
+pub(crate) use symbols::Inside;
+pub(crate) use tree::Next;
 pub use tree::{Tree, leaves_for};
 
 /// Runs `work`, and what is inlined into it, with the widest vectors of this machine; integers come out the same with any.
-fn with_vectors<R>(work: impl FnOnce() -> R) -> R {
+pub(crate) fn with_vectors<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
 

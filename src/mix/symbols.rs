@@ -14,16 +14,12 @@ fn learned_inside(values: usize) -> u32 {
         _ => 3,
     }
 }
+
 /// Codes values of one tree, one after the other.
 pub(super) struct Symbols<'a> {
     tree: &'a Tree,
     pub mixer: Mixer,
-    inner: Vec<u32>,
-    /// Decisions inside a leaf that are learned.
-    inside: u32,
-    /// Whether values of wide leaves are odd.
-    odd: u32,
-    pace: Pace,
+    inside: Inside,
     /// The leaf of the value before.
     pub last: usize,
 }
@@ -32,16 +28,7 @@ impl<'a> Symbols<'a> {
     /// * `states`: of each context, how many it has
     /// * `values`: how many will come
     pub(super) fn new(tree: &'a Tree, states: &[usize], values: usize) -> Self {
-        let inside = learned_inside(values);
-        Symbols {
-            tree,
-            mixer: Mixer::new(tree.nodes.len(), states),
-            inner: vec![NEW; tree.leaves.len() << inside],
-            inside,
-            odd: NEW,
-            pace: Pace::new(1000),
-            last: 0,
-        }
+        Symbols { tree, mixer: Mixer::new(tree.nodes.len(), states), inside: Inside::new(tree, values), last: 0 }
     }
 
     /// Codes a value; the mixer has entered the states of its contexts.
@@ -74,20 +61,40 @@ impl<'a> Symbols<'a> {
             next = if bit { node.above } else { node.below };
         };
         self.last = leaf;
-        self.inside(coder, leaf, value)
+        self.inside.code(coder, self.tree.leaves[leaf], leaf, value)
+    }
+}
+
+/// Codes where in their leaves the values of one tree lie.
+pub(crate) struct Inside {
+    inner: Vec<u32>,
+    /// Decisions inside a leaf that are learned.
+    learned: u32,
+    /// Whether values of wide leaves are odd.
+    odd: u32,
+    pace: Pace,
+}
+
+impl Inside {
+    /// * `values`: how many will come
+    pub(crate) fn new(tree: &Tree, values: usize) -> Self {
+        let learned = learned_inside(values);
+        Inside { inner: vec![NEW; tree.leaves.len() << learned], learned, odd: NEW, pace: Pace::new(1000) }
     }
 
     /// Codes where in its leaf a value lies: by halves, the first of them learned.
+    ///
+    /// * `number`: of the leaf in its tree
     #[inline(always)]
-    fn inside(&mut self, coder: &mut impl Decisions, leaf: usize, value: i64) -> i64 {
-        let Leaf { low, high, .. } = self.tree.leaves[leaf];
+    pub(crate) fn code(&mut self, coder: &mut impl Decisions, leaf: Leaf, number: usize, value: i64) -> i64 {
+        let Leaf { low, high, .. } = leaf;
         let offset = value.wrapping_sub(low).cast_unsigned();
         // The offset lies in `from ..= to`.
         let (mut from, mut to) = (0, high.wrapping_sub(low).cast_unsigned());
         let mut path = 1;
-        while from < to && path < 1 << self.inside {
+        while from < to && path < 1 << self.learned {
             let middle = from + (to - from).div_ceil(2);
-            let counter = &mut self.inner[(leaf << self.inside) + path];
+            let counter = &mut self.inner[(number << self.learned) + path];
             let bit = coder.decide(offset >= middle, counter::fine(*counter));
             self.pace.learn(counter, bit);
             path = 2 * path + usize::from(bit);

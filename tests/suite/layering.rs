@@ -12,6 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &["reference"],
     &["hw", "entropy", "relation"],
     &["link", "mix"],
+    &["circuit"],
     &["verilog"],
     &["dut", "package"],
     &["verify", "synth", "proof", "codec", "evaluate"],

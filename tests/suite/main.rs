@@ -4,6 +4,7 @@ mod bad_input;
 mod data;
 mod design;
 mod docs;
+mod families;
 mod frames;
 mod golden;
 mod hardware;

@@ -1,0 +1,89 @@
+//! The context mixer as a family: column after column, each by contexts of the columns before it.
+
+use rayon::prelude::*;
+
+use super::parts::{checked, empty, read_count};
+use super::{Conditionals, Model};
+use crate::entropy::bytes::{Reader, put_section, put_varint};
+use crate::error::Result;
+use crate::mix::{self, Bins, Contexts, Tree, leaves_for};
+
+/// [`crate::mix`], which learns as it goes and stores no probabilities.
+#[derive(Clone, Copy, Debug)]
+pub struct Mixer {
+    /// Most contexts of a column; 1 tells columns nothing of each other.
+    pub contexts: usize,
+}
+
+impl Default for Mixer {
+    fn default() -> Self {
+        Mixer { contexts: 12 }
+    }
+}
+
+struct Chosen {
+    trees: Vec<Tree>,
+    bins: Vec<Bins>,
+    contexts: Vec<Contexts>,
+}
+
+impl Conditionals for Mixer {
+    fn name(&self) -> &'static str {
+        "mixer"
+    }
+
+    fn fit(&self, columns: &[Vec<i64>]) -> Result<Box<dyn Model>> {
+        let rows = checked(columns)?;
+        if rows == 0 {
+            return Ok(Box::new(Chosen { trees: Vec::new(), bins: Vec::new(), contexts: Vec::new() }));
+        }
+        let trees: Vec<Tree> = columns.par_iter().map(|c| Tree::of(c, leaves_for(rows))).collect();
+        let bins: Vec<Bins> = columns.par_iter().zip(&trees).map(|(c, t)| Bins::of(t, c)).collect();
+        let choose = |k: usize| {
+            let known: Vec<Option<&Bins>> = bins[..k].iter().map(Some).collect();
+            Contexts::choose(&bins[k], &known, self.contexts)
+        };
+        let contexts = (0..columns.len()).into_par_iter().map(choose).collect();
+        Ok(Box::new(Chosen { trees, bins, contexts }))
+    }
+
+    fn decode(&self, bytes: &[u8], rows: usize) -> Result<Vec<Vec<i64>>> {
+        let mut reader = Reader::new(bytes);
+        let columns = read_count(&mut reader)?;
+        if rows == 0 {
+            reader.end()?;
+            return Ok(empty(columns));
+        }
+        let (mut found, mut bins): (Vec<Vec<i64>>, Vec<Bins>) = (Vec::new(), Vec::new());
+        for _ in 0..columns {
+            let known: Vec<Option<&Bins>> = bins.iter().map(Some).collect();
+            let (values, own) = mix::decode(reader.section()?, rows, &known)?;
+            found.push(values);
+            bins.push(own);
+        }
+        reader.end()?;
+        Ok(found)
+    }
+}
+
+impl Model for Chosen {
+    fn choice(&self) -> String {
+        format!("{} contexts", self.contexts.iter().map(|c| c.count).sum::<usize>())
+    }
+
+    fn model_bytes(&self) -> usize {
+        0
+    }
+
+    fn encode(&self, columns: &[Vec<i64>]) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_varint(&mut out, columns.len() as u64);
+        let one = |k: usize| {
+            let known: Vec<Option<&Bins>> = self.bins[..k].iter().map(Some).collect();
+            mix::encode(&columns[k], &self.trees[k], &self.contexts[k], &known)
+        };
+        let coded: Vec<Vec<u8>> = (0..self.trees.len()).into_par_iter().map(one).collect();
+        coded.iter().for_each(|bytes| put_section(&mut out, bytes));
+        out
+    }
+}
