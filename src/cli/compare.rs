@@ -53,23 +53,6 @@ pub fn bounded_as_good(data: &Dataset, columns: &[ColumnFigures]) -> Result<Peer
     bounded("sluice bounded at this error".to_owned(), data, &bounds)
 }
 
-/// `sluice compare`.
-pub fn compare(file: &Path, selection: &Selection, bounds: &[f64], json: bool) -> Result<bool> {
-    check(bounds)?;
-    let data = data::read(file, selection)?;
-    let wait = Progress::spinner("compare", "codec by codec");
-    let mut peers = lossless(&data)?;
-    for bound in bounds {
-        let all: Vec<(String, f64)> = data.model_columns().map(|c| (c.name.clone(), *bound)).collect();
-        peers.push(bounded(format!("sluice bounded range:{bound}"), &data, &all)?);
-    }
-    drop(wait);
-    print(json, &peers, || {
-        let text = format!("{} rows, {} columns, {} bytes\n\n", data.rows, data.columns.len(), data.raw_bytes());
-        text + &peers_table(&peers)
-    })
-}
-
 /// Refuses what is not a bound.
 pub fn check(bounds: &[f64]) -> Result<()> {
     if let Some(bad) = bounds.iter().find(|b| !(b.is_finite() && **b > 0.0)) {

@@ -18,6 +18,7 @@ mod progress;
 mod rival;
 mod run;
 mod samples;
+mod scoreboard;
 mod select;
 mod stages;
 
@@ -263,10 +264,12 @@ impl Cli {
             Verb::Evaluate { original, reconstructed, threshold, select } => {
                 compare::evaluate(&original, &reconstructed, &select.into(), threshold, json)
             }
-            Verb::Compare { file, bound, families: true, model, select } => {
+            Verb::Compare { file, bound, families: true, model, select, .. } => {
                 families::compare(&file, &select.into(), &bound, model.as_deref(), json)
             }
-            Verb::Compare { file, bound, select, .. } => compare::compare(&file, &select.into(), &bound, json),
+            Verb::Compare { file, bound, plot, select, .. } => {
+                scoreboard::compare(&file, &select.into(), &bound, plot.as_deref(), json)
+            }
             Verb::Report { run, png } => {
                 let report = crate::report::read(&run)?;
                 if let Some(folder) = png {

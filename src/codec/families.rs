@@ -60,7 +60,8 @@ impl Integers {
             return Err(Error::new(Code::DataShape, format!("column `{}` is not one number a row", wide.name))
                 .hint("families are compared on tables of single numbers; select columns with --columns"));
         }
-        let placed: Vec<Placed> = data.columns.iter().map(|c| place(&c.values, Tolerance::By(half_step(c, bound)))).collect();
+        let placed: Vec<Placed> =
+            data.columns.iter().map(|c| place(&c.values, Tolerance::By(half_step(c, bound)))).collect();
         let mut beside = Vec::new();
         for (column, placed) in data.columns.iter().zip(&placed) {
             placed.grid.write(&mut beside);

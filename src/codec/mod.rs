@@ -33,7 +33,7 @@ pub use families::{FamilySize, families, residue_bits, residues};
 pub use meta::{ColumnMeta, Mode};
 pub use neural::NeuralBackend;
 pub use options::{Bound, CompressOptions, Effort};
-pub use peers::{PeerSize, peers};
+pub use peers::{PeerSize, peers, quantized};
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::time::Instant;
 
+use super::families::half_step;
 use super::general::{shuffle, unshuffle, unzstd, zstd};
 use super::grid::{Tolerance, place, scattered};
 use super::{exceptions, pcodec};
@@ -127,17 +128,17 @@ const CODERS: [Coder; 2] = [
 
 /// All columns in steps of twice their bounds, the steps under zstd and pcodec; and what comes back.
 ///
-/// * `bounds`: absolute, one a column
+/// * `bound`: as a fraction of each column's range
 ///
 /// # Errors
 /// [`Code::Io`] if a compressor fails.
-pub fn quantized(data: &Dataset, bounds: &[f64]) -> Result<Vec<(PeerSize, Dataset)>> {
+pub fn quantized(data: &Dataset, bound: f64) -> Result<Vec<(PeerSize, Dataset)>> {
     let raw = data.raw_bytes() as f64;
     let one = |coder: &Coder| {
         let start = Instant::now();
         let mut parts = Vec::new();
-        for (c, bound) in data.columns.iter().zip(bounds) {
-            let placed = place(&c.values, Tolerance::By(*bound));
+        for c in &data.columns {
+            let placed = place(&c.values, Tolerance::By(half_step(c, bound)));
             let mut part = Vec::new();
             placed.grid.write(&mut part);
             put_section(&mut part, &(coder.encode)(&placed.ints)?);
