@@ -4,8 +4,9 @@ use std::path::Path;
 
 use super::print;
 use crate::codec;
-use crate::data::{self, ItemSummary, Selection};
+use crate::data::{self, ItemSummary, RowSource, Selection};
 use crate::error::Result;
+use crate::relation;
 
 /// What `--json` prints.
 #[derive(serde::Serialize)]
@@ -13,6 +14,33 @@ struct Contents {
     file: String,
     bytes: u64,
     items: Vec<ItemSummary>,
+    relations: Relations,
+}
+
+/// What was found between columns of single numbers, in the first rows.
+#[derive(Default, serde::Serialize)]
+struct Relations {
+    rows: usize,
+    /// Columns and the sums that they are.
+    sums: Vec<(String, String)>,
+    /// Columns that are zero in the same rows.
+    zero_together: Vec<Vec<String>>,
+}
+
+/// Rows in which relations are looked for.
+const SAMPLE: usize = 8192;
+
+/// Relations in what is selected; none if it is no table.
+fn relations(file: &Path, selection: &Selection) -> Relations {
+    // What cannot be read as a table was said above.
+    let few = |source: Box<dyn RowSource>| source.read(0..source.rows().min(SAMPLE));
+    let Ok(data) = data::open(file, selection).and_then(few) else { return Relations::default() };
+    let scalars: Vec<(String, Vec<f64>)> =
+        data.columns.iter().filter(|c| c.width() == 1).map(|c| (c.name.clone(), c.values.to_f64())).collect();
+    let sums = scalars.iter().zip(relation::sums(&scalars)).filter_map(|((n, _), s)| Some((n.clone(), s?.to_string())));
+    let zero = relation::zero_together(&scalars);
+    let zero_together = zero.into_iter().map(|group| group.into_iter().map(str::to_owned).collect()).collect();
+    Relations { rows: data.rows, sums: sums.collect(), zero_together }
 }
 
 pub fn inspect(file: &Path, selection: &Selection, json: bool) -> Result<bool> {
@@ -22,7 +50,8 @@ pub fn inspect(file: &Path, selection: &Selection, json: bool) -> Result<bool> {
     }
     let items = data::inspect(file, selection)?;
     let bytes = std::fs::metadata(file).map_or(0, |m| m.len());
-    let contents = Contents { file: file.display().to_string(), bytes, items };
+    let relations = relations(file, selection);
+    let contents = Contents { file: file.display().to_string(), bytes, items, relations };
     print(json, &contents, || text(&contents))
 }
 
@@ -43,6 +72,16 @@ fn text(contents: &Contents) -> String {
             group = Some(here);
         }
         text += &line(item, longest);
+    }
+    let found = &contents.relations;
+    if !found.sums.is_empty() || !found.zero_together.is_empty() {
+        text += &format!("in the first {} rows, which `compress` finds by itself:\n", found.rows);
+    }
+    for (column, sum) in &found.sums {
+        text += &format!("  {column} = {sum}\n");
+    }
+    for group in &found.zero_together {
+        text += &format!("  zero in the same rows: {}\n", group.join(", "));
     }
     text
 }

@@ -208,7 +208,7 @@ fn sketch(name: &str, groups: &[Vec<Score>]) -> plot::Sketch {
         found.filter_map(|s| Some((s.max_over_range.or(s.bound)?, s.bits_per_value))).collect()
     };
     let mut names: Vec<&str> = Vec::new();
-    for s in groups.iter().flatten().filter(|s| !s.lossless && s.name != "sluice --effort max") {
+    for s in groups.iter().flatten().filter(|s| !s.lossless && !s.name.starts_with("sluice --")) {
         if !names.contains(&&s.name[..]) {
             names.push(&s.name);
         }

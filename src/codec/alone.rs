@@ -17,8 +17,8 @@ use crate::mix::series::{self, Course};
 
 /// Numbers by which forms are compared before one is used for all.
 const TRIED: usize = 1 << 16;
-/// Of a field: what is tried has to have all its axes.
-const FIELD_TRIED: usize = 1 << 18;
+/// Fewest rows of a field that are tried: it may be smooth along them too.
+const FIELD_ROWS: usize = 4;
 
 /// A column in the quickest form.
 pub(super) fn quick(values: &Values, tolerance: Tolerance) -> Result<(Coded, Option<Placed>)> {
@@ -64,8 +64,8 @@ pub(super) fn alone(values: &Values, placed: &Placed, shape: &[usize], tolerance
     let scale = scale(values, &placed.grid, tolerance.bound());
     let mut plan = None;
     if let Some(scale) = scale {
-        let few = FIELD_TRIED.div_ceil(width.max(1)).clamp(1, rows.max(1)).min(rows);
-        let some = floats(&values.rows(0..few, width));
+        let few = few.max(FIELD_ROWS).min(rows);
+        let some = values.rows(0..few, width).to_f64();
         let plans = Plan::all(few, shape).into_iter().map(|plan| (field::bits(&some, &plan, scale), plan));
         let best = plans.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, plan)| plan).expect("at least one plan");
         let coded = field::encode(&some, &best, scale);
@@ -82,6 +82,9 @@ pub(super) fn alone(values: &Values, placed: &Placed, shape: &[usize], tolerance
         (CELLS, ..) => on_grid(CELLS, placed, &cells::encode(&placed.ints, width, line), values)?,
         _ => on_grid(ARRANGED, placed, &arrange(&placed.ints, width), values)?,
     };
+    if matches!(form, RAW | QUICK_VALUES) && tolerance != Tolerance::Exact {
+        coded.restored = Some(values.clone());
+    }
     let tried: Vec<String> = sizes.iter().map(|(bytes, form)| format!("{} {bytes}", name(*form))).collect();
     coded.form += &format!("; bytes of {} values: {}", ints.len(), tried.join(", "));
     Ok(coded)
@@ -111,13 +114,9 @@ fn scale(values: &Values, grid: &Grid, bound: f64) -> Option<Scale> {
     (values.len() >= 64 && bound > 0.0 && !values.is_integer()).then_some(Scale { step: *step, bound, single })
 }
 
-fn floats(values: &Values) -> Vec<f64> {
-    (0..values.len()).map(|i| values.get_f64(i)).collect()
-}
-
 /// A field, with what a reader computes of it.
 fn interpolated(values: &Values, grid: &Grid, plan: &Plan, scale: Scale) -> Result<Coded> {
-    let coded = field::encode(&floats(values), plan, scale);
+    let coded = field::encode(&values.to_f64(), plan, scale);
     let mut bytes = vec![FIELD];
     grid.write(&mut bytes);
     put_section(&mut bytes, &coded.bytes);

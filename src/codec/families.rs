@@ -48,8 +48,7 @@ pub(super) struct Integers {
 ///
 /// * `bound`: as a fraction of its range, of finite values
 pub(super) fn half_step(column: &Column, bound: f64) -> f64 {
-    let finite = (0..column.values.len()).map(|i| column.values.get_f64(i)).filter(|x| x.is_finite());
-    let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
+    let (low, high) = column.values.extent();
     Some(bound * (high - low)).filter(|b| b.is_finite() && *b > 0.0).unwrap_or(0.0)
 }
 

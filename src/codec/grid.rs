@@ -18,7 +18,7 @@ use crate::data::Values;
 use crate::entropy::bytes::{Reader, malformed, put_section, put_varint};
 use crate::entropy::{decode_ints, encode_ints};
 use crate::error::Result;
-use crate::mix::{Bins, Tree, leaves_for};
+use crate::mix::{Bins, Tree, leaves_for, with_vectors};
 
 /// Quotients beyond this are not whole numbers that `f64` tells apart.
 const LARGEST_QUOTIENT: f64 = (1u64 << 53) as f64;
@@ -125,7 +125,7 @@ fn wide(q: i64, step: i128, limits: (i128, i128)) -> i128 {
 
 fn floats(values: &Values, bound: f64) -> Placed {
     let single = values.dtype() == "float32";
-    let all: Vec<f64> = (0..values.len()).map(|i| values.get_f64(i)).collect();
+    let all = values.to_f64();
     let parts = lattice(&all, single);
     let grid = match parts {
         // A step of an odd number of lattice points, or one of twice the bound, whichever is wider.
@@ -169,6 +169,9 @@ fn shrunk(all: &[f64], single: bool, bound: f64) -> f64 {
 
 /// Puts values on a grid.
 fn on(grid: Grid, values: &Values, bound: f64) -> Placed {
+    if let Grid::Step(_) | Grid::Parts(_) = grid {
+        return computed(grid, values, bound);
+    }
     let mut exact = Vec::new();
     let mut last = 0;
     let ints = (0..values.len())
@@ -181,6 +184,62 @@ fn on(grid: Grid, values: &Values, bound: f64) -> Placed {
         })
         .collect();
     Placed { grid, ints, exact }
+}
+
+/// Puts floats on a grid that computes: what [`Grid::number`] says, many at once.
+fn computed(grid: Grid, values: &Values, bound: f64) -> Placed {
+    let all = values.to_f64();
+    let single = values.dtype() == "float32";
+    let mut ints = match grid {
+        Grid::Step(step) => with_vectors(
+            #[inline(always)]
+            || numbers(&all, |x| x / step, |k| k * step, LARGEST_QUOTIENT, bound, single),
+        ),
+        Grid::Parts(parts) => with_vectors(
+            #[inline(always)]
+            || numbers(&all, |x| x * parts, |k| k / parts, LARGEST_WHOLE, bound, single),
+        ),
+        _ => unreachable!("this grid does not compute"),
+    };
+    let mut exact = Vec::new();
+    let mut last = 0;
+    for (i, k) in ints.iter_mut().enumerate() {
+        if *k == NO_NUMBER {
+            exact.push(i);
+            *k = last;
+        }
+        last = *k;
+    }
+    Placed { grid, ints, exact }
+}
+
+/// What no value has as a number.
+const NO_NUMBER: i64 = i64::MIN;
+
+/// The number of each value, or [`NO_NUMBER`].
+#[inline(always)]
+fn numbers(
+    all: &[f64],
+    place: impl Fn(f64) -> f64,
+    wide: impl Fn(f64) -> f64,
+    most: f64,
+    bound: f64,
+    single: bool,
+) -> Vec<i64> {
+    let mut ints = vec![0; all.len()];
+    for (k, x) in ints.iter_mut().zip(all) {
+        let q = place(*x).round_ties_even();
+        let wide = wide(q);
+        let cast = if single { f64::from(wide as f32) } else { wide };
+        let near = if bound > 0.0 {
+            (wide - x).abs() <= bound && (cast - x).abs() <= bound
+        } else {
+            cast.to_bits() == x.to_bits()
+        };
+        let negative_zero = *x == 0.0 && x.is_sign_negative();
+        *k = if near && q.abs() < most && !negative_zero { q as i64 } else { NO_NUMBER };
+    }
+    ints
 }
 
 /// The coarsest of [`PARTS`] that all values are whole numbers of, bit for bit.

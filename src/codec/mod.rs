@@ -36,4 +36,6 @@ pub use options::{Bound, CompressOptions, Effort};
 pub use peers::{PeerSize, peers, quantized};
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use super::meta::{ColumnMeta, Meta, Mode, ModelMeta};
 use super::neural::NeuralBackend;
-use super::options::{Bound, CompressOptions, checked};
+use super::options::{Bound, CompressOptions, Effort, checked};
 use crate::data::{Column, RowSource};
 use crate::error::{Code, Error, Result};
 use crate::relation::{self, Expression};
@@ -73,7 +73,9 @@ pub(super) fn plan(
             }
         }
     }
-    relate(source, options, &mut columns)?;
+    if options.effort != Effort::Fast {
+        relate(source, options, &mut columns)?;
+    }
     let mut model = None;
     if let Some(neural) = neural {
         let names = neural.columns();
@@ -151,8 +153,8 @@ fn ranges(source: &dyn RowSource, block_rows: usize) -> Result<Vec<f64>> {
     for start in (0..source.rows()).step_by(block_rows) {
         let block = source.read(start..(start + block_rows).min(source.rows()))?;
         for (ends, column) in ends.iter_mut().zip(&block.columns) {
-            let finite = (0..column.values.len()).map(|i| column.values.get_f64(i)).filter(|x| x.is_finite());
-            *ends = finite.fold(*ends, |(low, high), x| (low.min(x), high.max(x)));
+            let (low, high) = column.values.extent();
+            *ends = (ends.0.min(low), ends.1.max(high));
         }
     }
     Ok(ends.into_iter().map(|(low, high)| high - low).collect())

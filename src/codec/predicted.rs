@@ -38,7 +38,7 @@ impl Restored {
             Grid::List(_) | Grid::Bits => Rounding::Relative(own),
             Grid::Relative(relative) => Rounding::Relative(relative.spacing() / 2.0),
         };
-        Restored { values: (0..values.len()).map(|i| values.get_f64(i)).collect(), rounding }
+        Restored { values: values.to_f64(), rounding }
     }
 
     /// What a reader will have of a placed column.

@@ -210,6 +210,38 @@ fn the_bytes_do_not_depend_on_the_number_of_threads() {
 #[test]
 fn peers_compress_the_same_bytes() {
     let peers = peers(&data()).unwrap();
-    assert_eq!(peers.len(), 4);
-    assert!(peers.iter().all(|p| p.ratio > 1.0), "{peers:?}");
+    assert_eq!(peers.len(), 6);
+    assert!(peers.iter().all(|p| p.ratio > 1.0 && p.decode_seconds > 0.0), "{peers:?}");
+    for (size, back) in quantized(&data(), 1e-2).unwrap() {
+        for (a, b) in data().columns.iter().zip(&back.columns) {
+            let (low, high) = a.values.extent();
+            let moved = |i: usize| (a.values.get_f64(i) - b.values.get_f64(i)).abs();
+            assert!((0..a.values.len()).all(|i| !(moved(i) > 1e-2 * (high - low))), "{} {}", size.name, a.name);
+        }
+    }
+}
+
+#[test]
+fn a_bound_on_what_a_model_leaves_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.slc");
+    let options = CompressOptions { bound: Some(Bound::Abs(0.02)), ..options(Mode::Neural) };
+    compress(&data(), &options, Some(&Rounder), &path).unwrap();
+    let back = decompress(&path, false, &rounder).unwrap().data;
+    for (a, b) in data().columns.iter().zip(&back.columns) {
+        if a.name != "e" {
+            assert_eq!(bits(a), bits(b), "{}", a.name);
+            continue;
+        }
+        let mut moved = 0.0f64;
+        for i in 0..a.values.len() {
+            let (x, y) = (a.values.get_f64(i), b.values.get_f64(i));
+            let special = !x.is_finite() || (x == 0.0 && x.is_sign_negative());
+            assert!(if special { x.to_bits() == y.to_bits() } else { (x - y).abs() <= 0.02 }, "{x} {y}");
+            moved = moved.max(if special { 0.0 } else { (x - y).abs() });
+        }
+        assert!(moved > 0.01);
+    }
+    let refused = CompressOptions { bound: Some(Bound::Relative(0.1)), ..options };
+    assert_eq!(compress(&data(), &refused, Some(&Rounder), &path).unwrap_err().code(), Code::Usage);
 }

@@ -32,6 +32,24 @@ macro_rules! dtypes {
                 match self { $(Values::$variant(v) => v[i] as f64,)* }
             }
 
+            /// All values as floats.
+            #[allow(clippy::unnecessary_cast)]
+            pub fn to_f64(&self) -> Vec<f64> {
+                match self { $(Values::$variant(v) => v.iter().map(|x| *x as f64).collect(),)* }
+            }
+
+            /// The smallest and the largest finite value; infinity and its opposite if there is none.
+            #[allow(clippy::unnecessary_cast)]
+            pub fn extent(&self) -> (f64, f64) {
+                let none = (f64::INFINITY, f64::NEG_INFINITY);
+                match self {
+                    $(Values::$variant(v) => v.iter().fold(none, |(low, high), x| {
+                        let x = *x as f64;
+                        if x.is_finite() { (low.min(x), high.max(x)) } else { (low, high) }
+                    }),)*
+                }
+            }
+
             /// Little-endian bytes of all values.
             pub fn to_le_bytes(&self) -> Vec<u8> {
                 match self {

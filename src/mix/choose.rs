@@ -26,7 +26,7 @@ pub struct Contexts {
 }
 
 /// Rows that are looked at.
-const SAMPLE: usize = 20_000;
+const SAMPLE: usize = 10_000;
 /// Sources that are chosen.
 pub(super) const SOURCES: usize = 6;
 /// Bits a value below which a source is not worth its counters.

@@ -6,6 +6,8 @@
 
 mod expression;
 mod find;
+mod zeros;
 
 pub use expression::Expression;
 pub use find::sums;
+pub use zeros::zero_together;

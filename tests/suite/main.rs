@@ -1,6 +1,7 @@
 //! The tests that cross modules, in one binary (one link).
 
 mod bad_input;
+mod codec;
 mod data;
 mod design;
 mod docs;

@@ -180,11 +180,20 @@ fn evaluate_and_compare_measure_what_the_bounded_mode_promises() {
     let peers = json(&["compare", "a.npz", "--bound", "1e-3", "--json"]);
     let peers = peers.as_array().unwrap();
     let names: Vec<&str> = peers.iter().map(|p| p["name"].as_str().unwrap()).collect();
-    for name in ["gzip -9", "xz -9", "zstd -19", "sluice lossless", "sluice bounded range:0.001"] {
+    for name in ["gzip -9", "xz -9", "zstd -19", "pcodec", "quantiser + pcodec", "sluice --effort max"] {
         assert!(names.contains(&name), "{name} is not in {names:?}");
     }
-    let last = peers.last().unwrap();
-    assert_eq!(last["max_over_range"].as_f64().unwrap(), worst, "both measure the same file");
+    let ours = peers.iter().find(|p| p["name"] == "sluice" && p["bound"] == 1e-3).unwrap();
+    assert_eq!(ours["max_over_range"].as_f64().unwrap(), worst, "both measure the same file");
     let size = std::fs::metadata(folder.path().join("a.slc")).unwrap().len();
-    assert_eq!(last["bytes"].as_u64().unwrap(), size);
+    assert_eq!(ours["bytes"].as_u64().unwrap(), size);
+    for bound in [serde_json::Value::Null, 1e-3.into()] {
+        let here = || peers.iter().filter(|p| p["bound"] == bound);
+        let least = here().map(|p| p["bytes"].as_u64().unwrap()).min().unwrap();
+        assert!(here().all(|p| p["best"].as_bool().unwrap() == (p["bytes"].as_u64().unwrap() == least)));
+    }
+    let out = sluice(folder.path(), &["compare", "a.npz", "--bound", "1e-2,1e-3", "--plot", "rd.svg"]);
+    assert!(out.status.success(), "{}", stderr(&out));
+    let drawn = std::fs::read_to_string(folder.path().join("rd.svg")).unwrap();
+    assert!(drawn.contains("largest error over the range") && drawn.contains("quantiser + pcodec"));
 }

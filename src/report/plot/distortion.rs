@@ -3,7 +3,7 @@
 use super::axis::Axis;
 use super::canvas::{Color, Sketch};
 use super::frame::{Frame, Sample};
-use super::look::{LINEAR, ORIGINAL, OTHER, OURS};
+use super::look::{INK, LINEAR, ORIGINAL, OTHER, OURS};
 
 /// A codec at several bounds: the largest error over the range, and bits a value.
 pub struct Curve<'a> {
@@ -22,14 +22,16 @@ pub fn distortion(name: &str, curves: &[Curve], lossless: &[(String, f64)]) -> S
     let (low, high) = errors().fold((f64::INFINITY, 0.0f64), |(l, h), e| (l.min(e), h.max(e)));
     let (low, high) = if low < high { (low / 1.6, high * 1.6) } else { (1e-4, 1e-1) };
     let bits = curves.iter().flat_map(|c| c.points.iter().map(|p| p.1)).chain(lossless.iter().map(|l| l.1));
-    let most = bits.fold(0.0, f64::max);
+    let (least, most) = bits.filter(|b| *b > 0.0).fold((f64::INFINITY, 0.0f64), |(l, h), b| (l.min(b), h.max(b)));
+    let (least, most) = if least <= most { (least, most) } else { (0.1, 10.0) };
     let frame = Frame {
         inside: [74.0, 14.0, 530.0, 320.0],
         x: Axis::log(low, high).titled("largest error over the range", ""),
-        y: Axis::linear(0.0, 1.35 * most).titled("bits a value", ""),
+        // Room for the legend above.
+        y: Axis::log(least / 1.4, most * (most / least).powf(0.8).max(4.0)).titled("bits a value", ""),
     };
     let mut legend: Vec<(Sample, &str)> = Vec::new();
-    let rivals = [ORIGINAL, LINEAR, OTHER];
+    let rivals = [ORIGINAL, LINEAR, OTHER, INK];
     let mut next = 0;
     for curve in curves {
         let color: Color = if curve.ours {

@@ -1,0 +1,9 @@
+//! Any bytes as a `.npz` file.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../read.rs"]
+mod read;
+
+fuzz_target!(|bytes: &[u8]| read::as_file(bytes, ".npz"));
