@@ -2,6 +2,57 @@ use proptest::prelude::*;
 
 use super::*;
 
+thread_local! {
+    /// Whether this thread does without the machine's vectors, as another machine would.
+    pub(super) static PLAIN: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// What `work` gives with the machine's vectors, and without.
+fn both<R>(work: impl Fn() -> R) -> [R; 2] {
+    [false, true].map(|plain| {
+        PLAIN.set(plain);
+        let result = work();
+        PLAIN.set(false);
+        result
+    })
+}
+
+#[test]
+fn vectors_change_no_bit() {
+    let columns = [noise(9000, 500), noise(9000, 40)];
+    let trees: Vec<Tree> = columns.iter().map(|c| Tree::of(c, leaves_for(9000))).collect();
+    let known = Bins::of(&trees[1], &columns[1]);
+    let own = Bins::of(&trees[0], &columns[0]);
+    let contexts = Contexts::choose(&own, &[Some(&known)], 14);
+    let [a, b] = both(|| encode(&columns[0], &trees[0], &contexts, &[Some(&known)]));
+    assert_eq!(a, b);
+    let [c, d] = both(|| decode(&a, 9000, &[Some(&known)]).unwrap());
+    assert_eq!((&c, &c.0), (&d, &columns[0]));
+
+    let samples: Vec<i64> = noise(6000, 90)
+        .iter()
+        .scan(0, |at, x| {
+            *at += x - 44;
+            Some(*at)
+        })
+        .collect();
+    let [a, b] = both(|| series::encode(&samples, 600, series::Course::Rows));
+    assert_eq!(a, b);
+    let [c, d] = both(|| series::decode(&a, 600, 6000).unwrap());
+    assert_eq!((&c, &c), (&d, &samples));
+    let [a, b] = both(|| cells::encode(&columns[1], 30, 10));
+    assert_eq!(a, b);
+
+    let values: Vec<f64> = samples.iter().map(|x| *x as f64 * 0.37).collect();
+    let scale = field::Scale { step: 1.9, bound: 1.0, single: true };
+    for plan in field::Plan::all(60, &[10, 10]) {
+        let [a, b] = both(|| field::encode(&values, &plan, scale));
+        assert_eq!((&a.bytes, &a.values), (&b.bytes, &b.values));
+        let [c, d] = both(|| field::decode(&a.bytes, 60, &[10, 10], 1.9).unwrap());
+        assert_eq!((&c, &c), (&d, &a.values));
+    }
+}
+
 /// Encodes the columns one after the other, each with all before it known, and decodes them again.
 fn round_trip(columns: &[Vec<i64>], most: usize) -> usize {
     let rows = columns[0].len();

@@ -114,3 +114,25 @@ fn a_design_manifest_has_the_keys_that_other_tools_need_and_follows_its_schema()
         assert!(manifest["latency_cycles"].is_u64());
     }
 }
+
+/// Containers that another machine wrote: the hashes in them say whether this one computes alike.
+#[test]
+fn golden_containers_are_read_as_they_were_written() {
+    let folder = super::Folder::new();
+    let golden = root().join("tests/golden/containers");
+    let kinds: [(&str, &[&str], &[&str]); 4] = [
+        ("table", &["toy", "jets", "a.npz", "--rows", "400"], &["--bound", "range:1e-3", "--effort", "max"]),
+        ("lossless_table", &["toy", "jets", "a.npz", "--rows", "400"], &[]),
+        ("pulses", &["toy", "pulses", "a.npy", "--rows", "4"], &[]),
+        ("field", &["toy", "flow", "a.npy", "--rows", "6"], &["--bound", "range:1e-2"]),
+    ];
+    for (name, toy, options) in kinds {
+        let kept = golden.join(format!("{name}.slc"));
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::create_dir_all(&golden).unwrap();
+            folder.works(toy);
+            folder.works(&[&["compress", toy[2], kept.to_str().unwrap()], options].concat());
+        }
+        folder.works(&["check", kept.to_str().unwrap()]);
+    }
+}
