@@ -6,8 +6,9 @@ use super::column::{
 use super::column::{LEVEL, arrange, on_grid};
 use super::exceptions;
 use super::general::{shuffle, xz, zstd};
-use super::grid::{Grid, Placed, Tolerance, place, scattered};
+use super::grid::{Grid, scattered};
 use super::pcodec;
+use super::place::{Placed, Tolerance, place};
 use crate::data::Values;
 use crate::entropy::bytes::put_section;
 use crate::error::Result;

@@ -3,9 +3,10 @@
 use super::alone::course;
 use super::exceptions;
 use super::general::{unshuffle, unxz, unzstd};
-use super::grid::{Grid, Placed, Tolerance, place};
+use super::grid::Grid;
 use super::options::Effort;
 use super::pcodec;
+use super::place::{Placed, Tolerance, place};
 use super::predicted::{Prediction, Restored, numbers};
 use crate::data::Values;
 use crate::entropy::bytes::{Reader, malformed, put_section};

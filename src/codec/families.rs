@@ -7,7 +7,8 @@ use rayon::prelude::*;
 
 use super::column::Learned;
 use super::exceptions;
-use super::grid::{Placed, Tolerance, place, scattered};
+use super::grid::scattered;
+use super::place::{Placed, Tolerance, place};
 use super::predicted::Prediction;
 use crate::circuit::{ChowLiu, Conditionals, Hidden, Mixer};
 use crate::data::{Column, Dataset};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::grid::Tolerance;
+use super::place::Tolerance;
 use super::table::Formula;
 use crate::data::{Column, DataSource, Layout, Values};
 use crate::entropy::bytes::malformed;

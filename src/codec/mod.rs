@@ -19,6 +19,7 @@ mod neural;
 mod options;
 mod pcodec;
 mod peers;
+mod place;
 mod plan;
 mod predicted;
 mod relative;

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use super::families::half_step;
 use super::general::{shuffle, unshuffle, unzstd, zstd};
-use super::grid::{Tolerance, place, scattered};
+use super::grid::scattered;
+use super::place::{Tolerance, place};
 use super::{exceptions, pcodec};
 use crate::data::{Column, Dataset, Values};
 use crate::entropy::bytes::{Reader, put_section};

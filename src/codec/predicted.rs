@@ -4,7 +4,8 @@
 //! one, `r` counts grid points from the one nearest to the prediction. How far the prediction may be off, as the columns it
 //! is computed from are rounded, is a context; so is where between two grid points it lies.
 
-use super::grid::{Grid, Placed, order_of, scattered};
+use super::grid::{Grid, kept, order_of, scattered};
+use super::place::Placed;
 use crate::data::Values;
 use crate::entropy::bytes::malformed;
 use crate::error::Result;
@@ -118,10 +119,8 @@ impl Prediction {
                 Grid::Step(step) => {
                     let x = values.get_f64(i);
                     let r = ((x - prediction) / step).round_ties_even();
-                    let (wide, cast) = offset(*prediction, r, *step, dtype == "float32");
-                    let kept = (wide - x).abs() <= bound && (cast - x).abs() <= bound;
-                    let negative_zero = x == 0.0 && x.is_sign_negative();
-                    (r.abs() < 2f64.powi(53) && kept && !negative_zero).then_some(r as i64)
+                    let kept = kept(x, prediction + r * step, bound, dtype == "float32");
+                    (r.abs() < 2f64.powi(53) && kept).then_some(r as i64)
                 }
                 _ => grid.number(values, i, bound).map(|k| k.wrapping_sub(grid.nearest(*prediction, dtype))),
             };
@@ -144,19 +143,13 @@ impl Prediction {
         }
         let both = ints.iter().zip(&self.values);
         match grid {
-            Grid::Step(step) => Values::from_f64(dtype, both.map(|(r, x)| offset(*x, *r as f64, *step, false).0)),
+            Grid::Step(step) => Values::from_f64(dtype, both.map(|(r, x)| x + *r as f64 * step)),
             _ => {
                 let ints: Vec<i64> = both.map(|(r, x)| r.wrapping_add(grid.nearest(*x, dtype))).collect();
                 grid.values(dtype, &ints)
             }
         }
     }
-}
-
-/// `prediction + r * step`, before and after the cast.
-fn offset(prediction: f64, r: f64, step: f64, single: bool) -> (f64, f64) {
-    let wide = prediction + r * step;
-    (wide, if single { f64::from(wide as f32) } else { wide })
 }
 
 /// The values as the numbers of their grid: what others look at.
