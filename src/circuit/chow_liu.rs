@@ -2,14 +2,14 @@
 
 use rayon::prelude::*;
 
-use super::parts::{Parts, checked, empty, read_count, write_trees};
+use super::parts::Parts;
 use super::structure::{Forest, merged};
 use super::table::{self, Beside, Table};
 use super::{Conditionals, Model};
-use crate::entropy::bytes::{Reader, malformed, put_section, put_varint};
+use crate::entropy::bytes::{Reader, malformed, put_section};
 use crate::error::Result;
 use crate::mix::binary::{Decisions, Reader as DecisionReader, Writer};
-use crate::mix::{Bins, Inside, Next, Tree};
+use crate::mix::{Bins, Inside, Tree};
 
 /// Bins of the other column that are tried; the table that makes most of its cost is taken.
 const BINS: [usize; 6] = [4, 8, 16, 32, 64, 255];
@@ -41,26 +41,17 @@ impl Conditionals for ChowLiu {
         if self.edges { "Chow-Liu" } else { "independent" }
     }
 
-    fn fit(&self, columns: &[Vec<i64>]) -> Result<Box<dyn Model>> {
-        if checked(columns)? == 0 {
-            let parts = Parts { trees: Vec::new(), leaves: Vec::new() };
-            return Ok(Box::new(Tables { parts, forest: Forest::apart(0), given: Vec::new() }));
-        }
+    fn learn(&self, columns: &[Vec<i64>]) -> Box<dyn Model> {
         let parts = Parts::of(columns);
         let forest = if self.edges { Forest::of(&parts) } else { Forest::apart(columns.len()) };
         let most = MOST_LEVELS / columns.len();
         let one = |k: usize| best(&parts, k, forest.parents[k], most);
         let given = (0..columns.len()).into_par_iter().map(one).collect();
-        Ok(Box::new(Tables { parts, forest, given }))
+        Box::new(Tables { parts, forest, given })
     }
 
-    fn decode(&self, bytes: &[u8], rows: usize) -> Result<Vec<Vec<i64>>> {
+    fn read(&self, bytes: &[u8], columns: usize, rows: usize) -> Result<Vec<Vec<i64>>> {
         let mut reader = Reader::new(bytes);
-        let columns = read_count(&mut reader)?;
-        if rows == 0 {
-            reader.end()?;
-            return Ok(empty(columns));
-        }
         let trees: Vec<Tree> = (0..columns).map(|_| Tree::read(&mut reader)).collect::<Result<_>>()?;
         let mut model = Reader::new(reader.section()?);
         let forest = Forest::read(&mut model, columns)?;
@@ -130,13 +121,8 @@ impl Model for Tables {
     }
 
     fn encode(&self, columns: &[Vec<i64>]) -> Vec<u8> {
-        let mut out = Vec::new();
-        if self.parts.rows() == 0 {
-            put_varint(&mut out, columns.len() as u64);
-            return out;
-        }
-        let parts = &self.parts;
-        write_trees(&mut out, &parts.trees, columns.len());
+        let (mut out, parts) = (Vec::new(), &self.parts);
+        parts.trees.iter().for_each(|t| t.write(&mut out));
         put_section(&mut out, &self.model());
         let mut writer = Writer::default();
         for k in self.forest.order.iter().copied() {
@@ -165,16 +151,7 @@ fn code(
     for row in 0..rows {
         let value = source.map_or(0, |s| s[row]);
         let of_node = &probabilities[states.map_or(0, |s| usize::from(s[row]))];
-        let mut next = if tree.nodes.is_empty() { Next::Leaf(0) } else { Next::Node(0) };
-        let leaf = loop {
-            let n = match next {
-                Next::Leaf(leaf) => break usize::from(leaf),
-                Next::Node(n) => usize::from(n),
-            };
-            let node = tree.nodes[n];
-            let above = coder.decide(value >= node.split, of_node[n]);
-            next = if above { node.above } else { node.below };
-        };
+        let leaf = tree.descend(|n, node| coder.decide(value >= node.split, of_node[n]));
         leaves.push(leaf as u8);
         values.push(inside.code(coder, tree.leaves[leaf], leaf, value));
     }

@@ -2,9 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::parts::{checked, empty, read_count};
 use super::{Conditionals, Model};
-use crate::entropy::bytes::{Reader, put_section, put_varint};
+use crate::entropy::bytes::{Reader, put_section};
 use crate::error::Result;
 use crate::mix::{self, Bins, Contexts, Tree, leaves_for};
 
@@ -17,7 +16,8 @@ pub struct Mixer {
 
 impl Default for Mixer {
     fn default() -> Self {
-        Mixer { contexts: 12 }
+        // As many as containers have.
+        Mixer { contexts: 7 }
     }
 }
 
@@ -32,28 +32,19 @@ impl Conditionals for Mixer {
         "mixer"
     }
 
-    fn fit(&self, columns: &[Vec<i64>]) -> Result<Box<dyn Model>> {
-        let rows = checked(columns)?;
-        if rows == 0 {
-            return Ok(Box::new(Chosen { trees: Vec::new(), bins: Vec::new(), contexts: Vec::new() }));
-        }
-        let trees: Vec<Tree> = columns.par_iter().map(|c| Tree::of(c, leaves_for(rows))).collect();
+    fn learn(&self, columns: &[Vec<i64>]) -> Box<dyn Model> {
+        let trees: Vec<Tree> = columns.par_iter().map(|c| Tree::of(c, leaves_for(c.len()))).collect();
         let bins: Vec<Bins> = columns.par_iter().zip(&trees).map(|(c, t)| Bins::of(t, c)).collect();
         let choose = |k: usize| {
             let known: Vec<Option<&Bins>> = bins[..k].iter().map(Some).collect();
             Contexts::choose(&bins[k], &known, self.contexts)
         };
         let contexts = (0..columns.len()).into_par_iter().map(choose).collect();
-        Ok(Box::new(Chosen { trees, bins, contexts }))
+        Box::new(Chosen { trees, bins, contexts })
     }
 
-    fn decode(&self, bytes: &[u8], rows: usize) -> Result<Vec<Vec<i64>>> {
+    fn read(&self, bytes: &[u8], columns: usize, rows: usize) -> Result<Vec<Vec<i64>>> {
         let mut reader = Reader::new(bytes);
-        let columns = read_count(&mut reader)?;
-        if rows == 0 {
-            reader.end()?;
-            return Ok(empty(columns));
-        }
         let (mut found, mut bins): (Vec<Vec<i64>>, Vec<Bins>) = (Vec::new(), Vec::new());
         for _ in 0..columns {
             let known: Vec<Option<&Bins>> = bins.iter().map(Some).collect();
@@ -76,13 +67,12 @@ impl Model for Chosen {
     }
 
     fn encode(&self, columns: &[Vec<i64>]) -> Vec<u8> {
-        let mut out = Vec::new();
-        put_varint(&mut out, columns.len() as u64);
         let one = |k: usize| {
             let known: Vec<Option<&Bins>> = self.bins[..k].iter().map(Some).collect();
             mix::encode(&columns[k], &self.trees[k], &self.contexts[k], &known)
         };
         let coded: Vec<Vec<u8>> = (0..self.trees.len()).into_par_iter().map(one).collect();
+        let mut out = Vec::new();
         coded.iter().for_each(|bytes| put_section(&mut out, bytes));
         out
     }

@@ -2,9 +2,6 @@
 
 use rayon::prelude::*;
 
-use super::MOST_COLUMNS;
-use crate::entropy::bytes::{Reader, malformed, put_varint};
-use crate::error::{Code, Error, Result};
 use crate::mix::{Tree, leaves_for};
 
 /// Columns as leaves of trees.
@@ -29,37 +26,4 @@ impl Parts {
     pub(super) fn rows(&self) -> usize {
         self.leaves.first().map_or(0, Vec::len)
     }
-}
-
-/// The number of rows of a table that can be coded.
-pub(super) fn checked(columns: &[Vec<i64>]) -> Result<usize> {
-    let rows = columns.first().map_or(0, Vec::len);
-    if columns.len() > MOST_COLUMNS {
-        return Err(Error::new(Code::Unsupported, format!("{} columns", columns.len()))
-            .hint(format!("a model has at most {MOST_COLUMNS}")));
-    }
-    if columns.iter().any(|c| c.len() != rows) {
-        return Err(Error::new(Code::Unsupported, "columns of different length").hint("give every row all columns"));
-    }
-    Ok(rows)
-}
-
-/// Appends the number of columns, and their trees unless there are no rows.
-pub(super) fn write_trees(out: &mut Vec<u8>, trees: &[Tree], columns: usize) {
-    put_varint(out, columns as u64);
-    trees.iter().for_each(|t| t.write(out));
-}
-
-/// The number of columns.
-///
-/// # Errors
-/// [`ContainerDamaged`](crate::Code::ContainerDamaged) if there are too many.
-pub(super) fn read_count(reader: &mut Reader) -> Result<usize> {
-    let columns = reader.count()?;
-    if columns > MOST_COLUMNS { Err(malformed(format!("a model of {columns} columns"))) } else { Ok(columns) }
-}
-
-/// A table without rows, of which only the number of columns is stored.
-pub(super) fn empty(columns: usize) -> Vec<Vec<i64>> {
-    vec![Vec::new(); columns]
 }

@@ -1,10 +1,11 @@
 //! Other codecs on the same data, and tables of figures for people.
 
 use std::path::Path;
+use std::time::Instant;
 
 use super::progress::Progress;
-use super::{backend, print, stages};
-use crate::codec::{self, Bound, CompressOptions, Mode};
+use super::{backend, print};
+use crate::codec::{self, Bound, CompressOptions, Mode, PeerSize};
 use crate::data::{self, Dataset, Selection};
 use crate::error::{Code, Error, Result};
 use crate::evaluate::{self, ColumnFigures, Overall};
@@ -12,7 +13,7 @@ use crate::report::Peer;
 
 /// Codecs that give every bit back.
 pub fn lossless(data: &Dataset) -> Result<Vec<Peer>> {
-    let peer = |p: codec::PeerSize| Peer {
+    let peer = |p: PeerSize| Peer {
         name: p.name,
         lossless: true,
         bytes: p.bytes,
@@ -20,7 +21,22 @@ pub fn lossless(data: &Dataset) -> Result<Vec<Peer>> {
         rms_over_range: 0.0,
         max_over_range: 0.0,
     };
-    Ok(stages::sizes(data)?.into_iter().map(peer).collect())
+    let (ours, _) = ours("sluice lossless".to_owned(), data, &CompressOptions::new(Mode::Lossless))?;
+    Ok(codec::peers(data)?.into_iter().chain([ours]).map(peer).collect())
+}
+
+/// A container of `data`, timed, and what comes back.
+pub fn ours(name: String, data: &Dataset, options: &CompressOptions) -> Result<(PeerSize, Dataset)> {
+    let folder = tempfile::tempdir().map_err(|e| Error::io("create", &std::env::temp_dir(), &e))?;
+    let container = folder.path().join("a.slc");
+    let start = Instant::now();
+    let report = codec::compress(data, options, None, &container)?;
+    let encode_seconds = start.elapsed().as_secs_f64();
+    let start = Instant::now();
+    let back = codec::decompress(&container, false, &backend::from_bytes)?.data;
+    let decode_seconds = start.elapsed().as_secs_f64();
+    let (bytes, ratio) = (report.total_bytes, report.ratio);
+    Ok((PeerSize { name, bytes, ratio, encode_seconds, decode_seconds }, back))
 }
 
 /// sluice's bounded mode with a bound for each of the named columns, the others exact; the error is measured.
@@ -30,18 +46,15 @@ pub fn bounded(name: String, data: &Dataset, bounds: &[(String, f64)]) -> Result
     };
     let column_bounds = data.columns.iter().map(|c| (c.name.clone(), bound(c))).collect();
     let options = CompressOptions { column_bounds, ..CompressOptions::new(Mode::Bounded) };
-    let folder = tempfile::tempdir().map_err(|e| Error::io("create", &std::env::temp_dir(), &e))?;
-    let container = folder.path().join("bounded.slc");
-    let sizes = codec::compress(data, &options, None, &container)?;
-    let back = codec::decompress(&container, false, &backend::from_bytes)?.data;
+    let (size, back) = ours(name, data, &options)?;
     let errors: Vec<_> =
         evaluate::errors(data, &back)?.into_iter().filter(|e| bounds.iter().any(|b| b.0 == e.name)).collect();
     let overall = evaluate::overall(&errors);
     Ok(Peer {
-        name,
+        name: size.name,
         lossless: false,
-        bytes: sizes.total_bytes,
-        ratio: sizes.ratio,
+        bytes: size.bytes,
+        ratio: size.ratio,
         rms_over_range: overall.rms_over_range,
         max_over_range: overall.max_over_range,
     })

@@ -1,10 +1,9 @@
 //! `sluice compare`: codecs on the same rows within the same bounds, every byte counted, every value compared, one thread.
 
 use std::path::Path;
-use std::time::Instant;
 
 use super::progress::Progress;
-use super::{backend, principal, print};
+use super::{compare, principal, print};
 use crate::codec::{self, Bound, CompressOptions, Effort, Mode, PeerSize};
 use crate::data::{self, Dataset, Selection};
 use crate::error::{Code, Error, Result};
@@ -70,18 +69,9 @@ impl Board<'_> {
             Effort::Default => "sluice",
             Effort::Max => "sluice --effort max",
         };
-        let folder = tempfile::tempdir().map_err(|e| Error::io("create", &std::env::temp_dir(), &e))?;
-        let container = folder.path().join("a.slc");
         let mode = if bound.is_some() { Mode::Bounded } else { Mode::Lossless };
         let options = CompressOptions { effort, bound: bound.map(Bound::Range), ..CompressOptions::new(mode) };
-        let start = Instant::now();
-        let report = codec::compress(self.data, &options, None, &container)?;
-        let encode_seconds = start.elapsed().as_secs_f64();
-        let start = Instant::now();
-        let back = codec::decompress(&container, false, &backend::from_bytes)?.data;
-        let decode_seconds = start.elapsed().as_secs_f64();
-        let (bytes, ratio) = (report.total_bytes, report.ratio);
-        let size = PeerSize { name: name.to_owned(), bytes, ratio, encode_seconds, decode_seconds };
+        let (size, back) = compare::ours(name.to_owned(), self.data, &options)?;
         let score = self.score(size, bound, Some(&back))?;
         let moved = score.max_over_range.unwrap_or(0.0);
         // The quotient may be rounded up.
@@ -131,7 +121,7 @@ const EFFORTS: [Effort; 3] = [Effort::Fast, Effort::Default, Effort::Max];
 /// * `bounds`: fractions of each column's range
 /// * `figure`: where the figure of rate and distortion goes, `.svg` or `.png`
 pub fn compare(file: &Path, selection: &Selection, bounds: &[f64], figure: Option<&Path>, json: bool) -> Result<bool> {
-    super::compare::check(bounds)?;
+    compare::check(bounds)?;
     let kind = figure.map(|f| f.extension().and_then(|e| e.to_str()).unwrap_or_default().to_owned());
     if let Some(kind) = kind.as_deref().filter(|k| !["svg", "png"].contains(k)) {
         return Err(Error::new(Code::Usage, format!("a figure cannot be a `.{kind}`")).hint("name a .svg or .png"));

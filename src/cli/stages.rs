@@ -1,13 +1,12 @@
 //! One function a stage, shared by the verbs and by `sluice run`.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ndarray::Array2;
 
 use super::progress::{Progress, say};
 use super::{backend, samples};
-use crate::codec::PeerSize;
 use crate::data::{self, Dataset, NanPolicy, Selection, SplitRows};
 use crate::dut::Dut;
 use crate::error::{Code, Error, Result};
@@ -24,7 +23,7 @@ use crate::report::plot;
 use crate::synth::{SynthOptions, SynthReport, SynthTarget};
 use crate::verify::{DEFAULT_VECTORS, DesignOptions, RecordedRows, VerifyReport};
 use crate::verilog::{CoreOptions, DesignManifest, Interface};
-use crate::{codec, package, proof, quantize, synth, train as training, verify as simulation, verilog};
+use crate::{package, proof, quantize, synth, train as training, verify as simulation, verilog};
 
 /// The data of a recipe and their division.
 pub fn load_data(recipe: &Recipe) -> Result<(Dataset, SplitRows)> {
@@ -430,21 +429,4 @@ pub fn synth(folder: &Path, options: &SynthOptions, kernel: bool) -> Result<Vec<
     let mut reports = synth::synthesize(&dut, options, &|message| progress.step(message))?;
     reports.iter_mut().filter(|_| is_kernel).for_each(|r| r.expected(&manifest));
     Ok(reports)
-}
-
-/// gzip, xz, zstd and sluice's lossless mode on the same data.
-pub fn sizes(data: &Dataset) -> Result<Vec<PeerSize>> {
-    let mut sizes = codec::peers(data)?;
-    let folder = tempfile::tempdir().map_err(|e| Error::io("create", &std::env::temp_dir(), &e))?;
-    let options = codec::CompressOptions::new(codec::Mode::Lossless);
-    let container = folder.path().join("a.slc");
-    let start = Instant::now();
-    let report = codec::compress(data, &options, None, &container)?;
-    let encode_seconds = start.elapsed().as_secs_f64();
-    let start = Instant::now();
-    codec::decompress(&container, false, &backend::from_bytes)?;
-    let decode_seconds = start.elapsed().as_secs_f64();
-    let (bytes, ratio) = (report.total_bytes, report.ratio);
-    sizes.push(PeerSize { name: "sluice lossless".into(), bytes, ratio, encode_seconds, decode_seconds });
-    Ok(sizes)
 }

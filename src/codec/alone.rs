@@ -3,7 +3,7 @@
 use super::column::{
     ARRANGED, CELLS, Coded, FIELD, Learned, QUICK, QUICK_VALUES, RAW, SERIES, SHUFFLE_XZ, SHUFFLE_ZSTD,
 };
-use super::column::{LEVEL, arrange, on_grid};
+use super::column::{LEVEL, arrange, name, on_grid};
 use super::exceptions;
 use super::general::{shuffle, xz, zstd};
 use super::grid::{Grid, scattered};
@@ -37,7 +37,7 @@ pub(super) fn stored(values: &Values) -> Coded {
         bytes: [vec![RAW], values.to_le_bytes()].concat(),
         exceptions: 0,
         restored: None,
-        form: "as it is: nothing makes it shorter".to_owned(),
+        form: format!("{}: nothing makes it shorter", name(RAW)),
     }
 }
 
@@ -59,7 +59,8 @@ pub(super) fn alone(values: &Values, placed: &Placed, shape: &[usize], tolerance
     }
     // General-purpose coders are slow: where a bound has saved much they have no chance.
     if tolerance == Tolerance::Exact || sizes[0].0 * 4 > some.len() * some.item_size() {
-        sizes.push((general(&some)?.bytes.len(), RAW));
+        let general = general(&some)?.bytes;
+        sizes.push((general.len(), general[0]));
         sizes.push((1 + pcodec::encode(&some)?.len(), QUICK_VALUES));
     }
     let scale = scale(values, &placed.grid, tolerance.bound());
@@ -77,13 +78,13 @@ pub(super) fn alone(values: &Values, placed: &Placed, shape: &[usize], tolerance
     let (_, form) = sizes[0];
     let mut coded = match (form, course, plan, scale) {
         (FIELD, _, Some(plan), Some(scale)) => interpolated(values, &placed.grid, &plan, scale)?,
-        (RAW, ..) => general(values)?,
+        (RAW | SHUFFLE_ZSTD | SHUFFLE_XZ, ..) => general(values)?,
         (QUICK_VALUES, ..) => by_pcodec(values)?,
         (SERIES, Some(course), ..) => on_grid(SERIES, placed, &series::encode(&placed.ints, width, course), values)?,
         (CELLS, ..) => on_grid(CELLS, placed, &cells::encode(&placed.ints, width, line), values)?,
         _ => on_grid(ARRANGED, placed, &arrange(&placed.ints, width), values)?,
     };
-    if matches!(form, RAW | QUICK_VALUES) && tolerance != Tolerance::Exact {
+    if matches!(form, RAW | SHUFFLE_ZSTD | SHUFFLE_XZ | QUICK_VALUES) && tolerance != Tolerance::Exact {
         coded.restored = Some(values.clone());
     }
     let tried: Vec<String> = sizes.iter().map(|(bytes, form)| format!("{} {bytes}", name(*form))).collect();
@@ -91,21 +92,9 @@ pub(super) fn alone(values: &Values, placed: &Placed, shape: &[usize], tolerance
     Ok(coded)
 }
 
-/// What a form is called.
-fn name(form: u8) -> &'static str {
-    match form {
-        RAW => "zstd or xz",
-        QUICK_VALUES => "pcodec",
-        SERIES => "series",
-        CELLS => "cells",
-        FIELD => "field",
-        _ => "integers",
-    }
-}
-
 fn by_pcodec(values: &Values) -> Result<Coded> {
     let bytes = [vec![QUICK_VALUES], pcodec::encode(values)?].concat();
-    Ok(Coded { bytes, exceptions: 0, restored: None, form: "pcodec".to_owned() })
+    Ok(Coded { bytes, exceptions: 0, restored: None, form: name(QUICK_VALUES).to_owned() })
 }
 
 /// How a field's values become steps, if they are floats that may move by a step.
@@ -124,7 +113,7 @@ fn interpolated(values: &Values, grid: &Grid, plan: &Plan, scale: Scale) -> Resu
     exceptions::put(&mut bytes, values, &coded.exact)?;
     let mut restored = Values::from_f64(values.dtype(), coded.values.into_iter())?;
     scattered(&mut restored, values, &coded.exact)?;
-    Ok(Coded { bytes, exceptions: coded.exact.len(), restored: Some(restored), form: "field".to_owned() })
+    Ok(Coded { bytes, exceptions: coded.exact.len(), restored: Some(restored), form: name(FIELD).to_owned() })
 }
 
 /// How numbers follow each other, if they may be a series: the course in which prediction leaves least.
@@ -153,10 +142,5 @@ pub(super) fn general(values: &Values) -> Result<Coded> {
     }
     forms.push((RAW, raw));
     let (form, body) = forms.into_iter().min_by_key(|(_, b)| b.len()).expect("two forms");
-    let name = match form {
-        SHUFFLE_ZSTD => "zstd of shuffled bytes",
-        SHUFFLE_XZ => "xz of shuffled bytes",
-        _ => "as it is",
-    };
-    Ok(Coded { bytes: [vec![form], body].concat(), exceptions: 0, restored: None, form: name.to_owned() })
+    Ok(Coded { bytes: [vec![form], body].concat(), exceptions: 0, restored: None, form: name(form).to_owned() })
 }

@@ -40,6 +40,23 @@ pub(super) const QUICK_VALUES: u8 = 10;
 /// Floats that are interpolated along the axes of their array.
 pub(super) const FIELD: u8 = 11;
 
+/// What a form is called.
+pub(super) fn name(form: u8) -> &'static str {
+    match form {
+        RAW => "as it is",
+        SHUFFLE_ZSTD => "zstd of shuffled bytes",
+        SHUFFLE_XZ => "xz of shuffled bytes",
+        LEARNED => "learned",
+        LEARNED_DIFFERENCES => "learned, row to row",
+        LEARNED_RESIDUES => "what its formula leaves, learned",
+        SERIES => "series",
+        CELLS => "cells",
+        QUICK | QUICK_VALUES => "pcodec",
+        FIELD => "field",
+        _ => "integers",
+    }
+}
+
 /// The zstd level of payloads.
 pub(super) const LEVEL: i32 = 19;
 
@@ -149,16 +166,7 @@ pub(super) fn on_grid(form: u8, placed: &Placed, ints: &[u8], values: &Values) -
     placed.grid.write(&mut bytes);
     put_section(&mut bytes, ints);
     exceptions::put(&mut bytes, values, &placed.exact)?;
-    let form = match form {
-        LEARNED => "learned",
-        LEARNED_DIFFERENCES => "learned, row to row",
-        LEARNED_RESIDUES => "what its formula leaves, learned",
-        SERIES => "series",
-        CELLS => "cells",
-        QUICK => "pcodec",
-        _ => "integers",
-    };
-    let form = format!("{form}{}", placed.grid.name());
+    let form = format!("{}{}", name(form), placed.grid.name());
     Ok(Coded { bytes, exceptions: placed.exact.len(), restored: None, form })
 }
 

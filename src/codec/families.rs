@@ -10,7 +10,7 @@ use super::exceptions;
 use super::grid::scattered;
 use super::place::{Placed, Tolerance, place};
 use super::predicted::Prediction;
-use crate::circuit::{ChowLiu, Conditionals, Hidden, Mixer};
+use crate::circuit::{self, ChowLiu, Conditionals, Hidden, Mixer};
 use crate::data::{Column, Dataset};
 use crate::error::{Code, Error, Result};
 
@@ -87,11 +87,15 @@ pub fn families(data: &Dataset, bound: f64) -> Result<Vec<FamilySize>> {
 ///
 /// * `beside`: bytes that belong to the table whatever the family
 pub(super) fn measure(family: &dyn Conditionals, columns: &[Vec<i64>], raw: u64, beside: u64) -> Result<FamilySize> {
+    let rows = circuit::check(columns)?;
+    if rows == 0 {
+        return Err(Error::new(Code::DataShape, "no rows").hint("families are compared on tables of at least one row"));
+    }
     let start = Instant::now();
-    let model = family.fit(columns)?;
+    let model = family.learn(columns);
     let learn_seconds = start.elapsed().as_secs_f64();
     let (coded, write) = quickest(|| Ok(model.encode(columns)))?;
-    let (back, read) = quickest(|| family.decode(&coded, columns.first().map_or(0, Vec::len)))?;
+    let (back, read) = quickest(|| family.read(&coded, columns.len(), rows))?;
     if back != columns {
         return Err(Error::new(Code::ContainerDamaged, format!("{} reads other values than it wrote", family.name())));
     }

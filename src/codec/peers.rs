@@ -137,21 +137,21 @@ pub fn quantized(data: &Dataset, bound: f64) -> Result<Vec<(PeerSize, Dataset)>>
     let raw = data.raw_bytes() as f64;
     let one = |coder: &Coder| {
         let start = Instant::now();
-        let mut parts = Vec::new();
+        let (mut parts, mut bytes) = (Vec::new(), 0);
         for c in &data.columns {
             let placed = place(&c.values, Tolerance::By(half_step(c, bound)));
+            let packed = (coder.encode)(&placed.ints)?;
             let mut part = Vec::new();
             placed.grid.write(&mut part);
-            put_section(&mut part, &(coder.encode)(&placed.ints)?);
+            put_section(&mut part, &packed);
             exceptions::put(&mut part, &c.values, &placed.exact)?;
-            parts.push((part.len(), placed));
+            bytes += part.len();
+            parts.push((packed, placed));
         }
         let encode_seconds = start.elapsed().as_secs_f64();
-        let bytes: usize = parts.iter().map(|(n, _)| n).sum();
-        let packed: Vec<Vec<u8>> = parts.iter().map(|(_, p)| (coder.encode)(&p.ints)).collect::<Result<_>>()?;
         let start = Instant::now();
         let mut columns = Vec::new();
-        for ((c, (_, placed)), packed) in data.columns.iter().zip(&parts).zip(&packed) {
+        for (c, (packed, placed)) in data.columns.iter().zip(&parts) {
             let ints = (coder.decode)(packed, placed.ints.len())?;
             let mut values = placed.grid.values(c.values.dtype(), &ints)?;
             scattered(&mut values, &c.values, &placed.exact)?;

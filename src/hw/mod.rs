@@ -31,6 +31,7 @@ mod text;
 pub(crate) use adder::split;
 pub use build::build;
 pub use cost::{LayerCost, layer_costs};
+#[cfg(feature = "verilog")]
 pub(crate) use delay::Delays;
 pub use delay::Target;
 pub use eval::{eval, trace};

@@ -3,7 +3,7 @@
 use super::binary::{Decisions, WIDEST};
 use super::counter::{self, NEW, Pace};
 use super::mixer::Mixer;
-use super::tree::{Leaf, Next, Tree};
+use super::tree::{Leaf, Tree};
 
 /// Decisions inside a leaf that are learned, of so many values. What is left is as good as random.
 fn learned_inside(values: usize) -> u32 {
@@ -45,21 +45,19 @@ impl<'a> Symbols<'a> {
         value: i64,
         mut expected: Option<(usize, usize)>,
     ) -> i64 {
-        let mut next = if self.tree.nodes.is_empty() { Next::Leaf(0) } else { Next::Node(0) };
-        let leaf = loop {
-            let n = match next {
-                Next::Leaf(leaf) => break usize::from(leaf),
-                Next::Node(n) => usize::from(n),
-            };
-            let node = self.tree.nodes[n];
-            let hint = expected.map(|(leaf, strength)| (strength, self.tree.leaves[leaf].low >= node.split));
-            let p = self.mixer.predict(n, hint);
-            let bit = coder.decide(value >= node.split, p);
-            // Whoever is off the way to the leaf knows nothing any more.
-            expected = expected.filter(|_| hint.is_some_and(|(_, on)| on == bit));
-            self.mixer.learn(n, bit);
-            next = if bit { node.above } else { node.below };
-        };
+        let (tree, mixer) = (self.tree, &mut self.mixer);
+        let leaf = tree.descend(
+            #[inline(always)]
+            |n, node| {
+                let hint = expected.map(|(leaf, strength)| (strength, tree.leaves[leaf].low >= node.split));
+                let p = mixer.predict(n, hint);
+                let bit = coder.decide(value >= node.split, p);
+                // Whoever is off the way to the leaf knows nothing any more.
+                expected = expected.filter(|_| hint.is_some_and(|(_, on)| on == bit));
+                mixer.learn(n, bit);
+                bit
+            },
+        );
         self.last = leaf;
         self.inside.code(coder, self.tree.leaves[leaf], leaf, value)
     }

@@ -52,6 +52,22 @@ pub fn leaves_for(n: usize) -> usize {
 }
 
 impl Tree {
+    /// The leaf that decisions lead to, from the root down.
+    ///
+    /// * `decide`: whether a value is at least the split of a node, by the node's number and the node
+    #[inline(always)]
+    pub fn descend(&self, mut decide: impl FnMut(usize, Node) -> bool) -> usize {
+        let mut next = if self.nodes.is_empty() { Next::Leaf(0) } else { Next::Node(0) };
+        loop {
+            let n = match next {
+                Next::Leaf(leaf) => return usize::from(leaf),
+                Next::Node(n) => usize::from(n),
+            };
+            let node = self.nodes[n];
+            next = if decide(n, node) { node.above } else { node.below };
+        }
+    }
+
     /// The tree of `values`, with about `leaves` leaves.
     pub fn of(values: &[i64], leaves: usize) -> Tree {
         let mut sorted = values.to_vec();

@@ -17,11 +17,11 @@ use rayon::prelude::*;
 
 use self::learn::Learned;
 use self::walk::{Circuit, cost};
-use super::parts::{Parts, checked, empty, read_count, write_trees};
+use super::parts::Parts;
 use super::structure::Forest;
 use super::table::{self, Beside, Table};
 use super::{Conditionals, Model};
-use crate::entropy::bytes::{Reader, malformed, put_section, put_varint};
+use crate::entropy::bytes::{Reader, malformed, put_section};
 use crate::error::Result;
 use crate::mix::Tree;
 use crate::mix::binary::{Reader as DecisionReader, Writer};
@@ -139,18 +139,11 @@ impl Conditionals for Hidden {
         "HCLT"
     }
 
-    fn fit(&self, columns: &[Vec<i64>]) -> Result<Box<dyn Model>> {
-        let rows = checked(columns)?;
-        if rows == 0 {
-            let parts = Parts { trees: Vec::new(), leaves: Vec::new() };
-            let forest = Forest::apart(0);
-            let tables = Tables { forest, most: 8, states: Vec::new(), emissions: Vec::new(), transitions: Vec::new() };
-            return Ok(Box::new(Fitted { parts, tables }));
-        }
+    fn learn(&self, columns: &[Vec<i64>]) -> Box<dyn Model> {
         let parts = Parts::of(columns);
         let forest = Forest::of(&parts);
         let mut best: Option<(f64, Tables)> = None;
-        let least = if rows < MANY { 0 } else { LEAST };
+        let least = if parts.rows() < MANY { 0 } else { LEAST };
         let tried = STATES.into_iter().filter(|s| self.states.map_or(*s >= least, |only| only == *s));
         for states in tried.filter(|s| parameters(columns.len(), *s) <= MOST_PARAMETERS) {
             let tables = with_states!(states, tables(&parts, &forest, states, self.seed));
@@ -164,16 +157,11 @@ impl Conditionals for Hidden {
             Some((_, tables)) => tables,
             None => tables::<8>(&parts, &forest, LEAST, self.seed),
         };
-        Ok(Box::new(Fitted { parts, tables }))
+        Box::new(Fitted { parts, tables })
     }
 
-    fn decode(&self, bytes: &[u8], rows: usize) -> Result<Vec<Vec<i64>>> {
+    fn read(&self, bytes: &[u8], columns: usize, rows: usize) -> Result<Vec<Vec<i64>>> {
         let mut reader = Reader::new(bytes);
-        let columns = read_count(&mut reader)?;
-        if rows == 0 {
-            reader.end()?;
-            return Ok(empty(columns));
-        }
         let trees: Vec<Tree> = (0..columns).map(|_| Tree::read(&mut reader)).collect::<Result<_>>()?;
         let tables = Tables::read(reader.section()?, &trees)?;
         let mut decisions = DecisionReader::new(reader.rest());
@@ -225,11 +213,7 @@ impl Model for Fitted {
 
     fn encode(&self, columns: &[Vec<i64>]) -> Vec<u8> {
         let mut out = Vec::new();
-        if self.parts.rows() == 0 {
-            put_varint(&mut out, columns.len() as u64);
-            return out;
-        }
-        write_trees(&mut out, &self.parts.trees, columns.len());
+        self.parts.trees.iter().for_each(|t| t.write(&mut out));
         put_section(&mut out, &self.tables.write(&self.parts.trees));
         out.extend(with_states!(self.tables.most, encode(&self.parts, &self.tables, columns)));
         out

@@ -9,7 +9,7 @@ use super::states::{Matrix, Weights, normalise, scale, sum, through, times, tran
 use super::states_tree;
 use crate::circuit::parts::Parts;
 use crate::mix::binary::{Decisions, PROBABILITY_BITS};
-use crate::mix::{Inside, Next, Tree, with_vectors};
+use crate::mix::{Inside, Tree, with_vectors};
 
 /// Rows by which the cost of a model is told.
 const SAMPLE: usize = 16_384;
@@ -111,31 +111,30 @@ impl<const K: usize> Circuit<K> {
         let prior = self.prior(c);
         let mut weights = prior;
         let mut total = sum(&weights);
-        let mut next = if tree.nodes.is_empty() { Next::Leaf(0) } else { Next::Node(0) };
-        let leaf = loop {
-            let n = match next {
-                Next::Leaf(leaf) => break usize::from(leaf),
-                Next::Node(n) => usize::from(n),
-            };
-            let node = tree.nodes[n];
-            let mut above = weights;
-            times(&mut above, &self.columns[c].decisions[n]);
-            let yes = sum(&above);
-            // `as` makes 0 of what is not a number.
-            let p = ((yes / total * 65536.0) as u32).clamp(1, 65535);
-            if coder.decide(value >= node.split, p) {
-                (weights, total, next) = (above, yes, node.above);
-            } else {
-                for (w, a) in weights.iter_mut().zip(&above) {
-                    *w -= a;
+        let leaf = tree.descend(
+            #[inline(always)]
+            |n, node| {
+                let mut above = weights;
+                times(&mut above, &self.columns[c].decisions[n]);
+                let yes = sum(&above);
+                // `as` makes 0 of what is not a number.
+                let p = ((yes / total * 65536.0) as u32).clamp(1, 65535);
+                let bit = coder.decide(value >= node.split, p);
+                if bit {
+                    (weights, total) = (above, yes);
+                } else {
+                    for (w, a) in weights.iter_mut().zip(&above) {
+                        *w -= a;
+                    }
+                    total = sum(&weights);
                 }
-                (total, next) = (sum(&weights), node.below);
-            }
-            if total < FEW {
-                scale(&mut weights, 1.0 / FEW);
-                total = sum(&weights);
-            }
-        };
+                if total < FEW {
+                    scale(&mut weights, 1.0 / FEW);
+                    total = sum(&weights);
+                }
+                bit
+            },
+        );
         let told = self.columns[c].leaves[leaf];
         let mut belief = prior;
         times(&mut belief, &told);
