@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::{Conditionals, Model};
 use crate::entropy::bytes::{Reader, put_section};
 use crate::error::Result;
-use crate::mix::{self, Bins, Contexts, Tree, leaves_for};
+use crate::mix::{self, Bins, Contexts, Mixing, Tree};
 
 /// [`crate::mix`], which learns as it goes and stores no probabilities.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ pub struct Mixer {
 impl Default for Mixer {
     fn default() -> Self {
         // As many as containers have.
-        Mixer { contexts: 7 }
+        Mixer { contexts: 6 }
     }
 }
 
@@ -33,7 +33,7 @@ impl Conditionals for Mixer {
     }
 
     fn learn(&self, columns: &[Vec<i64>]) -> Box<dyn Model> {
-        let trees: Vec<Tree> = columns.par_iter().map(|c| Tree::of(c, leaves_for(c.len()))).collect();
+        let trees: Vec<Tree> = columns.par_iter().map(|c| Tree::of_column(c)).collect();
         let bins: Vec<Bins> = columns.par_iter().zip(&trees).map(|(c, t)| Bins::of(t, c)).collect();
         let choose = |k: usize| {
             let known: Vec<Option<&Bins>> = bins[..k].iter().map(Some).collect();
@@ -69,7 +69,7 @@ impl Model for Chosen {
     fn encode(&self, columns: &[Vec<i64>]) -> Vec<u8> {
         let one = |k: usize| {
             let known: Vec<Option<&Bins>> = self.bins[..k].iter().map(Some).collect();
-            mix::encode(&columns[k], &self.trees[k], &self.contexts[k], &known)
+            mix::encode(&columns[k], &self.trees[k], &self.contexts[k], &known, Mixing::Full)
         };
         let coded: Vec<Vec<u8>> = (0..self.trees.len()).into_par_iter().map(one).collect();
         let mut out = Vec::new();

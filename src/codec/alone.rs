@@ -7,17 +7,18 @@ use super::column::{LEVEL, arrange, name, on_grid};
 use super::exceptions;
 use super::general::{shuffle, xz, zstd};
 use super::grid::{Grid, scattered};
+use super::options::Effort;
 use super::pcodec;
 use super::place::{Placed, Tolerance, place};
 use crate::data::Values;
 use crate::entropy::bytes::put_section;
 use crate::error::Result;
-use crate::mix::cells;
 use crate::mix::field::{self, Plan, Scale};
 use crate::mix::series::{self, Course};
+use crate::mix::{Mixing, cells};
 
 /// Numbers by which forms are compared before one is used for all.
-const TRIED: usize = 1 << 16;
+const TRIED: usize = 1 << 15;
 /// Fewest rows of a field that are tried: it may be smooth along them too.
 const FIELD_ROWS: usize = 4;
 
@@ -44,7 +45,14 @@ pub(super) fn stored(values: &Values) -> Coded {
 /// A column in the form that needs no other column.
 ///
 /// * `shape`: of a row
-pub(super) fn alone(values: &Values, placed: &Placed, shape: &[usize], tolerance: Tolerance) -> Result<Coded> {
+pub(super) fn alone(
+    values: &Values,
+    placed: &Placed,
+    shape: &[usize],
+    tolerance: Tolerance,
+    effort: Effort,
+) -> Result<Coded> {
+    let mixing = effort.mixing();
     let (width, line): (usize, usize) = (shape.iter().product(), shape.last().copied().unwrap_or(1));
     let rows = values.len() / width.max(1);
     let few = TRIED.div_ceil(width.max(1)).clamp(1, rows.max(1)).min(rows);
@@ -52,10 +60,12 @@ pub(super) fn alone(values: &Values, placed: &Placed, shape: &[usize], tolerance
     let course = course(ints, width);
     let mut sizes = vec![(arrange(ints, width).len(), ARRANGED)];
     if let Some(course) = course {
-        sizes.push((series::encode(ints, width, course).len(), SERIES));
+        sizes.push((learned(ints, width, &|ints| series::encode(ints, width, course, mixing)), SERIES));
     }
     if width > 1 && ints.len() >= 64 {
-        sizes.push((cells::encode(ints, width, line).len(), CELLS));
+        let size = learned(ints, width, &|ints| cells::encode(ints, width, line));
+        // They take three times as long as a series: as long as time counts that has to be worth it.
+        sizes.push((if effort == Effort::Max { size } else { size + size / 50 }, CELLS));
     }
     // General-purpose coders are slow: where a bound has saved much they have no chance.
     if tolerance == Tolerance::Exact || sizes[0].0 * 4 > some.len() * some.item_size() {
@@ -70,17 +80,19 @@ pub(super) fn alone(values: &Values, placed: &Placed, shape: &[usize], tolerance
         let some = values.rows(0..few, width).to_f64();
         let plans = Plan::all(few, shape).into_iter().map(|plan| (field::bits(&some, &plan, scale), plan));
         let best = plans.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, plan)| plan).expect("at least one plan");
-        let coded = field::encode(&some, &best, scale);
+        let coded = field::encode(&some, &best, scale, mixing);
         sizes.push(((coded.bytes.len() + 10 * coded.exact.len()) * ints.len() / some.len(), FIELD));
         plan = Some(best.of_rows(rows, shape));
     }
     sizes.sort_unstable();
     let (_, form) = sizes[0];
     let mut coded = match (form, course, plan, scale) {
-        (FIELD, _, Some(plan), Some(scale)) => interpolated(values, &placed.grid, &plan, scale)?,
+        (FIELD, _, Some(plan), Some(scale)) => interpolated(values, &placed.grid, &plan, scale, mixing)?,
         (RAW | SHUFFLE_ZSTD | SHUFFLE_XZ, ..) => general(values)?,
         (QUICK_VALUES, ..) => by_pcodec(values)?,
-        (SERIES, Some(course), ..) => on_grid(SERIES, placed, &series::encode(&placed.ints, width, course), values)?,
+        (SERIES, Some(course), ..) => {
+            on_grid(SERIES, placed, &series::encode(&placed.ints, width, course, mixing), values)?
+        }
         (CELLS, ..) => on_grid(CELLS, placed, &cells::encode(&placed.ints, width, line), values)?,
         _ => on_grid(ARRANGED, placed, &arrange(&placed.ints, width), values)?,
     };
@@ -90,6 +102,13 @@ pub(super) fn alone(values: &Values, placed: &Placed, shape: &[usize], tolerance
     let tried: Vec<String> = sizes.iter().map(|(bytes, form)| format!("{} {bytes}", name(*form))).collect();
     coded.form += &format!("; bytes of {} values: {}", ints.len(), tried.join(", "));
     Ok(coded)
+}
+
+/// Bytes of numbers in a form that learns as it goes: twice those of the second half, as there is much more to come.
+fn learned(ints: &[i64], width: usize, encode: &dyn Fn(&[i64]) -> Vec<u8>) -> usize {
+    let half = ints.len() / width / 2 * width;
+    let all = encode(ints).len();
+    if half == 0 || ints.len() < TRIED { all } else { 2 * (all - encode(&ints[..half]).len().min(all)) }
 }
 
 fn by_pcodec(values: &Values) -> Result<Coded> {
@@ -105,8 +124,8 @@ fn scale(values: &Values, grid: &Grid, bound: f64) -> Option<Scale> {
 }
 
 /// A field, with what a reader computes of it.
-fn interpolated(values: &Values, grid: &Grid, plan: &Plan, scale: Scale) -> Result<Coded> {
-    let coded = field::encode(&values.to_f64(), plan, scale);
+fn interpolated(values: &Values, grid: &Grid, plan: &Plan, scale: Scale, mixing: Mixing) -> Result<Coded> {
+    let coded = field::encode(&values.to_f64(), plan, scale, mixing);
     let mut bytes = vec![FIELD];
     grid.write(&mut bytes);
     put_section(&mut bytes, &coded.bytes);

@@ -79,7 +79,7 @@ pub(super) struct Learned {
 
 impl Learned {
     pub(super) fn of(ints: &[i64]) -> Self {
-        let tree = Tree::of(ints, mix::leaves_for(ints.len()));
+        let tree = Tree::of_column(ints);
         let bins = Bins::of(&tree, ints);
         Learned { tree, bins }
     }
@@ -95,8 +95,7 @@ fn most_contexts(rows: usize, effort: Effort) -> usize {
     match (effort, rows) {
         (Effort::Max, 4_000..50_000) => 9,
         (Effort::Max, 50_000..) => 14,
-        (_, ..4_000) => 6,
-        _ => 7,
+        _ => 6,
     }
 }
 
@@ -111,7 +110,7 @@ pub(super) fn given(
     let most = most_contexts(values.len(), effort);
     let code = |form, ints: &[i64], own: &Learned| {
         let contexts = Contexts::choose(&own.bins, known, most);
-        on_grid(form, placed, &mix::encode(ints, &own.tree, &contexts, known), values)
+        on_grid(form, placed, &mix::encode(ints, &own.tree, &contexts, known, effort.mixing()), values)
     };
     let mut coded = code(LEARNED, &placed.ints, own)?;
     let bits = |bits: f64| bits / values.len() as f64;
@@ -122,7 +121,7 @@ pub(super) fn given(
     if by_steps.bits() < own.bits() {
         let mut others = vec![coded, code(LEARNED_DIFFERENCES, &steps, &by_steps)?];
         if let Some(course) = course(&placed.ints, 1) {
-            others.push(on_grid(SERIES, placed, &series::encode(&placed.ints, 1, course), values)?);
+            others.push(on_grid(SERIES, placed, &series::encode(&placed.ints, 1, course, effort.mixing()), values)?);
         }
         return Ok(others.into_iter().min_by_key(|c| c.bytes.len()).expect("two or three forms"));
     }
@@ -142,7 +141,8 @@ pub(super) fn predicted(
 ) -> Result<Coded> {
     let known = prediction.beside(known);
     let contexts = Contexts::choose(&own.bins, &known, most_contexts(values.len(), effort));
-    on_grid(LEARNED_RESIDUES, left, &mix::encode(&left.ints, &own.tree, &contexts, &known), values)
+    let ints = mix::encode(&left.ints, &own.tree, &contexts, &known, effort.mixing());
+    on_grid(LEARNED_RESIDUES, left, &ints, values)
 }
 
 /// Each number less the one before; the first as it is.

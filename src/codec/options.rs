@@ -2,6 +2,7 @@
 
 use super::meta::{MOST_BITS, Mode};
 use crate::error::{Code, Error, Result};
+use crate::mix::Mixing;
 
 /// How far a value may move.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,6 +78,13 @@ pub enum Effort {
     Default,
     /// By more of them.
     Max,
+}
+
+impl Effort {
+    /// How much of a value is mixed out of all contexts.
+    pub(super) fn mixing(self) -> Mixing {
+        if self == Effort::Max { Mixing::Full } else { Mixing::Lean }
+    }
 }
 
 /// What to write.

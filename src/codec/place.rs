@@ -6,7 +6,7 @@
 use super::grid::{Grid, LARGEST_QUOTIENT, LARGEST_WHOLE, LONGEST_LIST, kept, order_of};
 use super::relative::Relative;
 use crate::data::Values;
-use crate::mix::{Bins, Tree, leaves_for, with_vectors};
+use crate::mix::{Bins, Tree, with_vectors};
 
 /// Integer bounds are cut here, so that a quotient times a step stays inside `i128`.
 const LARGEST_INT_BOUND: f64 = (1u64 << 60) as f64;
@@ -63,7 +63,7 @@ pub(super) fn place(values: &Values, tolerance: Tolerance) -> Placed {
 
 /// What a placed column costs if nothing else is known, about, in bits.
 fn bits(placed: &Placed, values: &Values) -> f64 {
-    let tree = Tree::of(&placed.ints, leaves_for(placed.ints.len()));
+    let tree = Tree::of_column(&placed.ints);
     tree.bits(&Bins::of(&tree, &placed.ints)) + (placed.exact.len() * (8 * values.item_size() + 16)) as f64
 }
 

@@ -104,7 +104,7 @@ pub(super) fn encode(items: &[Item], effort: Effort) -> Result<Vec<Written>> {
     let one = |k: usize| {
         let (item, placed) = (&items[k], &placed[k]);
         let Some(own) = &learned[k] else {
-            let coded = alone::alone(item.values, placed, item.shape, item.tolerance)?;
+            let coded = alone::alone(item.values, placed, item.shape, item.tolerance, effort)?;
             return written(item, coded, Some(placed));
         };
         let before = learned.iter().zip(&rank).map(|(l, at)| l.as_ref().filter(|_| *at < rank[k]));

@@ -84,11 +84,9 @@ impl Decisions for Writer {
     #[inline(always)]
     fn decide(&mut self, bit: bool, p: u32) -> bool {
         let part = (self.range >> PROBABILITY_BITS) * u64::from(p);
-        if bit {
-            self.narrow(0, part);
-        } else {
-            self.narrow(part, self.range - part);
-        }
+        // Selected, not branched to: what comes is as good as random.
+        let (skip, range) = if bit { (0, part) } else { (part, self.range - part) };
+        self.narrow(skip, range);
         bit
     }
 
@@ -149,11 +147,9 @@ impl Decisions for Reader<'_> {
     fn decide(&mut self, _: bool, p: u32) -> bool {
         let part = (self.range >> PROBABILITY_BITS) * u64::from(p);
         let bit = self.above < part;
-        if bit {
-            self.narrow(0, part);
-        } else {
-            self.narrow(part, self.range - part);
-        }
+        // Selected, not branched to: what comes is as good as random.
+        let (skip, range) = if bit { (0, part) } else { (part, self.range - part) };
+        self.narrow(skip, range);
         bit
     }
 

@@ -3,11 +3,12 @@
 //! Contexts are the place in the row, the elements before it, the element above it (of the line before, or of the row
 //! before), how large the row is so far, and what followed the last time that the same elements came.
 
+use super::ALL;
 use super::binary::{Decisions, Reader as DecisionReader, Writer};
+use super::lanes::{Lanes, with_lanes};
 use super::mixer::STRENGTHS;
 use super::symbols::Symbols;
 use super::tree::{MOST_LEAVES, Tree, leaves_for};
-use super::with_vectors;
 use crate::entropy::bytes::{Reader, malformed, put_varint};
 use crate::error::Result;
 
@@ -28,10 +29,7 @@ pub fn encode(values: &[i64], width: usize, line: usize) -> Vec<u8> {
     put_varint(&mut out, line as u64);
     tree.write(&mut out);
     let mut writer = Writer::default();
-    with_vectors(
-        #[inline(always)]
-        || run(&mut writer, &tree, width, line, values.len(), Some(values)),
-    );
+    with_lanes!(lanes => run(lanes, &mut writer, &tree, width, line, values.len(), Some(values)));
     out.extend(writer.finish());
     out
 }
@@ -48,10 +46,7 @@ pub fn decode(bytes: &[u8], width: usize, count: usize) -> Result<Vec<i64>> {
     }
     let tree = Tree::read(&mut reader)?;
     let mut decisions = DecisionReader::new(reader.rest());
-    let values = with_vectors(
-        #[inline(always)]
-        || run(&mut decisions, &tree, width, line, count, None),
-    );
+    let values = with_lanes!(lanes => run(lanes, &mut decisions, &tree, width, line, count, None));
     if !decisions.ended() {
         return Err(malformed("decisions of an array are left over"));
     }
@@ -100,6 +95,7 @@ impl Recall {
 /// Writes or reads the values.
 #[inline(always)]
 fn run(
+    lanes: impl Lanes,
     coder: &mut impl Decisions,
     tree: &Tree,
     width: usize,
@@ -109,8 +105,8 @@ fn run(
 ) -> Vec<i64> {
     let all = MOST_LEAVES + 1;
     let places = width.min(PLACES);
-    let states = [1, places, all * STRENGTHS, all * 16, 32 * 8, all * 16, places * 8, places * 16];
-    let mut symbols = Symbols::new(tree, &states, count);
+    let states = [places, all * STRENGTHS, all * 16, 32 * 8, all * 16, places * 8, places * 16, 1];
+    let mut symbols = Symbols::<_, 2>::new(lanes, tree, &states, count, (ALL, 0));
     let step = tree.leaves.len().div_ceil(16).max(1);
     let mut recall = Recall::new();
     let mut values = Vec::new();
@@ -130,7 +126,6 @@ fn run(
         let mean = if column == 0 { 0 } else { (sum / column * 32 / tree.leaves.len()).min(31) };
         let left = back(1) / step;
         let states = [
-            0,
             place,
             leaf * STRENGTHS + strength,
             back(1) * 16 + back(2) / step,
@@ -138,6 +133,7 @@ fn run(
             above * 16 + left,
             place * 8 + mean / 4,
             place * 16 + left,
+            0,
         ];
         states.iter().enumerate().for_each(|(k, state)| symbols.mixer.enter(k, *state));
         values.push(symbols.code_expecting(coder, source.map_or(0, |s| s[i]), expected));

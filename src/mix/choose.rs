@@ -31,16 +31,19 @@ pub struct Contexts {
 const SAMPLE: usize = 20_000;
 /// Sources that are chosen.
 pub(super) const SOURCES: usize = 6;
+/// Sources that are looked at once more when two are chosen.
+const CANDIDATES: usize = 8;
 /// Bits a value below which a source is not worth its counters.
 const LEAST: f64 = 0.002;
 /// Contexts of the sources chosen first, second, ..., each with a number of bins for 100,000 rows. The most useful first.
-pub(super) const SHAPES: [&[(usize, u8)]; 13] = [
+pub(super) const SHAPES: [&[(usize, u8)]; 14] = [
     &[(0, 64)],
     &[(0, 24), (1, 24)],
     &[(0, 12), (1, 12), (2, 12)],
     &[(1, 64)],
     &[(0, 24), (2, 24)],
     &[(0, 8), (1, 8), (2, 8), (3, 8)],
+    &[],
     &[(1, 24), (2, 24)],
     &[(0, 24), (3, 24)],
     &[(2, 64)],
@@ -58,7 +61,7 @@ impl Contexts {
     pub fn choose(own: &Bins, known: &[Option<&Bins>], most: usize) -> Self {
         let sources = sources(own, known);
         let shapes = SHAPES.iter().filter(|shape| shape.iter().all(|(k, _)| *k < sources.len())).count();
-        Contexts { count: (1 + shapes).min(most), sources }
+        Contexts { count: shapes.min(most), sources }
     }
 
     /// The contexts one by one, for a column of so many rows.
@@ -69,7 +72,7 @@ impl Contexts {
             let bins = |n: u8| (f64::from(n) * scale).round_ties_even().max(3.0) as u8;
             shape.iter().map(|(k, n)| Some((*self.sources.get(*k)?, bins(*n)))).collect()
         };
-        std::iter::once(Vec::new()).chain(SHAPES.iter().filter_map(of)).take(self.count).collect()
+        SHAPES.iter().filter_map(of).take(self.count).collect()
     }
 }
 
@@ -93,30 +96,49 @@ fn sources(own: &Bins, known: &[Option<&Bins>]) -> Vec<Source> {
     };
     let columns = || (0..known.len()).filter(|k| known[*k].is_some());
     let all = columns().map(Source::Column).chain(columns().map(Source::Before)).chain([Source::Own]);
-    let mut left: Vec<(Source, Seen)> = all.map(|s| (s, at(s, 12))).collect();
-    let mut given: Vec<u32> = vec![0; rows.len()];
+    let none = vec![0; rows.len()];
+    let alone = |source| {
+        let seen = at(source, 12);
+        Candidate { source, alone: information(&values, &seen, &none, 1), beside: 0.0, seen }
+    };
+    let mut left: Vec<Candidate> = all.map(alone).collect();
+    let mut given = none;
     let mut cells = 1;
     let mut chosen = Vec::new();
     while chosen.len() < SOURCES {
-        let gains = left.iter().map(|(_, seen)| information(&values, seen, &given, cells));
-        let best = gains.enumerate().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
-        let Some((k, _)) = best.filter(|(_, gain)| *gain > LEAST) else { break };
-        let (source, _) = left.remove(k);
+        for candidate in &mut left {
+            let again = |c: &Candidate| information(&values, &c.seen, &given, cells);
+            candidate.beside = if chosen.is_empty() { candidate.alone } else { again(candidate) };
+        }
+        left.sort_by(|a, b| b.beside.total_cmp(&a.beside).then(a.source.cmp(&b.source)));
+        if left.first().is_none_or(|best| best.beside <= LEAST) {
+            break;
+        }
+        let source = left.remove(0).source;
+        if chosen.len() == 1 {
+            left.truncate(CANDIDATES);
+        }
         chosen.push(source);
         if chosen.len() <= 3 {
-            let seen = at(source, if chosen.len() == 1 { 12 } else { 6 });
+            let seen = at(source, [8, 3, 3][chosen.len() - 1]);
             given.iter_mut().zip(&seen.of_row).for_each(|(g, b)| *g = *g * seen.count as u32 + u32::from(*b));
             cells *= seen.count;
         }
     }
     // Beside the best there is nothing new: the others may still help where the best has seen too little.
-    let none = vec![0; rows.len()];
-    let mut alone: Vec<(f64, Source)> =
-        left.iter().map(|(s, seen)| (information(&values, seen, &none, 1), *s)).collect();
-    alone.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    let worth = alone.into_iter().filter(|(gain, _)| *gain > LEAST).map(|(_, s)| s);
+    left.sort_by(|a, b| b.alone.total_cmp(&a.alone).then(a.source.cmp(&b.source)));
+    let worth = left.iter().filter(|c| c.alone > LEAST).map(|c| c.source);
     chosen.extend(worth.take(SOURCES.saturating_sub(chosen.len())));
     chosen
+}
+
+/// A source that may be chosen.
+struct Candidate {
+    source: Source,
+    /// Bits that it tells, alone and given those already chosen.
+    alone: f64,
+    beside: f64,
+    seen: Seen,
 }
 
 /// A source in the rows of the sample.

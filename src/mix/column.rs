@@ -1,35 +1,37 @@
 //! One column of integers, given columns that are known.
 
+use super::Mixing;
 use super::binary::{Decisions, Reader as DecisionReader, Writer};
-use super::bins::{Bins, Coarse};
-use super::choose::{Contexts, SHAPES, SOURCES, Source};
+use super::bins::Bins;
+use super::choose::{Context, Contexts, SHAPES, SOURCES, Source};
+use super::lanes::{Lanes, with_lanes};
+use super::mixer::most_contexts;
 use super::symbols::Symbols;
 use super::tree::Tree;
-use super::with_vectors;
 use crate::entropy::bytes::{Reader, malformed, put_varint};
 use crate::error::Result;
 
 /// Most counters of a context: what a file may make a reader reserve.
 const MOST_COUNTERS: usize = 1 << 22;
 
+/// How many nodes are mixed if few are: of a tree of wide leaves, which has many decisions, and of others. The others are
+/// told by the first of the contexts.
+const MIXED_OF_WIDE: u8 = 15;
+const MIXED: u8 = 31;
+
 /// The bytes of a column: its tree, what its contexts look at, its decisions.
 ///
 /// * `tree`: of `values`
 /// * `known`: the bins of the columns that contexts look at, of as many rows
-pub fn encode(values: &[i64], tree: &Tree, contexts: &Contexts, known: &[Option<&Bins>]) -> Vec<u8> {
+pub fn encode(values: &[i64], tree: &Tree, contexts: &Contexts, known: &[Option<&Bins>], mixing: Mixing) -> Vec<u8> {
     let mut out = Vec::new();
     tree.write(&mut out);
     write_contexts(&mut out, contexts);
-    let mut model = Model::new(tree, contexts, values.len(), known).expect("they were chosen among these columns");
+    let mixed = mixing.nodes(if tree.is_wide() { MIXED_OF_WIDE } else { MIXED });
+    out.push(mixed);
     let mut writer = Writer::default();
-    with_vectors(
-        #[inline(always)]
-        || {
-            for (row, value) in values.iter().enumerate() {
-                model.code(&mut writer, row, *value);
-            }
-        },
-    );
+    let rows = values.len();
+    run(&mut writer, tree, contexts, known, mixed, rows, Some(values)).expect("they were chosen among these columns");
     out.extend(writer.finish());
     out
 }
@@ -57,23 +59,31 @@ pub fn decode(bytes: &[u8], rows: usize, known: &[Option<&Bins>]) -> Result<(Vec
     let mut reader = Reader::new(bytes);
     let tree = Tree::read(&mut reader)?;
     let contexts = read_contexts(&mut reader)?;
-    let mut model = Model::new(&tree, &contexts, rows, known)?;
+    let mixed = reader.byte()?;
     let mut decisions = DecisionReader::new(reader.rest());
-    // Not reserved: a file may announce more rows than it has.
-    let (mut values, mut leaves) = (Vec::new(), Vec::new());
-    with_vectors(
-        #[inline(always)]
-        || {
-            for row in 0..rows {
-                values.push(model.code(&mut decisions, row, 0));
-                leaves.push(model.symbols.last as u8);
-            }
-        },
-    );
+    let (values, leaves) = run(&mut decisions, &tree, &contexts, known, mixed, rows, None)?;
     if !decisions.ended() {
         return Err(malformed("decisions of a column are left over"));
     }
     Ok((values, Bins::new(&tree, leaves)))
+}
+
+/// Writes or reads a column: its values, and the leaves that they are in.
+fn run(
+    coder: &mut impl Decisions,
+    tree: &Tree,
+    contexts: &Contexts,
+    known: &[Option<&Bins>],
+    mixed: u8,
+    rows: usize,
+    source: Option<&[i64]>,
+) -> Result<(Vec<i64>, Vec<u8>)> {
+    let views = &views(tree, contexts, rows, known)?;
+    Ok(if views.len() <= most_contexts(1) {
+        with_lanes!(lanes => Model::<_, 1>::new(lanes, tree, views, mixed, rows).run(coder, rows, source))
+    } else {
+        with_lanes!(lanes => Model::<_, 2>::new(lanes, tree, views, mixed, rows).run(coder, rows, source))
+    })
 }
 
 fn write_contexts(out: &mut Vec<u8>, contexts: &Contexts) {
@@ -91,7 +101,7 @@ fn write_contexts(out: &mut Vec<u8>, contexts: &Contexts) {
 
 fn read_contexts(reader: &mut Reader) -> Result<Contexts> {
     let (count, sources) = (usize::from(reader.byte()?), usize::from(reader.byte()?));
-    if count > 1 + SHAPES.len() || sources > SOURCES {
+    if count > SHAPES.len() || sources > SOURCES {
         return Err(malformed(format!("{count} contexts of {sources} sources")));
     }
     let source = |number: usize| match number {
@@ -103,55 +113,102 @@ fn read_contexts(reader: &mut Reader) -> Result<Contexts> {
     Ok(Contexts { sources, count })
 }
 
-/// What a context looks at.
-struct View<'a> {
-    /// The bins of another column, and whether it is looked at in the row before.
-    other: Option<(&'a [u8], bool)>,
-    coarse: Coarse,
+/// What a context looks at: digits of its state.
+#[derive(Default)]
+struct Views<'a> {
+    /// Bins of other columns, whether those of the row before are looked at, and what each bin adds to the state.
+    others: Vec<(&'a [u8], bool, Digit)>,
+    /// What the bin of the column itself in the row before adds.
+    own: Option<Digit>,
+    /// States in all.
+    states: usize,
 }
+
+/// What each bin adds to a state.
+type Digit = Box<[u32; 256]>;
+
+/// What each context of a column looks at.
+fn views<'a>(tree: &Tree, contexts: &Contexts, rows: usize, known: &[Option<&'a Bins>]) -> Result<Vec<Views<'a>>> {
+    let own = Bins::new(tree, Vec::new());
+    let one = |context: &Context| -> Result<Views<'a>> {
+        let mut views = Views { states: 1, ..Views::default() };
+        for (source, most) in context {
+            let (other, back) = match source {
+                Source::Own => (None, true),
+                Source::Column(k) => (Some(k), false),
+                Source::Before(k) => (Some(k), true),
+            };
+            let other = other.map(|k| known.get(*k).copied().flatten());
+            if other.is_some_and(|o| o.is_none_or(|bins| bins.rows().len() < rows)) {
+                return Err(malformed("a context looks at a column that is not known"));
+            }
+            let other = other.flatten();
+            let coarse = other.unwrap_or(&own).coarse(usize::from(*most).max(1));
+            let mut digit: Digit = Box::new([0; 256]);
+            for (adds, bin) in digit.iter_mut().zip(&coarse.of_bin) {
+                *adds = u32::from(*bin) * views.states as u32;
+            }
+            views.states = views.states.saturating_mul(coarse.count);
+            if views.states.saturating_mul(tree.nodes.len()) > MOST_COUNTERS {
+                return Err(malformed("a context of too many states"));
+            }
+            match other {
+                Some(bins) => views.others.push((bins.rows(), back, digit)),
+                None => views.own = Some(digit),
+            }
+        }
+        Ok(views)
+    };
+    contexts.each(rows).iter().map(one).collect()
+}
+
+/// Rows whose states are told at once, as far as other columns tell them.
+const AHEAD: usize = 1024;
 
 /// The decisions of a column.
-struct Model<'a> {
-    contexts: Vec<Vec<View<'a>>>,
-    symbols: Symbols<'a>,
+struct Model<'a, L, const V: usize> {
+    views: &'a [Views<'a>],
+    symbols: Symbols<'a, L, V>,
 }
 
-impl<'a> Model<'a> {
-    fn new(tree: &'a Tree, contexts: &Contexts, rows: usize, known: &[Option<&'a Bins>]) -> Result<Self> {
-        let own = Bins::new(tree, Vec::new());
-        let view = |(source, bins): &(Source, u8)| -> Result<View<'a>> {
-            let (other, back) = match source {
-                Source::Own => return Ok(View { other: None, coarse: own.coarse(usize::from(*bins).max(1)) }),
-                Source::Column(k) => (k, false),
-                Source::Before(k) => (k, true),
-            };
-            let other = known.get(*other).copied().flatten();
-            let other = other.ok_or_else(|| malformed("a context looks at a column that is not known"))?;
-            Ok(View { other: Some((other.rows(), back)), coarse: other.coarse(usize::from(*bins).max(1)) })
-        };
-        let contexts: Vec<Vec<View>> =
-            contexts.each(rows).iter().map(|c| c.iter().map(view).collect::<Result<_>>()).collect::<Result<_>>()?;
-        let states: Vec<usize> = contexts.iter().map(|c| c.iter().map(|v| v.coarse.count).product()).collect();
-        if states.iter().any(|n| n.saturating_mul(tree.nodes.len()) > MOST_COUNTERS) {
-            return Err(malformed("a context of too many states"));
-        }
-        Ok(Model { contexts, symbols: Symbols::new(tree, &states, rows) })
+impl<'a, L: Lanes, const V: usize> Model<'a, L, V> {
+    fn new(lanes: L, tree: &'a Tree, views: &'a [Views<'a>], mixed: u8, rows: usize) -> Self {
+        let states: Vec<usize> = views.iter().map(|v| v.states).collect();
+        Model { views, symbols: Symbols::new(lanes, tree, &states, rows, (mixed, 0)) }
     }
 
-    /// Codes the value of a row: every row once, in order.
     #[inline(always)]
-    fn code(&mut self, coder: &mut impl Decisions, row: usize, value: i64) -> i64 {
-        for (k, views) in self.contexts.iter().enumerate() {
-            let state = views.iter().fold(0, |state, view| {
-                let bin = match view.other {
-                    None => self.symbols.last,
-                    Some((bins, false)) => usize::from(bins[row]),
-                    Some((bins, true)) => row.checked_sub(1).map_or(0, |r| usize::from(bins[r])),
-                };
-                state * view.coarse.count + usize::from(view.coarse.of_bin[bin])
-            });
-            self.symbols.mixer.enter(k, state);
+    fn run(mut self, coder: &mut impl Decisions, rows: usize, source: Option<&[i64]>) -> (Vec<i64>, Vec<u8>) {
+        // Not reserved: a file may announce more rows than it has.
+        let (mut values, mut leaves) = (Vec::new(), Vec::new());
+        let mut states = vec![[0; AHEAD]; self.views.len()];
+        for row in 0..rows {
+            if row % AHEAD == 0 {
+                states.iter_mut().zip(self.views).for_each(|(states, views)| views.tell(states, row, rows));
+            }
+            for (k, views) in self.views.iter().enumerate() {
+                let own = views.own.as_ref().map_or(0, |digit| digit[self.symbols.last]);
+                self.symbols.mixer.enter(k, (states[k][row % AHEAD] + own) as usize);
+            }
+            values.push(self.symbols.code(coder, source.map_or(0, |s| s[row])));
+            leaves.push(self.symbols.last as u8);
         }
-        self.symbols.code(coder, value)
+        (values, leaves)
+    }
+}
+
+impl Views<'_> {
+    /// The states of rows from `first` on, less what the column itself adds.
+    fn tell(&self, states: &mut [u32; AHEAD], first: usize, rows: usize) {
+        states.fill(0);
+        for (bins, back, digit) in &self.others {
+            let back = usize::from(*back);
+            // Before the first row is what is in the first bin.
+            let skip = usize::from(first < back);
+            let bins = &bins[first + skip - back..rows - back];
+            for (state, bin) in states[skip..].iter_mut().zip(bins) {
+                *state += digit[usize::from(*bin)];
+            }
+        }
     }
 }

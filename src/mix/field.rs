@@ -9,7 +9,9 @@
 //! at an edge); recursive least squares add to it what the neighbours beside them and those just coded tell. Predictions
 //! are computed from what a reader has, in a fixed order of additions, multiplications and divisions.
 
+use super::Mixing;
 use super::binary::{Decisions, Reader as DecisionReader, Writer};
+use super::lanes::{Lanes, with_lanes};
 use super::symbols::Symbols;
 use super::tree::{Tree, leaves_for};
 use super::with_vectors;
@@ -130,14 +132,16 @@ pub fn bits(values: &[f64], plan: &Plan, scale: Scale) -> f64 {
 }
 
 /// Codes a field.
-pub fn encode(values: &[f64], plan: &Plan, scale: Scale) -> Coded {
+pub fn encode(values: &[f64], plan: &Plan, scale: Scale, mixing: Mixing) -> Coded {
     let (numbers, back, exact) = left(values, plan, scale);
     let tree = Tree::at_most(&numbers, leaves_for(numbers.len()));
     let mut bytes = vec![plan.order.len() as u8];
     bytes.extend(&plan.order);
+    let mixed = mixing.nodes(MIXED);
+    bytes.push(mixed);
     tree.write(&mut bytes);
     let mut writer = Writer::default();
-    run(&mut writer, &tree, plan, scale.step, Some(&numbers));
+    with_lanes!(lanes => run(lanes, &mut writer, &tree, plan, scale.step, mixed, Some(&numbers)));
     bytes.extend(writer.finish());
     Coded { bytes, values: back, exact }
 }
@@ -156,9 +160,10 @@ pub fn decode(bytes: &[u8], rows: usize, row: &[usize], step: f64) -> Result<Vec
         return Err(malformed("a field of impossible axes"));
     }
     let plan = Plan { sizes, order };
+    let mixed = reader.byte()?;
     let tree = Tree::read(&mut reader)?;
     let mut decisions = DecisionReader::new(reader.rest());
-    let values = run(&mut decisions, &tree, &plan, step, None);
+    let values = with_lanes!(lanes => run(lanes, &mut decisions, &tree, &plan, step, mixed, None));
     if !decisions.ended() {
         return Err(malformed("decisions of a field are left over"));
     }
@@ -167,19 +172,28 @@ pub fn decode(bytes: &[u8], rows: usize, row: &[usize], step: f64) -> Result<Vec
 
 /// Writes or reads the numbers of a field; the values that they make.
 #[inline(always)]
-fn run(coder: &mut impl Decisions, tree: &Tree, plan: &Plan, step: f64, numbers: Option<&[i64]>) -> Vec<f64> {
+fn run(
+    lanes: impl Lanes,
+    coder: &mut impl Decisions,
+    tree: &Tree,
+    plan: &Plan,
+    step: f64,
+    mixed: u8,
+    numbers: Option<&[i64]>,
+) -> Vec<f64> {
     let count = plan.sizes.iter().product();
-    let mut symbols = Symbols::new(tree, &STATES, count);
+    let mut symbols = Symbols::<_, 1>::new(lanes, tree, &STATES, count, (mixed, 0));
     let mut i = 0;
-    let code = |point: &Point| {
-        point.states.iter().enumerate().for_each(|(k, state)| symbols.mixer.enter(k, *state));
-        let number = symbols.code(coder, numbers.map_or(0, |n| n[i]));
-        i += 1;
-        number
-    };
-    with_vectors(
+    walk(
+        plan,
+        step,
         #[inline(always)]
-        || walk(plan, step, code),
+        |point| {
+            point.states.iter().enumerate().for_each(|(k, state)| symbols.mixer.enter(k, *state));
+            let number = symbols.code(coder, numbers.map_or(0, |n| n[i]));
+            i += 1;
+            number
+        },
     )
 }
 
@@ -188,8 +202,7 @@ const PLACES: usize = 4 * MOST_AXES;
 /// Steps in which contexts are told a size.
 const SIZES: usize = 16;
 /// States of the contexts.
-const STATES: [usize; 7] = [
-    1,
+const STATES: [usize; 6] = [
     PLACES * SIZES,
     PLACES * SIZES * SIZES,
     PLACES * SIZES * SIZES,
@@ -197,6 +210,9 @@ const STATES: [usize; 7] = [
     SIZES * 81,
     SIZES * SIZES * SIZES,
 ];
+
+/// How many nodes are mixed if few are; the others are told by the first of the contexts.
+const MIXED: u8 = 7;
 
 /// A point that is about to be coded.
 struct Point {
@@ -422,7 +438,6 @@ impl Pass<'_> {
         let place = (self.level.min(3) as usize) * MOST_AXES + own;
         let all = size((2.0 * near + ends + 0.3 * bend) / 3.0);
         let states = [
-            0,
             place * SIZES + all,
             (place * SIZES + near_size) * SIZES + ends_size,
             (place * SIZES + near_size) * SIZES + bend_size,
@@ -472,7 +487,7 @@ mod tests {
             values[n / 2] = f64::NAN;
             values[n / 3] = 1e30;
             for plan in Plan::all(shape[0], &shape[1..]) {
-                let coded = encode(&values, &plan, scale);
+                let coded = encode(&values, &plan, scale, Mixing::Lean);
                 let back = decode(&coded.bytes, shape[0], &shape[1..], scale.step).unwrap();
                 assert_eq!(back, coded.values, "{shape:?} {plan:?}");
                 assert!(coded.exact.contains(&(n / 2)));
@@ -487,7 +502,7 @@ mod tests {
         let shape = [20, 50, 50];
         let values = wave(&shape);
         let scale = Scale { step: 0.02, bound: 0.0100001, single: false };
-        let coded = encode(&values, &Plan::all(20, &shape[1..])[1], scale);
+        let coded = encode(&values, &Plan::all(20, &shape[1..])[1], scale, Mixing::Full);
         assert!(coded.exact.is_empty());
         assert!(coded.bytes.len() * 100 < values.len() * 8, "{} bytes", coded.bytes.len());
     }

@@ -9,12 +9,16 @@ use crate::fixed::portable;
 /// Logits lie within this: odds of 60,000 to 1.
 pub const LARGEST: i32 = 2815;
 
-const SQUASHED: usize = 2 * LARGEST as usize + 1;
+/// All logits that three sums within [`LARGEST`] can make, and more: a power of two, so that no index has to be checked.
+const SQUASHED: usize = 8192;
 const STRETCHED: usize = 4096;
 
 static SQUASH: LazyLock<Box<[u16; SQUASHED]>> = LazyLock::new(|| {
     let one = |x: i32| 65536.0 / (1.0 + portable::exp(f64::from(-x) / 256.0));
-    Box::new(std::array::from_fn(|k| (one(k as i32 - LARGEST) as u16).max(1)))
+    Box::new(std::array::from_fn(|k| {
+        let x = (k as i32 - SQUASHED as i32 / 2).clamp(-LARGEST, LARGEST);
+        (one(x) as u16).max(1)
+    }))
 });
 
 static STRETCH: LazyLock<Box<[i16; STRETCHED]>> = LazyLock::new(|| {
@@ -38,10 +42,11 @@ impl Logistic {
         Logistic { squash: &SQUASH, stretch: &STRETCH }
     }
 
-    /// The probability of a logit, never 0.
+    /// The probability of a logit within [`LARGEST`], never 0.
     #[inline(always)]
     pub fn squash(&self, x: i32) -> i32 {
-        i32::from(self.squash[(x.clamp(-LARGEST, LARGEST) + LARGEST) as usize])
+        let at = x.wrapping_add(SQUASHED as i32 / 2) as usize;
+        i32::from(self.squash[at & (SQUASHED - 1)])
     }
 
     /// The logit of a probability of 12 bits.

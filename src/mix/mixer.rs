@@ -8,152 +8,115 @@
 //!
 //! A weight moves along its logit by the error of its sum (Mahoney's PAQ mixes so). Everything is integer.
 
-use super::counter::{self, NEW, Pace};
-use super::logistic::{LARGEST, Logistic};
+use super::counter::{self, Counter, NEW};
+use super::lanes::{BELIEVED, Eight, Lanes, ONE};
+use super::logistic::Logistic;
 
-/// Inputs of a sum: the logits of contexts, of a hint, and a constant. Two vectors of 256 bits: loops over all of them, also
-/// over those that are not there and 0, are what compilers turn into vector instructions.
-const INPUTS: usize = 16;
-/// Behind the contexts.
-const HINT: usize = INPUTS - 2;
-const CONSTANT: usize = INPUTS - 1;
+/// Lanes behind those of the contexts: a hint, a constant.
+const OTHERS: usize = 2;
 /// Strengths of a hint.
 pub const STRENGTHS: usize = 16;
-/// The weight 1.
-const ONE: i32 = 1 << 16;
-const LARGEST_WEIGHT: i32 = 8 * ONE;
 /// An error of 1 times a logit of 1 moves a weight by this, in `2^-18`.
 const RATE: i32 = 12;
 /// The rate is as much higher at first, half as much after [`SETTLING`] decisions.
 const HASTE: u32 = 24;
 const SETTLING: u32 = 4096;
 /// How many contexts say how much they have seen; four steps each.
-const TOLD: usize = 5;
+const TOLD: u32 = 5;
+const NEWS: usize = 1 << (2 * TOLD);
 /// Logits between two corrections.
-const STEP: i32 = 128;
+const STEP: u32 = 128;
 const CORRECTIONS: usize = 33;
+/// As many of a node, so that no index within them has to be checked.
+const ROOM: usize = 64;
 
-/// Parts of a logit that are believed of a counter that has seen so many decisions, in 256ths.
-const TRUST: [i32; 33] = {
-    let mut parts = [256; 33];
-    (parts[0], parts[1], parts[2], parts[3], parts[4]) = (0, 150, 190, 215, 225);
-    (parts[5], parts[6], parts[7], parts[32]) = (240, 240, 240, 272);
-    parts
-};
+/// Contexts that a mixer of `vectors` vectors has at most.
+pub const fn most_contexts(vectors: usize) -> usize {
+    8 * vectors - OTHERS
+}
 
-/// What is told of the decisions that a counter has seen.
-const NEWS: [u8; 33] = {
-    let mut news = [2; 33];
-    (news[0], news[1], news[2], news[3], news[32]) = (0, 1, 1, 1, 3);
-    news
-};
-
-type Inputs = [i32; INPUTS];
-
-/// The weights of a sum, on cache lines of their own.
+/// The weights of a sum, a vector on a cache line of its own.
 #[derive(Clone)]
-#[repr(align(64))]
-struct Weights(Inputs);
+#[repr(align(32))]
+struct Weights<const V: usize>([Eight; V]);
 
-/// Sums with weights that learn, of which one is used at a time.
-struct Sums {
-    weights: Vec<Weights>,
-    used: usize,
-    sum: i32,
-}
-
-impl Sums {
-    fn new(count: usize, contexts: usize) -> Self {
-        let weights = Weights([ONE * 3 / (2 * contexts.max(1) as i32); INPUTS]);
-        Sums { weights: vec![weights; count], used: 0, sum: 0 }
-    }
-
-    #[inline(always)]
-    fn add(&mut self, inputs: &Inputs, used: usize) -> i32 {
-        self.used = used;
-        let weights = &self.weights[used].0;
-        let mut sum = 0i32;
-        for k in 0..INPUTS {
-            sum = sum.wrapping_add(inputs[k].wrapping_mul(weights[k] >> 6));
-        }
-        self.sum = (sum >> 10).clamp(-LARGEST, LARGEST);
-        self.sum
-    }
-
-    #[inline(always)]
-    fn learn(&mut self, inputs: &Inputs, bit: bool, rate: i32, logistic: Logistic) {
-        // At most 2^16 * 36 / 16: times an input below 2^12 it has 31 bits.
-        let error = ((if bit { 65535 } else { 0 } - logistic.squash(self.sum)) * rate) >> 4;
-        let weights = &mut self.weights[self.used].0;
-        for k in 0..INPUTS {
-            let step = inputs[k].wrapping_mul(error).wrapping_add(1 << 13) >> 14;
-            weights[k] = weights[k].wrapping_add(step).clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT);
-        }
-    }
-}
-
-/// Predicts the decisions of one column.
-pub struct Mixer {
+/// Predicts the decisions of one column, with `V` vectors of inputs.
+pub struct Mixer<L, const V: usize> {
+    lanes: L,
     logistic: Logistic,
-    pace: Pace,
     /// Counters of a state; a whole number of cache lines.
     stride: usize,
-    contexts: usize,
     /// Of all contexts, one after the other: for each of its states a counter for each node.
-    counters: Vec<u32>,
+    counters: Vec<Counter>,
     /// Where the counters of a context begin.
-    starts: [usize; HINT],
-    /// Where the counters of the state begin that a context is in.
-    at: [usize; HINT],
+    starts: [[usize; 8]; V],
+    /// Where the counters of the state begin that a context is in. Contexts that are not there share the first one's.
+    at: [[usize; 8]; V],
+    contexts: usize,
+    /// All bits of the lanes that are used.
+    present: [Eight; V],
+    /// The state of the first context.
+    state: usize,
     /// The counters of the decision.
-    seen: [u32; HINT],
+    seen: [[Counter; 8]; V],
     /// How often a hint of each strength was right.
-    hints: [u32; STRENGTHS],
+    hints: [Counter; STRENGTHS],
     hint: Option<(usize, bool)>,
-    inputs: Inputs,
-    by_node: Sums,
-    by_context: Sums,
-    by_news: Sums,
-    corrections: Vec<u32>,
+    inputs: [Eight; V],
+    by_node: Vec<Weights<V>>,
+    by_context: Vec<Weights<V>>,
+    by_news: Box<[Weights<V>; NEWS]>,
+    /// Of the first context and of the news, which weights are used; and what they all say.
+    used: [usize; 2],
+    sums: [i32; 3],
+    /// Of each node.
+    corrections: Vec<[u32; ROOM]>,
     correction: usize,
     decisions: u32,
     rate: i32,
 }
 
-impl Mixer {
+impl<L: Lanes, const V: usize> Mixer<L, V> {
     /// A mixer for `nodes` decisions.
     ///
-    /// * `states`: of each context, how many it has
-    pub fn new(nodes: usize, states: &[usize]) -> Self {
+    /// * `states`: of each context, how many it has; there are at most [`most_contexts`]
+    pub fn new(lanes: L, nodes: usize, states: &[usize]) -> Self {
+        assert!(states.len() <= most_contexts(V), "{} contexts in {V} vectors", states.len());
         let logistic = Logistic::new();
         let stride = nodes.next_multiple_of(16);
-        let mut starts = [0; HINT];
+        let (mut starts, mut present) = ([[0; 8]; V], [[0; 8]; V]);
         let mut counters = 0;
-        for (start, states) in starts.iter_mut().zip(states) {
-            *start = counters;
+        for (k, states) in states.iter().enumerate() {
+            (starts[k / 8][k % 8], present[k / 8][k % 8]) = (counters, -1);
             counters += states * stride;
         }
-        let curve = (0..CORRECTIONS as i32).map(|i| (logistic.squash((i - 16) * STEP) as u32) << 16);
+        let weights = |count| vec![Weights([[ONE * 3 / (2 * states.len().max(1) as i32); 8]; V]); count];
+        let mut curve = [0; ROOM];
+        for (i, corrected) in curve.iter_mut().enumerate().take(CORRECTIONS) {
+            *corrected = (logistic.squash((i as i32 - 16) * STEP as i32) as u32) << 16;
+        }
+        // What is no context is always there.
+        (present[V - 1][6], present[V - 1][7]) = (-1, -1);
         Mixer {
+            lanes,
             logistic,
-            pace: Pace::new(1000),
             stride,
-            contexts: states.len(),
-            counters: vec![NEW; counters],
+            counters: vec![NEW; counters.max(stride)],
             starts,
             at: starts,
-            seen: [NEW; HINT],
+            contexts: states.len(),
+            present,
+            state: 0,
+            seen: [[NEW; 8]; V],
             hints: [NEW; STRENGTHS],
             hint: None,
-            inputs: {
-                let mut inputs = [0; INPUTS];
-                inputs[CONSTANT] = 256;
-                inputs
-            },
-            by_node: Sums::new(nodes, states.len()),
-            by_context: Sums::new(states.get(1).copied().unwrap_or(1), states.len()),
-            by_news: Sums::new(1 << (2 * TOLD), states.len()),
-            corrections: curve.collect::<Vec<_>>().repeat(nodes),
+            inputs: [[0; 8]; V],
+            by_node: weights(nodes),
+            by_context: weights(states.first().copied().unwrap_or(1)),
+            by_news: weights(NEWS).try_into().unwrap_or_else(|_| unreachable!("as many as asked for")),
+            used: [0; 2],
+            sums: [0; 3],
+            corrections: vec![curve; nodes],
             correction: 0,
             decisions: 0,
             rate: RATE,
@@ -163,7 +126,16 @@ impl Mixer {
     /// Enters a state of context `k`.
     #[inline(always)]
     pub fn enter(&mut self, k: usize, state: usize) {
-        self.at[k] = self.starts[k] + state * self.stride;
+        self.at[k / 8][k % 8] = self.starts[k / 8][k % 8].wrapping_add(state.wrapping_mul(self.stride));
+        if k == 0 {
+            self.state = state;
+        }
+    }
+
+    /// What context `k` has seen of the decision of `node`.
+    #[inline(always)]
+    pub fn counter(&mut self, k: usize, node: usize) -> &mut Counter {
+        &mut self.counters[self.at[k / 8][k % 8].wrapping_add(node)]
     }
 
     /// The probability that the decision of `node` is true, 16 bits.
@@ -171,31 +143,36 @@ impl Mixer {
     /// * `hint`: what is expected, and how strongly
     #[inline(always)]
     pub fn predict(&mut self, node: usize, hint: Option<(usize, bool)>) -> u32 {
-        let n = self.contexts.min(HINT);
-        for k in 0..n {
-            let counter = self.counters[self.at[k].wrapping_add(node)];
-            self.seen[k] = counter;
-            let trust = TRUST[counter::count(counter).min(32)];
-            self.inputs[k] = self.logistic.stretch(counter::coarse(counter)).wrapping_mul(trust) >> 8;
-        }
-        let news = self.seen[1..=TOLD]
-            .iter()
-            .fold(0, |news, counter| (news << 2) | usize::from(NEWS[counter::count(*counter).min(32)]));
         self.hint = hint;
-        self.inputs[HINT] = hint.map_or(0, |(strength, bit)| {
+        let expected = hint.map_or(0, |(strength, bit)| {
             let logit = self.logistic.stretch(counter::coarse(self.hints[strength]));
             if bit { logit } else { -logit }
         });
-        let inputs = &self.inputs;
-        let state = if n > 1 { (self.at[1] - self.starts[1]) / self.stride } else { 0 };
-        let sum = self.by_node.add(inputs, node) + self.by_context.add(inputs, state) + self.by_news.add(inputs, news);
-        let logit = sum / 3;
+        let mut told = 0;
+        for v in 0..V {
+            let (mut seen, mut logits) = ([BELIEVED; 8], [0, 0, 0, 0, 0, 0, expected, 256]);
+            for k in 0..if v + 1 == V { 8 - OTHERS } else { 8 } {
+                seen[k] = self.counters[self.at[v][k].wrapping_add(node)];
+                logits[k] = self.logistic.stretch(counter::coarse(seen[k]));
+            }
+            self.seen[v] = seen;
+            let (believed, news) = self.lanes.believed(logits, seen, self.present[v]);
+            self.inputs[v] = believed;
+            if v == 0 {
+                let all = (1 << TOLD) - 1;
+                told = ((news.low & all) | (news.high & all) << TOLD) as usize;
+            }
+        }
+        self.used = [self.state, told];
+        let weights = [&self.by_node[node].0, &self.by_context[self.state].0, &self.by_news[told % NEWS].0];
+        self.sums = self.lanes.sums(&self.inputs, weights);
+        let logit = (self.sums[0] + self.sums[1] + self.sums[2]) / 3;
         let place = (logit.clamp(-2047, 2047) + 2048) as u32;
-        let (at, part) = ((place / STEP as u32) as usize, place % STEP as u32);
-        let at = node * CORRECTIONS + at;
-        let (below, above) = (self.corrections[at] >> 16, self.corrections[at + 1] >> 16);
-        let corrected = (below * (STEP as u32 - part) + above * part) / STEP as u32;
-        self.correction = at + usize::from(part >= STEP as u32 / 2);
+        let (at, part) = ((place / STEP) as usize, place % STEP);
+        let corrections = &self.corrections[node];
+        let (below, above) = (corrections[at % ROOM] >> 16, corrections[(at + 1) % ROOM] >> 16);
+        let corrected = (below * (STEP - part) + above * part) / STEP;
+        self.correction = at + usize::from(part >= STEP / 2);
         (self.logistic.squash(logit) as u32 + corrected).div_ceil(2).clamp(24, 65536 - 24)
     }
 
@@ -206,19 +183,27 @@ impl Mixer {
             self.rate = RATE + (HASTE * SETTLING / (SETTLING + self.decisions)) as i32;
         }
         self.decisions = self.decisions.saturating_add(1);
-        let correction = &mut self.corrections[self.correction];
-        *correction =
-            if bit { *correction + ((u32::MAX - *correction) >> 6) } else { *correction - (*correction >> 6) };
-        for sums in [&mut self.by_node, &mut self.by_context, &mut self.by_news] {
-            sums.learn(&self.inputs, bit, self.rate, self.logistic);
+        let correction = &mut self.corrections[node][self.correction % ROOM];
+        let up = correction.wrapping_add((u32::MAX - *correction) >> 6);
+        *correction = if bit { up } else { *correction - (*correction >> 6) };
+        // At most 2^16 * 36 / 16: times an input below 2^12 it has 31 bits.
+        let target = if bit { 65535 } else { 0 };
+        let weights =
+            [&mut self.by_node[node].0, &mut self.by_context[self.used[0]].0, &mut self.by_news[self.used[1] % NEWS].0];
+        for k in 0..3 {
+            let error = ((target - self.logistic.squash(self.sums[k])) * self.rate) >> 4;
+            for v in 0..V {
+                self.lanes.learn(&mut weights[k][v], &self.inputs[v], error);
+            }
         }
         if let Some((strength, expected)) = self.hint {
-            self.pace.learn(&mut self.hints[strength], bit == expected);
+            counter::learn(&mut self.hints[strength], bit == expected);
         }
-        for k in 0..self.contexts.min(HINT) {
-            let mut counter = self.seen[k];
-            self.pace.learn(&mut counter, bit);
-            self.counters[self.at[k].wrapping_add(node)] = counter;
+        for v in 0..V {
+            let learned = self.lanes.count(self.seen[v], bit);
+            for k in 0..(self.contexts.min(most_contexts(V)).saturating_sub(8 * v)).min(8) {
+                self.counters[self.at[v][k].wrapping_add(node)] = learned[k];
+            }
         }
     }
 }

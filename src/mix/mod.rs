@@ -15,6 +15,7 @@ mod choose;
 mod column;
 mod counter;
 pub mod field;
+mod lanes;
 mod logistic;
 mod mixer;
 pub mod series;
@@ -27,6 +28,28 @@ pub use column::{decode, encode, looks_at};
 pub(crate) use symbols::Inside;
 pub(crate) use tree::Next;
 pub use tree::{Tree, leaves_for};
+
+/// How many decisions of a value are mixed out of all contexts; the others are told by one of them, which is quicker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mixing {
+    /// The first few, which tell most.
+    Lean,
+    /// All.
+    Full,
+}
+
+/// As many nodes as a tree may have, and one more.
+const ALL: u8 = u8::MAX;
+
+impl Mixing {
+    /// The number of nodes that are mixed, from the root on.
+    fn nodes(self, lean: u8) -> u8 {
+        match self {
+            Mixing::Lean => lean,
+            Mixing::Full => ALL,
+        }
+    }
+}
 
 /// Runs `work`, and what is inlined into it, with the widest vectors of this machine; integers come out the same with any.
 pub(crate) fn with_vectors<R>(work: impl FnOnce() -> R) -> R {

@@ -8,10 +8,11 @@
 //! Both predictors learn by the signs of error and input (sign-sign LMS). Contexts are running means of what was left, short
 //! and long, the value before, how much the predictors disagree, and how young the record is.
 
+use super::Mixing;
 use super::binary::{Decisions, Reader as DecisionReader, Writer};
+use super::lanes::{Eight, Lanes, with_lanes};
 use super::symbols::Symbols;
 use super::tree::Tree;
-use super::with_vectors;
 use crate::entropy::bytes::{Reader, malformed};
 use crate::error::Result;
 
@@ -23,47 +24,47 @@ fn leaves_for(values: usize) -> usize {
     ((values as f64).sqrt() / 3.0).clamp(8.0, 240.0) as usize
 }
 
-/// A linear predictor of differences.
-struct Taps<const N: usize> {
-    weights: [i32; N],
+/// A linear predictor of differences, of eight times `V` taps.
+struct Taps<const V: usize> {
+    weights: [Eight; V],
     /// The latest first.
-    inputs: [i32; N],
+    inputs: [Eight; V],
     step: i32,
 }
 
 /// Bits of a weight behind the point.
 const POINT: u32 = 12;
 
-impl<const N: usize> Taps<N> {
+impl<const V: usize> Taps<V> {
     fn new(step: i32) -> Self {
-        Taps { weights: [0; N], inputs: [0; N], step }
+        Taps { weights: [[0; 8]; V], inputs: [[0; 8]; V], step }
     }
 
     #[inline(always)]
-    fn predict(&self) -> i64 {
-        let mut sum = 1i64 << (POINT - 1);
-        for k in 0..N {
-            sum = sum.wrapping_add(i64::from(self.weights[k]).wrapping_mul(i64::from(self.inputs[k])));
-        }
-        sum >> POINT
+    fn predict(&self, lanes: impl Lanes) -> i64 {
+        lanes.products(&self.weights, &self.inputs).wrapping_add(1 << (POINT - 1)) >> POINT
     }
 
     #[inline(always)]
-    fn learn(&mut self, error: i64, input: i64) {
-        let step = self.step * error.signum() as i32;
-        for k in 0..N {
-            let moved = self.weights[k].wrapping_add(step.wrapping_mul(self.inputs[k].signum()));
-            self.weights[k] = moved.clamp(-(1 << 20), 1 << 20);
-        }
-        self.inputs.copy_within(..N - 1, 1);
-        self.inputs[0] = input as i32;
+    fn learn(&mut self, lanes: impl Lanes, error: i64, input: i64) {
+        lanes.nudge(&mut self.weights, &self.inputs, self.step * error.signum() as i32);
+        lanes.push(&mut self.inputs, input as i32);
     }
+}
+
+/// What is expected of a sample.
+#[derive(Clone, Copy)]
+struct Expected {
+    sample: i64,
+    /// Of the difference, by either predictor.
+    quick: i64,
+    slow: i64,
 }
 
 /// The predictors of one lane.
 struct Lane {
-    quick: Taps<8>,
-    slow: Taps<24>,
+    quick: Taps<1>,
+    slow: Taps<3>,
     before: i64,
     first: bool,
 }
@@ -73,21 +74,20 @@ impl Lane {
         Lane { quick: Taps::new(32), slow: Taps::new(4), before: 0, first: true }
     }
 
-    /// What is expected of the next sample, and by how much the predictors disagree.
     #[inline(always)]
-    fn predict(&self) -> [i64; 3] {
-        let (a, b) = (self.quick.predict(), self.slow.predict());
-        let limit = |x: i64| x.clamp(-4 * LARGEST, 4 * LARGEST);
-        [self.before + limit((a + b) >> 1), a, b]
+    fn predict(&self, lanes: impl Lanes) -> Expected {
+        let (quick, slow) = (self.quick.predict(lanes), self.slow.predict(lanes));
+        let difference = ((quick + slow) >> 1).clamp(-4 * LARGEST, 4 * LARGEST);
+        Expected { sample: self.before + difference, quick, slow }
     }
 
     #[inline(always)]
-    fn learn(&mut self, sample: i64, [_, a, b]: [i64; 3]) {
+    fn learn(&mut self, lanes: impl Lanes, sample: i64, expected: Expected) {
         let difference = sample - self.before;
         // The first sample tells where the record lies, not how it moves.
         if !self.first {
-            self.quick.learn(difference - a, difference);
-            self.slow.learn(difference - b, difference);
+            self.quick.learn(lanes, difference - expected.quick, difference);
+            self.slow.learn(lanes, difference - expected.slow, difference);
         }
         self.first = false;
         self.before = sample;
@@ -142,7 +142,11 @@ fn nine(x: i64) -> usize {
 }
 
 /// States of the contexts.
-const STATES: [usize; 6] = [1, STEPS, STEPS * 9, STEPS * STEPS / 4, STEPS * 9, 64 * 16];
+const STATES: [usize; 5] = [STEPS, STEPS * 9, STEPS * STEPS / 4, STEPS * 9, 64 * 16];
+
+/// Of them, that which tells decisions that are not mixed; and how many are if few are.
+const TELLER: usize = 1;
+const MIXED: u8 = 3;
 
 /// How samples lie in rows of `width`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,36 +173,78 @@ impl Course {
     }
 }
 
+/// Which lane each sample belongs to, and its number in the lane's record, in order.
+struct Walk {
+    abreast: usize,
+    length: usize,
+    lane: usize,
+    age: usize,
+}
+
+impl Walk {
+    fn new(course: Course, width: usize, count: usize) -> Self {
+        let (abreast, length) = course.shape(width, count);
+        Walk { abreast, length, lane: 0, age: 0 }
+    }
+
+    /// Whether records begin with this sample.
+    fn is_first(&self) -> bool {
+        self.lane == 0 && self.age == 0
+    }
+
+    #[inline(always)]
+    fn next(&mut self) {
+        self.lane += 1;
+        if self.lane == self.abreast {
+            (self.lane, self.age) = (0, self.age + 1);
+            if self.age == self.length {
+                self.age = 0;
+            }
+        }
+    }
+}
+
+/// What the predictors leave of a sample, and by how much they disagree in [`nine`] steps.
+type Left = (i64, u8);
+
+/// What the predictors leave of samples.
+fn predicted(samples: &[i64], width: usize, course: Course) -> Vec<Left> {
+    with_lanes!(lanes => predict(lanes, samples, width, course))
+}
+
+#[inline(always)]
+fn predict(lanes: impl Lanes, samples: &[i64], width: usize, course: Course) -> Vec<Left> {
+    let mut walk = Walk::new(course, width, samples.len());
+    let mut all: Vec<Lane> = Vec::new();
+    let mut left = Vec::with_capacity(samples.len());
+    for sample in samples {
+        if walk.is_first() {
+            all = (0..walk.abreast).map(|_| Lane::new()).collect();
+        }
+        let lane = &mut all[walk.lane];
+        let expected = lane.predict(lanes);
+        lane.learn(lanes, *sample, expected);
+        left.push((sample - expected.sample, nine(expected.quick - expected.slow) as u8));
+        walk.next();
+    }
+    left
+}
+
 /// What the predictors leave of samples.
 pub fn left(samples: &[i64], width: usize, course: Course) -> Vec<i64> {
-    let (lanes, length) = course.shape(width, samples.len());
-    let mut all: Vec<Lane> = Vec::new();
-    let one = |(i, sample): (usize, &i64)| {
-        if (i / lanes).is_multiple_of(length) && i % lanes == 0 {
-            all = (0..lanes).map(|_| Lane::new()).collect();
-        }
-        let lane = &mut all[i % lanes];
-        let expected = lane.predict();
-        lane.learn(*sample, expected);
-        sample - expected[0]
-    };
-    with_vectors(
-        #[inline(always)]
-        || samples.iter().enumerate().map(one).collect(),
-    )
+    predicted(samples, width, course).into_iter().map(|(left, _)| left).collect()
 }
 
 /// The bytes of samples, all within [`LARGEST`].
-pub fn encode(samples: &[i64], width: usize, course: Course) -> Vec<u8> {
-    let left = left(samples, width, course);
+pub fn encode(samples: &[i64], width: usize, course: Course, mixing: Mixing) -> Vec<u8> {
+    let known = predicted(samples, width, course);
+    let left: Vec<i64> = known.iter().map(|(left, _)| *left).collect();
     let tree = Tree::at_most(&left, leaves_for(left.len()));
-    let mut out = vec![course as u8];
+    let mixed = mixing.nodes(MIXED);
+    let mut out = vec![course as u8, mixed];
     tree.write(&mut out);
     let mut writer = Writer::default();
-    with_vectors(
-        #[inline(always)]
-        || run(&mut writer, &tree, width, course, samples.len(), Some(samples)),
-    );
+    with_lanes!(lanes => run(lanes, &mut writer, &tree, (width, course, mixed), samples.len(), Some(&known)));
     out.extend(writer.finish());
     out
 }
@@ -211,57 +257,61 @@ pub fn decode(bytes: &[u8], width: usize, count: usize) -> Result<Vec<i64>> {
     let mut reader = Reader::new(bytes);
     let course = usize::from(reader.byte()?);
     let course = *COURSES.get(course).ok_or_else(|| malformed(format!("a series of course {course}")))?;
+    let mixed = reader.byte()?;
     let tree = Tree::read(&mut reader)?;
     if width == 0 || tree.leaves.iter().any(|l| l.low < -16 * LARGEST || l.high > 16 * LARGEST) {
         return Err(malformed("samples of a series are too large"));
     }
     let mut decisions = DecisionReader::new(reader.rest());
-    let samples = with_vectors(
-        #[inline(always)]
-        || run(&mut decisions, &tree, width, course, count, None),
-    );
+    let samples = with_lanes!(lanes => run(lanes, &mut decisions, &tree, (width, course, mixed), count, None));
     if !decisions.ended() {
         return Err(malformed("decisions of a series are left over"));
     }
     Ok(samples)
 }
 
-/// Writes or reads the samples. A reader's predictions stay within bounds, whatever it reads.
+/// Writes what is known to be left, or reads the samples. A reader's predictions stay within bounds, whatever it reads.
 #[inline(always)]
 fn run(
+    lanes: impl Lanes,
     coder: &mut impl Decisions,
     tree: &Tree,
-    width: usize,
-    course: Course,
+    (width, course, mixed): (usize, Course, u8),
     count: usize,
-    source: Option<&[i64]>,
+    known: Option<&[Left]>,
 ) -> Vec<i64> {
-    let (lanes, length) = course.shape(width, count);
-    let mut symbols = Symbols::new(tree, &STATES, count);
+    let mut walk = Walk::new(course, width, count);
+    let mut symbols = Symbols::<_, 1>::new(lanes, tree, &STATES, count, (mixed, TELLER));
     let mut all: Vec<(Lane, Means)> = Vec::new();
     let mut samples = Vec::new();
     for i in 0..count {
-        let age = (i / lanes) % length;
-        if age == 0 && i % lanes == 0 {
-            all = (0..lanes).map(|_| (Lane::new(), Means::new())).collect();
+        if walk.is_first() {
+            all = (0..walk.abreast).map(|_| (Lane::new(), Means::new())).collect();
         }
-        let (lane, means) = &mut all[i % lanes];
-        let expected = lane.predict();
+        let (lane, means) = &mut all[walk.lane];
+        let expected = known.is_none().then(|| lane.predict(lanes));
+        let disagreement = match (known, expected) {
+            (Some(known), _) => usize::from(known[i].1),
+            (None, Some(expected)) => nine(expected.quick - expected.slow),
+            (None, None) => unreachable!("either is there"),
+        };
         let (short, middle, long) = (means.step(0), means.step(1), means.step(2));
         let states = [
-            0,
             middle,
             short * 9 + nine(means.before),
             (middle / 2) * (STEPS / 2) + long / 2,
-            long * 9 + nine(expected[1] - expected[2]),
-            age.min(63) * 16 + middle / 4,
+            long * 9 + disagreement,
+            walk.age.min(63) * 16 + middle / 4,
         ];
         states.iter().enumerate().for_each(|(k, state)| symbols.mixer.enter(k, *state));
-        let left = symbols.code(coder, source.map_or(0, |s| s[i] - expected[0]));
+        let left = symbols.code(coder, known.map_or(0, |known| known[i].0));
         means.learn(left);
-        let sample = (expected[0] + left).clamp(-LARGEST, LARGEST);
-        lane.learn(sample, expected);
-        samples.push(sample);
+        if let Some(expected) = expected {
+            let sample = (expected.sample + left).clamp(-LARGEST, LARGEST);
+            lane.learn(lanes, sample, expected);
+            samples.push(sample);
+        }
+        walk.next();
     }
     samples
 }

@@ -1,7 +1,8 @@
 //! Integers as decisions of a tree and, below its leaves, of halves.
 
 use super::binary::{Decisions, WIDEST};
-use super::counter::{self, NEW, Pace};
+use super::counter::{self, Counter, NEW};
+use super::lanes::Lanes;
 use super::mixer::Mixer;
 use super::tree::{Leaf, Tree};
 
@@ -16,19 +17,25 @@ fn learned_inside(values: usize) -> u32 {
 }
 
 /// Codes values of one tree, one after the other.
-pub(super) struct Symbols<'a> {
+pub(super) struct Symbols<'a, L, const V: usize> {
     tree: &'a Tree,
-    pub mixer: Mixer,
+    /// Nodes before this one are mixed, and what the others are told by.
+    mixed: usize,
+    teller: usize,
+    pub mixer: Mixer<L, V>,
     inside: Inside,
     /// The leaf of the value before.
     pub last: usize,
 }
 
-impl<'a> Symbols<'a> {
+impl<'a, L: Lanes, const V: usize> Symbols<'a, L, V> {
     /// * `states`: of each context, how many it has
     /// * `values`: how many will come
-    pub(super) fn new(tree: &'a Tree, states: &[usize], values: usize) -> Self {
-        Symbols { tree, mixer: Mixer::new(tree.nodes.len(), states), inside: Inside::new(tree, values), last: 0 }
+    /// * `mixed`: how many nodes are mixed
+    /// * `teller`: the context of all others
+    pub(super) fn new(lanes: L, tree: &'a Tree, states: &[usize], values: usize, (mixed, teller): (u8, usize)) -> Self {
+        let mixer = Mixer::new(lanes, tree.nodes.len(), states);
+        Symbols { tree, mixed: usize::from(mixed), teller, mixer, inside: Inside::new(tree, values), last: 0 }
     }
 
     /// Codes a value; the mixer has entered the states of its contexts.
@@ -45,10 +52,16 @@ impl<'a> Symbols<'a> {
         value: i64,
         mut expected: Option<(usize, usize)>,
     ) -> i64 {
-        let (tree, mixer) = (self.tree, &mut self.mixer);
+        let (tree, mixed, teller, mixer) = (self.tree, self.mixed, self.teller, &mut self.mixer);
         let leaf = tree.descend(
             #[inline(always)]
             |n, node| {
+                if n >= mixed {
+                    let counter = mixer.counter(teller, n);
+                    let bit = coder.decide(value >= node.split, counter::fine(*counter));
+                    counter::learn(counter, bit);
+                    return bit;
+                }
                 let hint = expected.map(|(leaf, strength)| (strength, tree.leaves[leaf].low >= node.split));
                 let p = mixer.predict(n, hint);
                 let bit = coder.decide(value >= node.split, p);
@@ -65,19 +78,18 @@ impl<'a> Symbols<'a> {
 
 /// Codes where in their leaves the values of one tree lie.
 pub(crate) struct Inside {
-    inner: Vec<u32>,
+    inner: Vec<Counter>,
     /// Decisions inside a leaf that are learned.
     learned: u32,
     /// Whether values of wide leaves are odd.
-    odd: u32,
-    pace: Pace,
+    odd: Counter,
 }
 
 impl Inside {
     /// * `values`: how many will come
     pub(crate) fn new(tree: &Tree, values: usize) -> Self {
         let learned = learned_inside(values);
-        Inside { inner: vec![NEW; tree.leaves.len() << learned], learned, odd: NEW, pace: Pace::new(1000) }
+        Inside { inner: vec![NEW; tree.leaves.len() << learned], learned, odd: NEW }
     }
 
     /// Codes where in its leaf a value lies: by halves, the first of them learned.
@@ -94,7 +106,7 @@ impl Inside {
             let middle = from + (to - from).div_ceil(2);
             let counter = &mut self.inner[(number << self.learned) + path];
             let bit = coder.decide(offset >= middle, counter::fine(*counter));
-            self.pace.learn(counter, bit);
+            counter::learn(counter, bit);
             path = 2 * path + usize::from(bit);
             if bit { from = middle } else { to = middle - 1 }
         }
@@ -110,7 +122,7 @@ impl Inside {
         let high = coder.uniform(rest >> shift, (span >> shift) + 1);
         let start = low.wrapping_add_unsigned(from).cast_unsigned();
         let odd = coder.decide(start.wrapping_add(rest) & 1 > 0, counter::fine(self.odd));
-        self.pace.learn(&mut self.odd, odd);
+        counter::learn(&mut self.odd, odd);
         let mut between = 0;
         for at in (1..shift).step_by(16) {
             let bits = (shift - at).min(16);

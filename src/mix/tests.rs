@@ -24,7 +24,7 @@ fn vectors_change_no_bit() {
     let known = Bins::of(&trees[1], &columns[1]);
     let own = Bins::of(&trees[0], &columns[0]);
     let contexts = Contexts::choose(&own, &[Some(&known)], 14);
-    let [a, b] = both(|| encode(&columns[0], &trees[0], &contexts, &[Some(&known)]));
+    let [a, b] = both(|| encode(&columns[0], &trees[0], &contexts, &[Some(&known)], Mixing::Full));
     assert_eq!(a, b);
     let [c, d] = both(|| decode(&a, 9000, &[Some(&known)]).unwrap());
     assert_eq!((&c, &c.0), (&d, &columns[0]));
@@ -36,7 +36,7 @@ fn vectors_change_no_bit() {
             Some(*at)
         })
         .collect();
-    let [a, b] = both(|| series::encode(&samples, 600, series::Course::Rows));
+    let [a, b] = both(|| series::encode(&samples, 600, series::Course::Rows, Mixing::Lean));
     assert_eq!(a, b);
     let [c, d] = both(|| series::decode(&a, 600, 6000).unwrap());
     assert_eq!((&c, &c), (&d, &samples));
@@ -46,7 +46,7 @@ fn vectors_change_no_bit() {
     let values: Vec<f64> = samples.iter().map(|x| *x as f64 * 0.37).collect();
     let scale = field::Scale { step: 1.9, bound: 1.0, single: true };
     for plan in field::Plan::all(60, &[10, 10]) {
-        let [a, b] = both(|| field::encode(&values, &plan, scale));
+        let [a, b] = both(|| field::encode(&values, &plan, scale, Mixing::Lean));
         assert_eq!((&a.bytes, &a.values), (&b.bytes, &b.values));
         let [c, d] = both(|| field::decode(&a.bytes, 60, &[10, 10], 1.9).unwrap());
         assert_eq!((&c, &c), (&d, &a.values));
@@ -63,7 +63,7 @@ fn round_trip(columns: &[Vec<i64>], most: usize) -> usize {
     for (k, column) in columns.iter().enumerate() {
         let known: Vec<Option<&Bins>> = bins[..k].iter().map(Some).collect();
         let contexts = Contexts::choose(&bins[k], &known, most);
-        let bytes = encode(column, &trees[k], &contexts, &known);
+        let bytes = encode(column, &trees[k], &contexts, &known, Mixing::Lean);
         size += bytes.len();
         assert!(looks_at(&bytes).unwrap().iter().all(|c| *c < k));
         let known: Vec<Option<&Bins>> = found.iter().map(Some).collect();
@@ -134,7 +134,7 @@ fn any_bytes_end_in_values_or_an_error() {
     let tree = Tree::of(&column, 8);
     let own = Bins::of(&tree, &column);
     let known = [Some(&own)];
-    let bytes = encode(&column, &tree, &Contexts::choose(&own, &known, 8), &known);
+    let bytes = encode(&column, &tree, &Contexts::choose(&own, &known, 8), &known, Mixing::Full);
     for at in 0..bytes.len() {
         for flip in [1u8, 0x80, 0xff] {
             let mut bad = bytes.clone();
@@ -159,10 +159,10 @@ fn series_come_back_on_every_course_and_cost_their_noise() {
     let (records, length) = (40, 200);
     let samples = pulses(records, length);
     for course in series::COURSES {
-        let bytes = series::encode(&samples, length, course);
+        let bytes = series::encode(&samples, length, course, Mixing::Lean);
         assert_eq!(series::decode(&bytes, length, samples.len()).unwrap(), samples, "{course:?}");
     }
-    let bytes = series::encode(&samples, length, series::Course::Rows).len();
+    let bytes = series::encode(&samples, length, series::Course::Rows, Mixing::Full).len();
     let entropy = samples.len() as f64 * 9f64.log2() / 8.0;
     assert!((bytes as f64) < 1.6 * entropy, "{bytes} bytes, {entropy} are the noise's");
 }
@@ -187,7 +187,7 @@ fn cells_come_back_and_rows_that_come_again_are_nearly_free() {
 #[test]
 fn damaged_series_and_cells_end_in_values_or_an_error() {
     let samples = pulses(3, 60);
-    let (a, b) = (series::encode(&samples, 60, series::Course::Rows), cells::encode(&samples, 60, 10));
+    let (a, b) = (series::encode(&samples, 60, series::Course::Rows, Mixing::Full), cells::encode(&samples, 60, 10));
     for flip in [1u8, 0x80, 0xff] {
         for at in 0..a.len().max(b.len()) {
             let damaged = |bytes: &[u8]| {

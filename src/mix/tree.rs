@@ -46,6 +46,15 @@ const ORDINARY: u32 = 4;
 /// A weight beyond this makes no difference.
 const HEAVIEST: u32 = 1 << 20;
 
+/// Values in a leaf that is wide.
+const WIDE: u64 = 16;
+
+fn sorted(values: &[i64]) -> Vec<i64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    sorted
+}
+
 /// The leaves that suit `n` values: a leaf costs some bytes, and what is learned in it some more.
 pub fn leaves_for(n: usize) -> usize {
     ((n as f64).sqrt() / 3.0).clamp(8.0, 120.0) as usize
@@ -70,9 +79,24 @@ impl Tree {
 
     /// The tree of `values`, with about `leaves` leaves.
     pub fn of(values: &[i64], leaves: usize) -> Tree {
-        let mut sorted = values.to_vec();
-        sorted.sort_unstable();
-        let share = (values.len() / leaves).max(1);
+        Tree::of_sorted(&sorted(values), leaves)
+    }
+
+    /// The tree of `values`, with as many leaves as suit a column of a table.
+    pub fn of_column(values: &[i64]) -> Tree {
+        let (sorted, leaves) = (sorted(values), leaves_for(values.len()));
+        let tree = Tree::of_sorted(&sorted, leaves);
+        // Where in wide leaves values lie is as good as random, and so is which of two such leaves they are in.
+        if tree.is_wide() { Tree::of_sorted(&sorted, leaves / 2) } else { tree }
+    }
+
+    /// Whether most leaves are of many values.
+    pub fn is_wide(&self) -> bool {
+        2 * self.leaves.iter().filter(|l| l.high.abs_diff(l.low) >= WIDE).count() > self.leaves.len()
+    }
+
+    fn of_sorted(sorted: &[i64], leaves: usize) -> Tree {
+        let share = (sorted.len() / leaves).max(1);
         let mut found: Vec<Leaf> = Vec::new();
         // Values that are not frequent, so far.
         let mut open: Option<(Leaf, usize)> = None;
