@@ -18,7 +18,7 @@ use crate::mix::series::{self, Course};
 use crate::mix::{Mixing, cells};
 
 /// Numbers by which forms are compared before one is used for all.
-const TRIED: usize = 1 << 15;
+const TRIED: usize = 1 << 16;
 /// Fewest rows of a field that are tried: it may be smooth along them too.
 const FIELD_ROWS: usize = 4;
 
@@ -65,12 +65,13 @@ pub(super) fn alone(
     if width > 1 && ints.len() >= 64 {
         let size = learned(ints, width, &|ints| cells::encode(ints, width, line));
         // They take three times as long as a series: as long as time counts that has to be worth it.
-        sizes.push((if effort == Effort::Max { size } else { size + size / 50 }, CELLS));
+        sizes.push((if effort == Effort::Max { size } else { size + size / 100 }, CELLS));
     }
-    // General-purpose coders are slow: where a bound has saved much they have no chance.
+    // General-purpose coders are slow: they get a quarter, and where a bound has saved much they have no chance.
     if tolerance == Tolerance::Exact || sizes[0].0 * 4 > some.len() * some.item_size() {
-        let general = general(&some)?.bytes;
-        sizes.push((general.len(), general[0]));
+        let part = values.rows(0..few.div_ceil(4), width);
+        let general = general(&part)?.bytes;
+        sizes.push((general.len() * some.len() / part.len().max(1), general[0]));
         sizes.push((1 + pcodec::encode(&some)?.len(), QUICK_VALUES));
     }
     let scale = scale(values, &placed.grid, tolerance.bound());

@@ -2,17 +2,19 @@
 //!
 //! ```text
 //! sample ─► difference d ─┬─► 8 taps, quick ───┐
-//!                         └─► 24 taps, slow ───┴─► mean ─► d - mean ─► decisions of a tree
+//!                         ├─► 24 taps, slow ───┴─► mean ─► d - mean ─► decisions of a tree
+//!                         └─► 16 taps, recursive ─► how it differs from the mean: a context
 //! ```
 //!
-//! Both predictors learn by the signs of error and input (sign-sign LMS). Contexts are running means of what was left, short
-//! and long, the value before, how much the predictors disagree, and how young the record is.
+//! The first two learn by the signs of error and input (sign-sign LMS), the third, for which there is time only if all
+//! decisions are mixed, by least squares. Contexts are running means of what was left, short and long, the value before, how
+//! much the predictors disagree, and how young the record is.
 
-use super::Mixing;
 use super::binary::{Decisions, Reader as DecisionReader, Writer};
 use super::lanes::{Eight, Lanes, with_lanes};
 use super::symbols::Symbols;
 use super::tree::Tree;
+use super::{ALL, Mixing};
 use crate::entropy::bytes::{Reader, malformed};
 use crate::error::Result;
 
@@ -52,6 +54,70 @@ impl<const V: usize> Taps<V> {
     }
 }
 
+/// Taps of the recursive predictor.
+const TAPS: usize = 16;
+/// What it remembers of older samples, a sample.
+const MEMORY: f64 = 0.999;
+
+/// A linear predictor of differences that learns by recursive least squares. Sums are taken in one order on every machine.
+struct Recursive {
+    weights: [f64; TAPS],
+    inverse: [[f64; TAPS]; TAPS],
+    /// The latest first.
+    inputs: [f64; TAPS],
+}
+
+impl Recursive {
+    fn new() -> Self {
+        let mut inverse = [[0.0; TAPS]; TAPS];
+        (0..TAPS).for_each(|i| inverse[i][i] = 1.0);
+        Recursive { weights: [0.0; TAPS], inverse, inputs: [0.0; TAPS] }
+    }
+
+    /// Each tap is added to the one half of those that are left before it: so it is done in vectors.
+    #[inline(always)]
+    fn predict(&self) -> f64 {
+        let mut parts = [0.0; TAPS];
+        for k in 0..TAPS {
+            parts[k] = self.weights[k] * self.inputs[k];
+        }
+        let mut half = TAPS / 2;
+        while half > 0 {
+            for k in 0..half {
+                parts[k] += parts[k + half];
+            }
+            half /= 2;
+        }
+        parts[0].clamp(-4.0 * LARGEST as f64, 4.0 * LARGEST as f64)
+    }
+
+    #[inline(always)]
+    fn learn(&mut self, error: f64, input: f64) {
+        let mut gain = [0.0; TAPS];
+        for j in 0..TAPS {
+            for i in 0..TAPS {
+                gain[i] += self.inverse[j][i] * self.inputs[j];
+            }
+        }
+        let scale = (0..TAPS).fold(MEMORY, |scale, i| scale + gain[i] * self.inputs[i]);
+        // Not for NaN either.
+        let sound = scale > 0.0 && scale.is_finite() && error.is_finite() && gain.iter().all(|g| g.abs() < 1e200);
+        if sound {
+            for i in 0..TAPS {
+                self.weights[i] += gain[i] * error / scale;
+                let part = gain[i] / scale;
+                for j in 0..TAPS {
+                    self.inverse[i][j] = (self.inverse[i][j] - part * gain[j]) / MEMORY;
+                }
+            }
+        } else {
+            *self = Recursive { inputs: self.inputs, ..Recursive::new() };
+        }
+        self.inputs.copy_within(..TAPS - 1, 1);
+        self.inputs[0] = input;
+    }
+}
+
 /// What is expected of a sample.
 #[derive(Clone, Copy)]
 struct Expected {
@@ -59,26 +125,50 @@ struct Expected {
     /// Of the difference, by either predictor.
     quick: i64,
     slow: i64,
+    /// What the recursive predictor expects beyond both, if there is one.
+    beyond: f64,
+    recursive: f64,
+}
+
+impl Expected {
+    #[inline(always)]
+    fn leaves(&self, sample: i64) -> Left {
+        let disagreement = nine(self.quick - self.slow) as u8;
+        Left { number: sample - self.sample, disagreement, beyond: self.beyond }
+    }
 }
 
 /// The predictors of one lane.
 struct Lane {
     quick: Taps<1>,
     slow: Taps<3>,
+    recursive: Option<Box<Recursive>>,
     before: i64,
     first: bool,
 }
 
 impl Lane {
-    fn new() -> Self {
-        Lane { quick: Taps::new(32), slow: Taps::new(4), before: 0, first: true }
+    fn new(deep: bool) -> Self {
+        let recursive = deep.then(|| Box::new(Recursive::new()));
+        Lane { quick: Taps::new(32), slow: Taps::new(4), recursive, before: 0, first: true }
+    }
+
+    /// At the start of a record. Only the recursive predictor knows anything of those before.
+    fn begin(&mut self) {
+        let recursive = self.recursive.take();
+        *self = Lane { recursive, ..Lane::new(false) };
+        if let Some(recursive) = &mut self.recursive {
+            recursive.inputs = [0.0; TAPS];
+        }
     }
 
     #[inline(always)]
     fn predict(&self, lanes: impl Lanes) -> Expected {
         let (quick, slow) = (self.quick.predict(lanes), self.slow.predict(lanes));
         let difference = ((quick + slow) >> 1).clamp(-4 * LARGEST, 4 * LARGEST);
-        Expected { sample: self.before + difference, quick, slow }
+        let recursive = self.recursive.as_ref().map_or(0.0, |r| r.predict());
+        let beyond = recursive - difference as f64;
+        Expected { sample: self.before + difference, quick, slow, beyond, recursive }
     }
 
     #[inline(always)]
@@ -88,6 +178,9 @@ impl Lane {
         if !self.first {
             self.quick.learn(lanes, difference - expected.quick, difference);
             self.slow.learn(lanes, difference - expected.slow, difference);
+            if let Some(recursive) = &mut self.recursive {
+                recursive.learn(difference as f64 - expected.recursive, difference as f64);
+            }
         }
         self.first = false;
         self.before = sample;
@@ -117,6 +210,12 @@ impl Means {
         ((4 * octave as usize + quarter as usize).saturating_sub(30)).min(STEPS - 1)
     }
 
+    /// What is expected beyond, in eighths of the middle mean.
+    fn turn(&self, beyond: f64) -> usize {
+        let eighths = (beyond * 32_768.0 / (self.means[1] as f64 + 1000.0)).round_ties_even();
+        (eighths.clamp(-15.0, 15.0) + 15.0) as usize
+    }
+
     #[inline(always)]
     fn learn(&mut self, left: i64) {
         let young = u32::from(self.age < 8);
@@ -141,8 +240,11 @@ fn nine(x: i64) -> usize {
     if x < 0 { 4 - size } else { 4 + size }
 }
 
-/// States of the contexts.
-const STATES: [usize; 5] = [STEPS, STEPS * 9, STEPS * STEPS / 4, STEPS * 9, 64 * 16];
+/// Steps in which a context is told what the recursive predictor expects.
+const TURNS: usize = 31;
+/// States of the contexts; the last two are of the recursive predictor.
+const STATES: [usize; 7] =
+    [STEPS, STEPS * 9, STEPS * STEPS / 4, STEPS * 9, 64 * 16, TURNS * STEPS, TURNS * 9 * STEPS / 2];
 
 /// Of them, that which tells decisions that are not mixed; and how many are if few are.
 const TELLER: usize = 1;
@@ -204,27 +306,26 @@ impl Walk {
     }
 }
 
-/// What the predictors leave of a sample, and by how much they disagree in [`nine`] steps.
-type Left = (i64, u8);
-
-/// What the predictors leave of samples.
-fn predicted(samples: &[i64], width: usize, course: Course) -> Vec<Left> {
-    with_lanes!(lanes => predict(lanes, samples, width, course))
+/// What the predictors leave of a sample, and what contexts are told of them.
+struct Left {
+    number: i64,
+    disagreement: u8,
+    beyond: f64,
 }
 
 #[inline(always)]
-fn predict(lanes: impl Lanes, samples: &[i64], width: usize, course: Course) -> Vec<Left> {
+fn predict(lanes: impl Lanes, samples: &[i64], width: usize, course: Course, deep: bool) -> Vec<Left> {
     let mut walk = Walk::new(course, width, samples.len());
-    let mut all: Vec<Lane> = Vec::new();
+    let mut all: Vec<Lane> = (0..walk.abreast).map(|_| Lane::new(deep)).collect();
     let mut left = Vec::with_capacity(samples.len());
     for sample in samples {
         if walk.is_first() {
-            all = (0..walk.abreast).map(|_| Lane::new()).collect();
+            all.iter_mut().for_each(Lane::begin);
         }
         let lane = &mut all[walk.lane];
         let expected = lane.predict(lanes);
         lane.learn(lanes, *sample, expected);
-        left.push((sample - expected.sample, nine(expected.quick - expected.slow) as u8));
+        left.push(expected.leaves(*sample));
         walk.next();
     }
     left
@@ -232,19 +333,20 @@ fn predict(lanes: impl Lanes, samples: &[i64], width: usize, course: Course) -> 
 
 /// What the predictors leave of samples.
 pub fn left(samples: &[i64], width: usize, course: Course) -> Vec<i64> {
-    predicted(samples, width, course).into_iter().map(|(left, _)| left).collect()
+    let left = with_lanes!(lanes => predict(lanes, samples, width, course, false));
+    left.into_iter().map(|left| left.number).collect()
 }
 
 /// The bytes of samples, all within [`LARGEST`].
 pub fn encode(samples: &[i64], width: usize, course: Course, mixing: Mixing) -> Vec<u8> {
-    let known = predicted(samples, width, course);
-    let left: Vec<i64> = known.iter().map(|(left, _)| *left).collect();
+    let known = with_lanes!(lanes => predict(lanes, samples, width, course, mixing == Mixing::Full));
+    let left: Vec<i64> = known.iter().map(|left| left.number).collect();
     let tree = Tree::at_most(&left, leaves_for(left.len()));
     let mixed = mixing.nodes(MIXED);
     let mut out = vec![course as u8, mixed];
     tree.write(&mut out);
     let mut writer = Writer::default();
-    with_lanes!(lanes => run(lanes, &mut writer, &tree, (width, course, mixed), samples.len(), Some(&known)));
+    code(&mut writer, &tree, (width, course, mixed), samples.len(), Some(&known));
     out.extend(writer.finish());
     out
 }
@@ -263,48 +365,70 @@ pub fn decode(bytes: &[u8], width: usize, count: usize) -> Result<Vec<i64>> {
         return Err(malformed("samples of a series are too large"));
     }
     let mut decisions = DecisionReader::new(reader.rest());
-    let samples = with_lanes!(lanes => run(lanes, &mut decisions, &tree, (width, course, mixed), count, None));
+    let samples = code(&mut decisions, &tree, (width, course, mixed), count, None);
     if !decisions.ended() {
         return Err(malformed("decisions of a series are left over"));
     }
     Ok(samples)
 }
 
-/// Writes what is known to be left, or reads the samples. A reader's predictions stay within bounds, whatever it reads.
+/// Writes what is known to be left, or reads the samples.
+fn code(
+    coder: &mut impl Decisions,
+    tree: &Tree,
+    form: (usize, Course, u8),
+    count: usize,
+    known: Option<&[Left]>,
+) -> Vec<i64> {
+    if form.2 == ALL {
+        with_lanes!(lanes => run::<_, 2>(lanes, coder, tree, form, count, known))
+    } else {
+        with_lanes!(lanes => run::<_, 1>(lanes, coder, tree, form, count, known))
+    }
+}
+
+/// A reader's predictions stay within bounds, whatever it reads. In one vector there is no place for what the recursive
+/// predictor tells, and no time for it.
 #[inline(always)]
-fn run(
-    lanes: impl Lanes,
+fn run<L: Lanes, const V: usize>(
+    lanes: L,
     coder: &mut impl Decisions,
     tree: &Tree,
     (width, course, mixed): (usize, Course, u8),
     count: usize,
     known: Option<&[Left]>,
 ) -> Vec<i64> {
+    let deep = V > 1;
+    let states = if deep { &STATES[..] } else { &STATES[..5] };
     let mut walk = Walk::new(course, width, count);
-    let mut symbols = Symbols::<_, 1>::new(lanes, tree, &STATES, count, (mixed, TELLER));
-    let mut all: Vec<(Lane, Means)> = Vec::new();
+    let mut symbols = Symbols::<_, V>::new(lanes, tree, states, count, (mixed, TELLER));
+    let mut all: Vec<(Lane, Means)> = (0..walk.abreast).map(|_| (Lane::new(deep), Means::new())).collect();
     let mut samples = Vec::new();
     for i in 0..count {
         if walk.is_first() {
-            all = (0..walk.abreast).map(|_| (Lane::new(), Means::new())).collect();
+            for (lane, means) in &mut all {
+                lane.begin();
+                *means = Means::new();
+            }
         }
         let (lane, means) = &mut all[walk.lane];
         let expected = known.is_none().then(|| lane.predict(lanes));
-        let disagreement = match (known, expected) {
-            (Some(known), _) => usize::from(known[i].1),
-            (None, Some(expected)) => nine(expected.quick - expected.slow),
-            (None, None) => unreachable!("either is there"),
-        };
+        let told = expected.map(|expected| expected.leaves(0));
+        let told = told.as_ref().or(known.map(|known| &known[i])).expect("what is not known is expected");
         let (short, middle, long) = (means.step(0), means.step(1), means.step(2));
-        let states = [
-            middle,
-            short * 9 + nine(means.before),
-            (middle / 2) * (STEPS / 2) + long / 2,
-            long * 9 + disagreement,
-            walk.age.min(63) * 16 + middle / 4,
-        ];
-        states.iter().enumerate().for_each(|(k, state)| symbols.mixer.enter(k, *state));
-        let left = symbols.code(coder, known.map_or(0, |known| known[i].0));
+        let before = nine(means.before);
+        let mixer = &mut symbols.mixer;
+        mixer.enter(0, middle);
+        mixer.enter(1, short * 9 + before);
+        mixer.enter(2, (middle / 2) * (STEPS / 2) + long / 2);
+        mixer.enter(3, long * 9 + usize::from(told.disagreement));
+        mixer.enter(4, walk.age.min(63) * 16 + middle / 4);
+        if deep {
+            let turn = means.turn(told.beyond);
+            mixer.enter(5, turn * STEPS + middle);
+            mixer.enter(6, (turn * 9 + before) * (STEPS / 2) + short / 2);
+        }
+        let left = symbols.code(coder, told.number);
         means.learn(left);
         if let Some(expected) = expected {
             let sample = (expected.sample + left).clamp(-LARGEST, LARGEST);

@@ -36,10 +36,12 @@ fn vectors_change_no_bit() {
             Some(*at)
         })
         .collect();
-    let [a, b] = both(|| series::encode(&samples, 600, series::Course::Rows, Mixing::Lean));
-    assert_eq!(a, b);
-    let [c, d] = both(|| series::decode(&a, 600, 6000).unwrap());
-    assert_eq!((&c, &c), (&d, &samples));
+    for mixing in [Mixing::Lean, Mixing::Full] {
+        let [a, b] = both(|| series::encode(&samples, 600, series::Course::Rows, mixing));
+        assert_eq!(a, b);
+        let [c, d] = both(|| series::decode(&a, 600, 6000).unwrap());
+        assert_eq!((&c, &c), (&d, &samples));
+    }
     let [a, b] = both(|| cells::encode(&columns[1], 30, 10));
     assert_eq!(a, b);
 

@@ -118,8 +118,9 @@ impl Tree {
 
     /// The tree of `values` with at most about `leaves` leaves, as many as can be.
     pub fn at_most(values: &[i64], mut leaves: usize) -> Tree {
+        let sorted = sorted(values);
         loop {
-            let tree = Tree::of(values, leaves);
+            let tree = Tree::of_sorted(&sorted, leaves);
             if tree.leaves.len() <= MOST_LEAVES {
                 return tree;
             }
