@@ -1,9 +1,10 @@
-//! The codec: entropy coding of latents (values/s) and lossless containers of trigger cells (raw bytes/s).
+//! The codec: entropy coding of latents (values/s), and containers written and read at each effort (raw bytes/s).
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use sluice::codec::{CompressOptions, Mode, compress};
+use sluice::codec::{Bound, CompressOptions, Effort, Mode, compress, decompress};
 use sluice::data::toy;
 use sluice::entropy::{decode_ints, encode_ints};
+use sluice::{Code, Error};
 
 const LANES: usize = 16;
 const ROWS: usize = 8192;
@@ -34,14 +35,28 @@ fn entropy(c: &mut Criterion) {
 }
 
 fn container(c: &mut Criterion) {
-    let data = toy("trigger-cells", 20_000, 1).expect("the toy detector works");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("a.slc");
     let mut group = c.benchmark_group("container");
-    group.sample_size(10).throughput(Throughput::Bytes(data.raw_bytes()));
-    group.bench_function("lossless", |b| {
-        b.iter(|| compress(&data, &CompressOptions::new(Mode::Lossless), None, &path).expect("it compresses"));
-    });
+    for (detector, rows, bound) in
+        [("trigger-cells", 20_000, None), ("pulses", 4_000, None), ("jets", 50_000, Some(Bound::Range(1e-3)))]
+    {
+        let data = toy(detector, rows, 1).expect("the toy detector works");
+        group.sample_size(10).throughput(Throughput::Bytes(data.raw_bytes()));
+        for effort in [Effort::Fast, Effort::Default, Effort::Max] {
+            let mode = if bound.is_some() { Mode::Bounded } else { Mode::Lossless };
+            let options = CompressOptions { effort, bound, ..CompressOptions::new(mode) };
+            group.bench_function(format!("{detector}, {effort:?}, write"), |b| {
+                b.iter(|| compress(&data, &options, None, &path).expect("it compresses"));
+            });
+            group.bench_function(format!("{detector}, {effort:?}, read"), |b| {
+                b.iter(|| {
+                    decompress(&path, false, &|_| Err(Error::new(Code::Unsupported, "no model")))
+                        .expect("our own container")
+                });
+            });
+        }
+    }
     group.finish();
 }
 

@@ -57,7 +57,8 @@ pub(super) fn alone(
     let rows = values.len() / width.max(1);
     let few = TRIED.div_ceil(width.max(1)).clamp(1, rows.max(1)).min(rows);
     let (some, ints) = (values.rows(0..few, width), &placed.ints[..few * width]);
-    let course = course(ints, width);
+    // All of them have to be small enough, not those alone that are tried.
+    let course = if series::fits(&placed.ints) { course(ints, width) } else { None };
     let mut sizes = vec![(arrange(ints, width).len(), ARRANGED)];
     if let Some(course) = course {
         sizes.push((learned(ints, width, &|ints| series::encode(ints, width, course, mixing)), SERIES));
@@ -138,7 +139,7 @@ fn interpolated(values: &Values, grid: &Grid, plan: &Plan, scale: Scale, mixing:
 
 /// How numbers follow each other, if they may be a series: the course in which prediction leaves least.
 pub(super) fn course(ints: &[i64], width: usize) -> Option<Course> {
-    if ints.len() < 64 || ints.iter().any(|v| v.unsigned_abs() > series::LARGEST.unsigned_abs()) {
+    if ints.len() < 64 || !series::fits(ints) {
         return None;
     }
     let rows = ints.len() / width;

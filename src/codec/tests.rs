@@ -208,6 +208,28 @@ fn the_bytes_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
+fn what_a_part_does_not_tell_of_the_whole_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.slc");
+    // A smooth record, longer than what forms are tried on; behind that are values which no series may have.
+    let rows = 1200;
+    let wave = |k: i64| if k < 70_000 { 1000 + (k % 90 - 45).abs() + (k * 7919) % 5 } else { 1 << 28 | (k % 7) };
+    let whole: Vec<i32> = (0..rows * 64).map(|k| wave(k) as i32).collect();
+    let floats: Vec<f32> = whole.iter().map(|v| *v as f32 * 0.25).collect();
+    for values in [Values::I32(whole), Values::F32(floats)] {
+        let column = Column { name: "w".into(), unit: String::new(), shape: vec![64], values };
+        let source = DataSource { name: "test".into(), ..DataSource::default() };
+        let data = Dataset::new(vec![column], rows as usize, Layout::Array, source).unwrap();
+        for effort in [Effort::Default, Effort::Max] {
+            let options = CompressOptions { effort, ..CompressOptions::new(Mode::Lossless) };
+            compress(&data, &options, None, &path).unwrap();
+            let back = decompress(&path, false, &rounder).unwrap().data;
+            assert_eq!(bits(&back.columns[0]), bits(&data.columns[0]));
+        }
+    }
+}
+
+#[test]
 fn peers_compress_the_same_bytes() {
     let peers = peers(&data()).unwrap();
     assert_eq!(peers.len(), 6);

@@ -73,7 +73,9 @@ impl Recall {
     }
 
     /// Learns the newest of the leaves.
-    fn learn(&mut self, leaves: &[u8]) {
+    ///
+    /// * `column`: its place in the row, so that rows are recalled that are alike from there on
+    fn learn(&mut self, leaves: &[u8], column: usize) {
         let newest = leaves[leaves.len() - 1];
         if self.length > 0 && leaves[self.at] == newest {
             self.length += 1;
@@ -83,7 +85,7 @@ impl Recall {
         }
         let Some(last) = leaves.last_chunk::<RECALLED>() else { return };
         let mix = |hash: u32, leaf: &u8| (hash ^ u32::from(*leaf)).wrapping_mul(0x9e37_79b1).rotate_left(9);
-        let hash = last.iter().fold(0, mix) >> (32 - TABLE_LOG2);
+        let hash = last.iter().fold(column as u32, mix) >> (32 - TABLE_LOG2);
         let entry = &mut self.table[hash as usize];
         if self.length == 0 && *entry > 0 && leaves[*entry - RECALLED..*entry] == last[..] {
             (self.at, self.length) = (*entry, 1);
@@ -105,8 +107,8 @@ fn run(
 ) -> Vec<i64> {
     let all = MOST_LEAVES + 1;
     let places = width.min(PLACES);
-    let states = [places, all * STRENGTHS, all * 16, 32 * 8, all * 16, places * 8, places * 16, 1];
-    let mut symbols = Symbols::<_, 2>::new(lanes, tree, &states, count, (ALL, 0));
+    let states = [places, all * STRENGTHS, all * 16, 32 * 8, places * 16, all * 16];
+    let mut symbols = Symbols::<_, 1>::new(lanes, tree, &states, count, (ALL, 0));
     let step = tree.leaves.len().div_ceil(16).max(1);
     let mut recall = Recall::new();
     let mut values = Vec::new();
@@ -128,18 +130,16 @@ fn run(
         let states = [
             place,
             leaf * STRENGTHS + strength,
-            back(1) * 16 + back(2) / step,
-            mean * 8 + column * 8 / width,
             above * 16 + left,
-            place * 8 + mean / 4,
+            mean * 8 + column * 8 / width,
             place * 16 + left,
-            0,
+            back(1) * 16 + back(2) / step,
         ];
         states.iter().enumerate().for_each(|(k, state)| symbols.mixer.enter(k, *state));
         values.push(symbols.code_expecting(coder, source.map_or(0, |s| s[i]), expected));
         leaves.push(symbols.last as u8);
         sum += symbols.last;
-        recall.learn(&leaves);
+        recall.learn(&leaves, column);
     }
     values
 }

@@ -19,7 +19,12 @@ use crate::entropy::bytes::{Reader, malformed};
 use crate::error::Result;
 
 /// Samples beyond this are not predicted.
-pub const LARGEST: i64 = 1 << 24;
+const LARGEST: i64 = 1 << 24;
+
+/// Whether all samples are small enough for a series.
+pub fn fits(samples: &[i64]) -> bool {
+    samples.iter().all(|v| v.unsigned_abs() <= LARGEST.unsigned_abs())
+}
 
 /// Leaves of the tree of what is left.
 fn leaves_for(values: usize) -> usize {
@@ -337,8 +342,9 @@ pub fn left(samples: &[i64], width: usize, course: Course) -> Vec<i64> {
     left.into_iter().map(|left| left.number).collect()
 }
 
-/// The bytes of samples, all within [`LARGEST`].
+/// The bytes of samples, which have to [fit](fits).
 pub fn encode(samples: &[i64], width: usize, course: Course, mixing: Mixing) -> Vec<u8> {
+    assert!(fits(samples), "a sample beyond {LARGEST}");
     let known = with_lanes!(lanes => predict(lanes, samples, width, course, mixing == Mixing::Full));
     let left: Vec<i64> = known.iter().map(|left| left.number).collect();
     let tree = Tree::at_most(&left, leaves_for(left.len()));
