@@ -57,24 +57,7 @@ pub(super) fn alone(
     let rows = values.len() / width.max(1);
     let few = TRIED.div_ceil(width.max(1)).clamp(1, rows.max(1)).min(rows);
     let (some, ints) = (values.rows(0..few, width), &placed.ints[..few * width]);
-    // All of them have to be small enough, not those alone that are tried.
-    let course = if series::fits(&placed.ints) { course(ints, width) } else { None };
     let mut sizes = vec![(arrange(ints, width).len(), ARRANGED)];
-    if let Some(course) = course {
-        sizes.push((learned(ints, width, &|ints| series::encode(ints, width, course, mixing)), SERIES));
-    }
-    if width > 1 && ints.len() >= 64 {
-        let size = learned(ints, width, &|ints| cells::encode(ints, width, line));
-        // They take three times as long as a series: as long as time counts that has to be worth it.
-        sizes.push((if effort == Effort::Max { size } else { size + size / 100 }, CELLS));
-    }
-    // General-purpose coders are slow: they get a quarter, and where a bound has saved much they have no chance.
-    if tolerance == Tolerance::Exact || sizes[0].0 * 4 > some.len() * some.item_size() {
-        let part = values.rows(0..few.div_ceil(4), width);
-        let general = general(&part)?.bytes;
-        sizes.push((general.len() * some.len() / part.len().max(1), general[0]));
-        sizes.push((1 + pcodec::encode(&some)?.len(), QUICK_VALUES));
-    }
     let scale = scale(values, &placed.grid, tolerance.bound());
     let mut plan = None;
     if let Some(scale) = scale {
@@ -85,6 +68,26 @@ pub(super) fn alone(
         let coded = field::encode(&some, &best, scale, mixing);
         sizes.push(((coded.bytes.len() + 10 * coded.exact.len()) * ints.len() / some.len(), FIELD));
         plan = Some(best.of_rows(rows, shape));
+    }
+    // What is so smooth is neither a series nor cells.
+    let smooth =
+        effort != Effort::Max && sizes.last().is_some_and(|(bytes, form)| *form == FIELD && 2 * bytes < sizes[0].0);
+    // All of them have to be small enough, not those alone that are tried.
+    let course = if !smooth && series::fits(&placed.ints) { course(ints, width) } else { None };
+    if let Some(course) = course {
+        sizes.push((learned(ints, width, &|ints| series::encode(ints, width, course, mixing)), SERIES));
+    }
+    if !smooth && width > 1 && ints.len() >= 64 {
+        let size = learned(ints, width, &|ints| cells::encode(ints, width, line));
+        // They take three times as long as a series: as long as time counts that has to be worth it.
+        sizes.push((if effort == Effort::Max { size } else { size + size / 100 }, CELLS));
+    }
+    // General-purpose coders are slow: they get a quarter, and where a bound has saved much they have no chance.
+    if tolerance == Tolerance::Exact || sizes[0].0 * 4 > some.len() * some.item_size() {
+        let part = values.rows(0..few.div_ceil(4), width);
+        let general = general(&part)?.bytes;
+        sizes.push((general.len() * some.len() / part.len().max(1), general[0]));
+        sizes.push((1 + pcodec::encode(&some)?.len(), QUICK_VALUES));
     }
     sizes.sort_unstable();
     let (_, form) = sizes[0];
