@@ -59,19 +59,19 @@ pub(super) fn alone(
     let (some, ints) = (values.rows(0..few, width), &placed.ints[..few * width]);
     let mut sizes = vec![(arrange(ints, width).len(), ARRANGED)];
     let scale = scale(values, &placed.grid, tolerance.bound());
-    let mut plan = None;
+    let (mut plan, mut smooth) = (None, false);
     if let Some(scale) = scale {
         let few = few.max(FIELD_ROWS).min(rows);
         let some = values.rows(0..few, width).to_f64();
         let plans = Plan::all(few, shape).into_iter().map(|plan| (field::bits(&some, &plan, scale), plan));
         let best = plans.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, plan)| plan).expect("at least one plan");
         let coded = field::encode(&some, &best, scale, mixing);
-        sizes.push(((coded.bytes.len() + 10 * coded.exact.len()) * ints.len() / some.len(), FIELD));
+        let size = (coded.bytes.len() + 10 * coded.exact.len()) * ints.len() / some.len();
+        // Then it is neither a series nor cells.
+        smooth = effort != Effort::Max && 2 * size < sizes[0].0;
+        sizes.push((size, FIELD));
         plan = Some(best.of_rows(rows, shape));
     }
-    // What is so smooth is neither a series nor cells.
-    let smooth =
-        effort != Effort::Max && sizes.last().is_some_and(|(bytes, form)| *form == FIELD && 2 * bytes < sizes[0].0);
     // All of them have to be small enough, not those alone that are tried.
     let course = if !smooth && series::fits(&placed.ints) { course(ints, width) } else { None };
     if let Some(course) = course {

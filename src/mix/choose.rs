@@ -99,16 +99,16 @@ fn sources(own: &Bins, known: &[Option<&Bins>]) -> Vec<Source> {
     let none = vec![0; rows.len()];
     let alone = |source| {
         let seen = at(source, 12);
-        Candidate { source, alone: information(&values, &seen, &none, 1), beside: 0.0, seen }
+        let alone = information(&values, &seen, &none, 1);
+        Candidate { source, alone, beside: alone, seen }
     };
     let mut left: Vec<Candidate> = all.map(alone).collect();
     let mut given = none;
     let mut cells = 1;
     let mut chosen = Vec::new();
     while chosen.len() < SOURCES {
-        for candidate in &mut left {
-            let again = |c: &Candidate| information(&values, &c.seen, &given, cells);
-            candidate.beside = if chosen.is_empty() { candidate.alone } else { again(candidate) };
+        for candidate in left.iter_mut().filter(|_| !chosen.is_empty()) {
+            candidate.beside = information(&values, &candidate.seen, &given, cells);
         }
         left.sort_by(|a, b| b.beside.total_cmp(&a.beside).then(a.source.cmp(&b.source)));
         if left.first().is_none_or(|best| best.beside <= LEAST) {

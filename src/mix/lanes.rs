@@ -270,11 +270,19 @@ mod avx2 {
     }
 }
 
+#[cfg(not(target_arch = "x86_64"))]
+macro_rules! with_lanes {
+    ($lanes:ident => $work:expr) => {{
+        let $lanes = $crate::mix::lanes::Plain;
+        $work
+    }};
+}
+
 /// Runs an expression with the widest lanes of this machine by the name given, and what is inlined into it with its vectors.
+#[cfg(target_arch = "x86_64")]
 macro_rules! with_lanes {
     ($lanes:ident => $work:expr) => {
         'done: {
-            #[cfg(target_arch = "x86_64")]
             if let Some(v3) = $crate::mix::lanes::v3() {
                 let $lanes = $crate::mix::lanes::Avx2(v3);
                 let once = $crate::mix::lanes::Once;

@@ -201,7 +201,7 @@ impl<L: Lanes, const V: usize> Mixer<L, V> {
         }
         for v in 0..V {
             let learned = self.lanes.count(self.seen[v], bit);
-            for k in 0..(self.contexts.min(most_contexts(V)).saturating_sub(8 * v)).min(8) {
+            for k in 0..self.contexts.saturating_sub(8 * v).min(8) {
                 self.counters[self.at[v][k].wrapping_add(node)] = learned[k];
             }
         }

@@ -59,6 +59,8 @@ impl<const V: usize> Taps<V> {
     }
 }
 
+/// Most lanes that have a recursive predictor each: it takes 2 KiB.
+const MOST_DEEP: usize = 1024;
 /// Taps of the recursive predictor.
 const TAPS: usize = 16;
 /// What it remembers of older samples, a sample.
@@ -321,7 +323,7 @@ struct Left {
 #[inline(always)]
 fn predict(lanes: impl Lanes, samples: &[i64], width: usize, course: Course, deep: bool) -> Vec<Left> {
     let mut walk = Walk::new(course, width, samples.len());
-    let mut all: Vec<Lane> = (0..walk.abreast).map(|_| Lane::new(deep)).collect();
+    let mut all: Vec<Lane> = (0..walk.abreast.min(samples.len())).map(|_| Lane::new(deep)).collect();
     let mut left = Vec::with_capacity(samples.len());
     for sample in samples {
         if walk.is_first() {
@@ -345,10 +347,12 @@ pub fn left(samples: &[i64], width: usize, course: Course) -> Vec<i64> {
 /// The bytes of samples, which have to [fit](fits).
 pub fn encode(samples: &[i64], width: usize, course: Course, mixing: Mixing) -> Vec<u8> {
     assert!(fits(samples), "a sample beyond {LARGEST}");
-    let known = with_lanes!(lanes => predict(lanes, samples, width, course, mixing == Mixing::Full));
+    let deep = mixing == Mixing::Full && course.shape(width, samples.len()).0 <= MOST_DEEP;
+    let known = with_lanes!(lanes => predict(lanes, samples, width, course, deep));
     let left: Vec<i64> = known.iter().map(|left| left.number).collect();
     let tree = Tree::at_most(&left, leaves_for(left.len()));
-    let mixed = mixing.nodes(MIXED);
+    // A tree has fewer nodes than either: the one below all means that there is no recursive predictor.
+    let mixed = if mixing == Mixing::Full && !deep { ALL - 1 } else { mixing.nodes(MIXED) };
     let mut out = vec![course as u8, mixed];
     tree.write(&mut out);
     let mut writer = Writer::default();
@@ -369,6 +373,9 @@ pub fn decode(bytes: &[u8], width: usize, count: usize) -> Result<Vec<i64>> {
     let tree = Tree::read(&mut reader)?;
     if width == 0 || tree.leaves.iter().any(|l| l.low < -16 * LARGEST || l.high > 16 * LARGEST) {
         return Err(malformed("samples of a series are too large"));
+    }
+    if mixed == ALL && course.shape(width, count).0 > MOST_DEEP {
+        return Err(malformed("a series of too many lanes"));
     }
     let mut decisions = DecisionReader::new(reader.rest());
     let samples = code(&mut decisions, &tree, (width, course, mixed), count, None);
@@ -408,7 +415,8 @@ fn run<L: Lanes, const V: usize>(
     let states = if deep { &STATES[..] } else { &STATES[..5] };
     let mut walk = Walk::new(course, width, count);
     let mut symbols = Symbols::<_, V>::new(lanes, tree, states, count, (mixed, TELLER));
-    let mut all: Vec<(Lane, Means)> = (0..walk.abreast).map(|_| (Lane::new(deep), Means::new())).collect();
+    let lanes_of = walk.abreast.min(count);
+    let mut all: Vec<(Lane, Means)> = (0..lanes_of).map(|_| (Lane::new(deep), Means::new())).collect();
     let mut samples = Vec::new();
     for i in 0..count {
         if walk.is_first() {

@@ -170,6 +170,23 @@ fn series_come_back_on_every_course_and_cost_their_noise() {
 }
 
 #[test]
+fn a_series_of_many_lanes_does_without_the_predictor_that_takes_most() {
+    let (few, many) = (1024, 1025);
+    for width in [few, many] {
+        let samples = noise(20 * width, 30);
+        let mut bytes = series::encode(&samples, width, series::Course::Lanes, Mixing::Full);
+        assert_eq!(bytes[1], if width == few { 255 } else { 254 });
+        assert_eq!(series::decode(&bytes, width, samples.len()).unwrap(), samples);
+        bytes[1] = 255;
+        assert_eq!(series::decode(&bytes, width, samples.len()).is_err(), width == many);
+    }
+    // Nor is anything reserved for lanes that have no sample.
+    let three = noise(3, 30);
+    let bytes = series::encode(&three, 1 << 40, series::Course::Lanes, Mixing::Lean);
+    assert_eq!(series::decode(&bytes, 1 << 40, 3).unwrap(), three);
+}
+
+#[test]
 fn cells_come_back_and_rows_that_come_again_are_nearly_free() {
     let (rows, width) = (300, 48);
     let fresh = noise(rows * width, 100);

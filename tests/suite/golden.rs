@@ -120,10 +120,12 @@ fn a_design_manifest_has_the_keys_that_other_tools_need_and_follows_its_schema()
 fn golden_containers_are_read_as_they_were_written() {
     let folder = super::Folder::new();
     let golden = root().join("tests/golden/containers");
-    let kinds: [(&str, &[&str], &[&str]); 4] = [
+    let kinds: [(&str, &[&str], &[&str]); 6] = [
         ("table", &["toy", "jets", "a.npz", "--rows", "400"], &["--bound", "range:1e-3", "--effort", "max"]),
         ("lossless_table", &["toy", "jets", "a.npz", "--rows", "400"], &[]),
         ("pulses", &["toy", "pulses", "a.npy", "--rows", "4"], &[]),
+        ("pulses_max", &["toy", "pulses", "a.npy", "--rows", "4"], &["--effort", "max"]),
+        ("cells", &["toy", "trigger-cells", "a.npy", "--rows", "60"], &[]),
         ("field", &["toy", "flow", "a.npy", "--rows", "6"], &["--bound", "range:1e-2"]),
     ];
     for (name, toy, options) in kinds {
