@@ -67,24 +67,26 @@ pub(super) fn alone(
         let best = plans.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, plan)| plan).expect("at least one plan");
         let coded = field::encode(&some, &best, scale, mixing);
         let size = (coded.bytes.len() + 10 * coded.exact.len()) * ints.len() / some.len();
-        // Then it is neither a series nor cells.
+        // Then it is neither a series nor cells, and what a series foretells is no cells.
         smooth = effort != Effort::Max && 2 * size < sizes[0].0;
         sizes.push((size, FIELD));
         plan = Some(best.of_rows(rows, shape));
     }
     // All of them have to be small enough, not those alone that are tried.
     let course = if !smooth && series::fits(&placed.ints) { course(ints, width) } else { None };
-    if let Some(course) = course {
+    let mut foretold = false;
+    if let Some((course, left)) = course {
         sizes.push((learned(ints, width, &|ints| series::encode(ints, width, course, mixing)), SERIES));
+        foretold = effort != Effort::Max && 4.0 * left < 3.0 * Learned::of(ints).bits();
     }
-    if !smooth && width > 1 && ints.len() >= 64 {
+    if !(smooth || foretold) && width > 1 && ints.len() >= 64 {
         let size = learned(ints, width, &|ints| cells::encode(ints, width, line));
         // They take three times as long as a series: as long as time counts that has to be worth it.
         sizes.push((if effort == Effort::Max { size } else { size + size / 100 }, CELLS));
     }
     // General-purpose coders are slow: they get a quarter, and where a bound has saved much they have no chance.
     if tolerance == Tolerance::Exact || sizes[0].0 * 4 > some.len() * some.item_size() {
-        let part = values.rows(0..few.div_ceil(4), width);
+        let part = values.rows(0..some.len().min(TRIED).div_ceil(4), 1);
         let general = general(&part)?.bytes;
         sizes.push((general.len() * some.len() / part.len().max(1), general[0]));
         sizes.push((1 + pcodec::encode(&some)?.len(), QUICK_VALUES));
@@ -95,7 +97,7 @@ pub(super) fn alone(
         (FIELD, _, Some(plan), Some(scale)) => interpolated(values, &placed.grid, &plan, scale, mixing)?,
         (RAW | SHUFFLE_ZSTD | SHUFFLE_XZ, ..) => general(values)?,
         (QUICK_VALUES, ..) => by_pcodec(values)?,
-        (SERIES, Some(course), ..) => {
+        (SERIES, Some((course, _)), ..) => {
             on_grid(SERIES, placed, &series::encode(&placed.ints, width, course, mixing), values)?
         }
         (CELLS, ..) => on_grid(CELLS, placed, &cells::encode(&placed.ints, width, line), values)?,
@@ -140,8 +142,8 @@ fn interpolated(values: &Values, grid: &Grid, plan: &Plan, scale: Scale, mixing:
     Ok(Coded { bytes, exceptions: coded.exact.len(), restored: Some(restored), form: name(FIELD).to_owned() })
 }
 
-/// How numbers follow each other, if they may be a series: the course in which prediction leaves least.
-pub(super) fn course(ints: &[i64], width: usize) -> Option<Course> {
+/// How numbers follow each other, if they may be a series: the course in which prediction leaves least, and the bits of that.
+pub(super) fn course(ints: &[i64], width: usize) -> Option<(Course, f64)> {
     if ints.len() < 64 || !series::fits(ints) {
         return None;
     }
@@ -152,8 +154,8 @@ pub(super) fn course(ints: &[i64], width: usize) -> Option<Course> {
         Course::Through => width > 1,
     };
     let bits = |course: Course| Learned::of(&series::left(ints, width, course)).bits();
-    let all = series::COURSES.into_iter().filter(fits).map(|c| (bits(c), c));
-    all.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, course)| course)
+    let all = series::COURSES.into_iter().filter(fits).map(|c| (c, bits(c)));
+    all.min_by(|a, b| a.1.total_cmp(&b.1))
 }
 
 /// The values bit for bit, as bytes.

@@ -120,7 +120,7 @@ pub(super) fn given(
     let by_steps = Learned::of(&steps);
     if by_steps.bits() < own.bits() {
         let mut others = vec![coded, code(LEARNED_DIFFERENCES, &steps, &by_steps)?];
-        if let Some(course) = course(&placed.ints, 1) {
+        if let Some((course, _)) = course(&placed.ints, 1) {
             others.push(on_grid(SERIES, placed, &series::encode(&placed.ints, 1, course, effort.mixing()), values)?);
         }
         return Ok(others.into_iter().min_by_key(|c| c.bytes.len()).expect("two or three forms"));
