@@ -1,6 +1,8 @@
 //! Data sets: columns of numbers with dtype, shape, unit and provenance, read from and written to files.
 
 mod at;
+#[cfg(feature = "formats")]
+mod catch;
 pub mod dataset;
 mod fit;
 mod gaps;

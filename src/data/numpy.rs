@@ -1,7 +1,7 @@
 //! NumPy's NPY and NPZ.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek as _, Write as _};
+use std::io::{BufReader, Cursor, Read, Seek as _, Write as _};
 use std::path::Path;
 
 use npyz::{DType, NpyFile};
@@ -18,6 +18,48 @@ struct Array {
 
 fn damaged(place: &str, cause: impl ToString) -> Error {
     Error::new(Code::DataDamaged, format!("`{place}` is cut, damaged or not a NumPy array")).cause(cause.to_string())
+}
+
+/// Longest header: NumPy's own readers take 10,000 characters if not told otherwise.
+const MOST_HEADER: usize = 1 << 16;
+/// Deepest brackets of a header: of records within records.
+const MOST_DEPTH: usize = 8;
+
+/// An array by its header, whose text is looked at before npyz parses it: that takes exponential time for brackets within
+/// brackets.
+fn open<R: Read>(mut reader: R) -> std::io::Result<NpyFile<std::io::Chain<Cursor<Vec<u8>>, R>>> {
+    let wrong = |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, what.to_owned());
+    let mut begin = vec![0; 10];
+    reader.read_exact(&mut begin)?;
+    let mut length = usize::from(u16::from_le_bytes([begin[8], begin[9]]));
+    if begin[6] > 1 {
+        // Later versions have longer headers.
+        begin.resize(12, 0);
+        reader.read_exact(&mut begin[10..])?;
+        length = u32::from_le_bytes([begin[8], begin[9], begin[10], begin[11]]) as usize;
+    }
+    if length > MOST_HEADER {
+        return Err(wrong(&format!("a header of {length} bytes, at most {MOST_HEADER} are read")));
+    }
+    let text = begin.len();
+    begin.resize(text + length, 0);
+    reader.read_exact(&mut begin[text..])?;
+    let (mut depth, mut quote) = (0usize, None);
+    for c in &begin[text..] {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, b'\'' | b'"') => quote = Some(c),
+            (None, b'(' | b'[' | b'{') => depth += 1,
+            (None, b')' | b']' | b'}') => depth = depth.saturating_sub(1),
+            (None, c) if c.is_ascii_alphanumeric() || b":, \n".contains(c) => {}
+            (None, _) => return Err(wrong("a header with other characters than NumPy writes")),
+        }
+        if depth > MOST_DEPTH {
+            return Err(wrong("a header of brackets within brackets"));
+        }
+    }
+    NpyFile::new(Cursor::new(begin).chain(reader))
 }
 
 /// What the values are, in NumPy's short form; plain numbers are a condition.
@@ -38,7 +80,7 @@ fn is_fortran<R: Read>(npy: &NpyFile<R>) -> bool {
 }
 
 fn parse(bytes: &[u8], place: &str) -> Result<Array> {
-    let npy = NpyFile::new(bytes).map_err(|e| damaged(place, e))?;
+    let npy = open(bytes).map_err(|e| damaged(place, e))?;
     let (kind, shape, fortran) = (kind(&npy, place)?, shape(&npy), is_fortran(&npy));
     macro_rules! read {
         ($($text:literal => $variant:ident($type:ty),)*) => {
@@ -63,7 +105,7 @@ fn parse(bytes: &[u8], place: &str) -> Result<Array> {
 
 /// A unicode array (`<U..`) as text, one string an element; none if it is something else.
 fn strings(bytes: &[u8]) -> Option<Vec<String>> {
-    let npy = NpyFile::new(bytes).ok()?;
+    let npy = open(bytes).ok()?;
     let DType::Plain(kind) = npy.dtype() else { return None };
     let length: usize = kind.to_string().trim_matches('\'').strip_prefix("<U")?.parse().ok()?;
     let count: usize = npy.shape().iter().product::<u64>() as usize;
@@ -103,7 +145,7 @@ pub(super) struct Head {
 pub(super) fn read_head(path: &Path) -> Result<Head> {
     let place = path.display().to_string();
     let mut file = BufReader::new(File::open(path).map_err(|e| Error::io("read", path, &e))?);
-    let npy = NpyFile::new(&mut file).map_err(|e| damaged(&place, e))?;
+    let npy = open(&mut file).map_err(|e| damaged(&place, e))?;
     let (kind, shape, fortran) = (kind(&npy, &place)?, shape(&npy), is_fortran(&npy));
     drop(npy);
     let start = file.stream_position().map_err(|e| Error::io("read", path, &e))?;
@@ -159,7 +201,7 @@ pub fn list_npz(path: &Path, found: &mut dyn FnMut(Found)) -> Result<()> {
         match read.and_then(|array| column(name, array)) {
             Ok((column, rows)) => found(Found::of("", column, rows)),
             Err(e) => {
-                let shape = NpyFile::new(bytes.as_slice()).map(|npy| (npy.dtype().descr(), shape(&npy)));
+                let shape = open(bytes.as_slice()).map(|npy| (npy.dtype().descr(), shape(&npy)));
                 let (kind, shape) = shape.unwrap_or_else(|_| ("unknown".into(), Vec::new()));
                 let rows = shape.first().copied().unwrap_or(1);
                 let kind = kind.trim_matches('\'').to_owned();

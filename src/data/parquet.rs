@@ -1,6 +1,7 @@
 //! Parquet: columns of numbers, and fixed-size lists of numbers as arrays.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +19,7 @@ use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
+use super::catch::quietly;
 use super::listing::Found;
 use super::stream::{RowSink, RowSource};
 use super::{Column, DataSource, Dataset, Layout, Selection, Values};
@@ -31,6 +33,11 @@ const SHAPE: &str = "shape";
 fn damaged(path: &Path, cause: &dyn std::fmt::Display) -> Error {
     Error::new(Code::DataDamaged, format!("`{}` is cut, damaged or not a Parquet file", path.display()))
         .cause(cause.to_string())
+}
+
+/// Reads; what parquet panics at is damage.
+fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    quietly(|| Ok(work())).unwrap_or_else(|cause| Err(damaged(path, &cause)))
 }
 
 /// A Parquet file of which the row groups that were read last are kept.
@@ -51,9 +58,9 @@ impl ParquetSource {
     /// # Errors
     /// As [`read`].
     pub fn open(path: &Path) -> Result<Self> {
-        let file = std::fs::File::open(path).map_err(|e| Error::io("read", path, &e))?;
-        let metadata =
-            ArrowReaderMetadata::load(&file, ArrowReaderOptions::default()).map_err(|e| damaged(path, &e))?;
+        let file = File::open(path).map_err(|e| Error::io("read", path, &e))?;
+        let load = || ArrowReaderMetadata::load(&file, ArrowReaderOptions::default()).map_err(|e| damaged(path, &e));
+        let metadata = guarded(path, load)?;
         let place = path.display().to_string();
         let fields = metadata.schema().fields();
         let columns = fields.iter().map(|f| Part::new(f, &place).map(Part::finish)).collect::<Result<_>>()?;
@@ -61,7 +68,8 @@ impl ParquetSource {
         let mut groups: Vec<Range<usize>> = Vec::new();
         for group in metadata.metadata().row_groups() {
             let start = groups.last().map_or(0, |g| g.end);
-            groups.push(start..start + usize::try_from(group.num_rows()).unwrap_or(0));
+            let end = usize::try_from(group.num_rows()).ok().and_then(|rows| start.checked_add(rows));
+            groups.push(start..end.ok_or_else(|| damaged(path, &"impossible numbers of rows"))?);
         }
         Ok(ParquetSource { path: path.to_owned(), metadata, head, groups, recent: Mutex::default() })
     }
@@ -72,13 +80,15 @@ impl ParquetSource {
         if let Some((_, rows)) = recent.iter().find(|(n, _)| *n == number) {
             return Ok(rows.clone());
         }
-        let file = std::fs::File::open(&self.path).map_err(|e| Error::io("read", &self.path, &e))?;
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
-        let reader = builder.with_row_groups(vec![number]).build().map_err(|e| damaged(&self.path, &e))?;
+        let file = File::open(&self.path).map_err(|e| Error::io("read", &self.path, &e))?;
         let place = self.path.display().to_string();
         let fields = self.metadata.schema().fields();
         let parts = fields.iter().map(|f| Part::new(f, &place)).collect::<Result<Vec<_>>>()?;
-        let (columns, rows) = collect(reader, parts, self.groups[number].start, &self.path)?;
+        let (columns, rows) = guarded(&self.path, || {
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
+            let reader = builder.with_row_groups(vec![number]).build().map_err(|e| damaged(&self.path, &e))?;
+            collect(reader, parts, self.groups[number].start, &self.path)
+        })?;
         let data = Arc::new(Dataset::new(columns, rows, Layout::Table, self.head.source.clone())?);
         if recent.len() == KEPT {
             recent.remove(0);
@@ -127,14 +137,18 @@ fn collect(
     Ok((parts.into_iter().map(Part::finish).collect(), rows))
 }
 
+fn opened(path: &Path, file: File) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    guarded(path, || ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| damaged(path, &e)))
+}
+
 /// Reads the chosen columns. Booleans become 0 and 1, 16-bit floats 32-bit ones, missing floats NaN.
 ///
 /// # Errors
 /// `D001` for a damaged file, `D002` naming the column and its type where it cannot be read or has missing integers,
 /// `D003` for a column that is not there.
 pub fn read(path: &Path, selection: &Selection) -> Result<Dataset> {
-    let file = std::fs::File::open(path).map_err(|e| Error::io("read", path, &e))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| damaged(path, &e))?;
+    let file = File::open(path).map_err(|e| Error::io("read", path, &e))?;
+    let builder = opened(path, file)?;
     let place = path.display().to_string();
     let schema = builder.schema().clone();
     let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
@@ -143,8 +157,10 @@ pub fn read(path: &Path, selection: &Selection) -> Result<Dataset> {
     let fields: Vec<&Field> = wanted.iter().map(|i| schema.field(*i)).collect();
     let parts = fields.iter().map(|f| Part::new(f, &place)).collect::<Result<Vec<_>>>()?;
     let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.iter().copied());
-    let reader = builder.with_projection(mask).build().map_err(|e| damaged(path, &e))?;
-    let (columns, rows) = collect(reader, parts, 0, path)?;
+    let (columns, rows) = guarded(path, || {
+        let reader = builder.with_projection(mask).build().map_err(|e| damaged(path, &e))?;
+        collect(reader, parts, 0, path)
+    })?;
     Dataset::new(columns, rows, Layout::Table, DataSource::file(path, ""))
 }
 
@@ -153,8 +169,8 @@ pub fn read(path: &Path, selection: &Selection) -> Result<Dataset> {
 /// # Errors
 /// `I001`, `D001`; a column that cannot be read is given as such.
 pub fn list(path: &Path, found: &mut dyn FnMut(Found)) -> Result<()> {
-    let file = std::fs::File::open(path).map_err(|e| Error::io("read", path, &e))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| damaged(path, &e))?;
+    let file = File::open(path).map_err(|e| Error::io("read", path, &e))?;
+    let builder = opened(path, file)?;
     let rows = builder.metadata().file_metadata().num_rows();
     for field in builder.schema().fields() {
         let one = Selection { columns: Some(vec![field.name().clone()]), ..Selection::default() };
@@ -378,4 +394,29 @@ fn flat(values: &Values) -> ArrayRef {
     }
     each!(U8(UInt8Type) I8(Int8Type) U16(UInt16Type) I16(Int16Type) U32(UInt32Type) I32(Int32Type) U64(UInt64Type)
         I64(Int64Type) F32(Float32Type) F64(Float64Type))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_with_any_byte_damaged_is_read_or_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        let column = |name: &str, values| Column { name: name.into(), unit: String::new(), shape: vec![], values };
+        let columns =
+            vec![column("a", Values::I32((0..40).map(|i| i % 3).collect())), column("b", Values::F64(vec![0.5; 40]))];
+        let data = Dataset::new(columns, 40, Layout::Table, DataSource::file(&path, "")).unwrap();
+        super::super::write(&path, &data).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        let mut refused = 0;
+        for (at, other) in (0..whole.len()).flat_map(|at| [0x00, 0x55, 0xff].map(|other| (at, other))) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= other;
+            std::fs::write(&path, &bytes).unwrap();
+            refused += usize::from(read(&path, &Selection::default()).is_err());
+        }
+        assert!(refused > whole.len() / 4, "{refused} of {} damaged files are refused", 3 * whole.len());
+    }
 }

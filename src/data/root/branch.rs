@@ -2,8 +2,8 @@
 
 use oxyroot::{Branch, RBuffer, ReaderTree};
 
-use super::catch::quietly;
 use crate::data::Values;
+use crate::data::catch::quietly;
 use crate::error::{Code, Error, Result};
 
 /// How the values of an entry lie in the file.

@@ -14,7 +14,6 @@
 //! ```
 
 mod branch;
-mod catch;
 mod write;
 
 use std::path::Path;
@@ -22,6 +21,7 @@ use std::path::Path;
 use oxyroot::{Branch, ReaderTree, RootFile};
 
 use self::branch::{Form, Kind};
+use super::catch::quietly;
 use super::listing::Found;
 use super::selection::listed;
 use super::{Column, DataSource, Dataset, Layout, Selection, Values};
@@ -62,7 +62,7 @@ fn open(path: &Path) -> Result<RootFile> {
         .cause("its trees and all their branches are compressed this way (fCompress 5xx)")
         .hint("recompress it, for example with `hadd -f404 new.root old.root` (LZ4)"));
     }
-    catch::quietly(|| RootFile::open(path).map_err(|e| e.to_string())).map_err(|cause| damaged(path, cause))
+    quietly(|| RootFile::open(path).map_err(|e| e.to_string())).map_err(|cause| damaged(path, cause))
 }
 
 /// Names of the trees in the file.
@@ -107,7 +107,7 @@ fn tree(path: &Path, file: &mut RootFile, selection: &Selection) -> Result<(Stri
                 .hint("choose one: --tree NAME, in a recipe `data.select = { tree = \"NAME\" }`"));
         }
     };
-    let tree = catch::quietly(|| file.get_tree(&name).map_err(|e| e.to_string())).map_err(|cause| {
+    let tree = quietly(|| file.get_tree(&name).map_err(|e| e.to_string())).map_err(|cause| {
         Error::new(Code::DataType, format!("tree `{name}` of `{}` cannot be read", path.display())).cause(cause)
     })?;
     Ok((name, tree))

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use oxyroot::{Marshaler, RootFile, WriterTree};
 
-use super::{ENTRY_INDEX, catch};
+use super::ENTRY_INDEX;
+use crate::data::catch;
 use crate::data::{Column, Dataset, Layout, Values};
 use crate::error::{Code, Error, Result};
 

@@ -14,6 +14,8 @@ const CASES: &[Case] = &[
     ("a.npy", BIG_ENDIAN_NPY, &["inspect", "a.npy"], "error[D002]: `a.npy` holds values of type `>f4`"),
     ("a.npy", COMPLEX_NPY, &["inspect", "a.npy"], "error[D002]: `a.npy` holds values of type `<c8`"),
     ("a.npy", RECORD_NPY, &["init", "a.npy"], "error[D002]: `a.npy` holds records, not numbers"),
+    ("a.npy", NESTED_NPY, &["inspect", "a.npy"], "a header of brackets within brackets"),
+    ("a.npy", LONG_NPY, &["inspect", "a.npy"], "a header of 268435456 bytes, at most 65536 are read"),
     ("a.npy", SCALAR_NPY, &["inspect", "a.npy"], "error[D004]: `a` is a single number, not an array"),
     ("a.npz", EMPTY_ZIP, &["init", "a.npz"], "error[D003]: there is no column of numbers"),
     ("a.npz", EMPTY_ZIP, &["inspect", "a.npz", "--array", "x"], "error[D003]: `a.npz` has no array `x`"),
@@ -123,6 +125,9 @@ const COMPLEX_NPY: &[u8] =
     b"\x93NUMPY\x01\x00\x3a\x00{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }\n01234567";
 const RECORD_NPY: &[u8] =
     b"\x93NUMPY\x01\x00\x43\x00{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }\n0123";
+/// npyz would parse this for longer than anyone waits.
+const NESTED_NPY: &[u8] = b"\x93NUMPY\x01\x00\x37\x00{'descr': ((((((((((((((((((((((((((((((((((((((((((((\n";
+const LONG_NPY: &[u8] = b"\x93NUMPY\x02\x00\x00\x00\x00\x10{'descr': '<f4'";
 const SCALAR_NPY: &[u8] = b"\x93NUMPY\x01\x00\x38\x00{'descr': '<f4', 'fortran_order': False, 'shape': (), }\n0123";
 const EMPTY_ZIP: &[u8] = b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 /// A header whose directory lies beyond the end.

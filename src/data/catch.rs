@@ -1,4 +1,5 @@
-//! oxyroot panics on what it does not know (a compression, a streamer): panics become messages, printed nowhere.
+//! Readers that panic: oxyroot on what it does not know (a compression, a streamer), parquet on damaged pages. Panics become
+//! messages, printed nowhere.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
@@ -26,6 +27,6 @@ pub fn quietly<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String>
     done.unwrap_or_else(|payload| {
         let text = payload.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
-        Err(format!("the ROOT reader gave up: {text}"))
+        Err(format!("the reader gave up: {text}"))
     })
 }
