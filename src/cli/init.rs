@@ -104,7 +104,7 @@ fn recipe(path: &Path, found: &Suggestion) -> String {
     let batch = if data.rows < 5000 { 64 } else { 256 };
     let _ = write!(
         text,
-        "\n[train]\nlatent = {latent}{}# numbers sent: {share}\nhidden = [{hidden}]{}# encoder, built in hardware\ndecoder_hidden = [64, 64] # decoder, software only\nlinear_path = true        # starts as principal components\nepochs = 40\nqat_epochs = 10           # with the rounding of the hardware\nbatch = {batch}\nlearning_rate = 0.002\nseed = 1\n",
+        "\n[train]\nlatent = {latent}{}# numbers sent: {share}\nhidden = [{hidden}]{}# encoder, built in hardware\ndecoder_hidden = [64, 64] # decoder, software only\nlinear_path = true        # starts as principal components\nepochs = 40\nqat_epochs = 10           # with the rounding of the hardware\n# widths = {{ epochs = 100, budget = {{ lut = 3000 }} }} # bits of every number learned, docs/GUIDE.md\nbatch = {batch}\nlearning_rate = 0.002\nseed = 1\n",
         " ".repeat(17usize.saturating_sub(latent.to_string().len())),
         " ".repeat(15usize.saturating_sub(hidden.to_string().len())),
     );

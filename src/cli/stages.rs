@@ -16,7 +16,7 @@ use crate::model::file::{write_json, write_whole};
 use crate::model::network::INPUT;
 use crate::model::quantized::QUANTIZED_SCHEMA;
 use crate::model::trained::{Provenance, TRAINED_SCHEMA};
-use crate::model::{QuantizedModel, TrainedModel, Vectors};
+use crate::model::{IntegerNetwork, Network, QuantPlan, QuantizedModel, TrainedModel, Vectors};
 use crate::recipe::Recipe;
 use crate::reference::Engine;
 use crate::report::plot;
@@ -78,23 +78,32 @@ pub fn train(recipe: &Recipe, dataset: &Dataset, path: &Path) -> Result<TrainedM
     let options = &recipe.train;
     let weights = options.loss.of(&transform, &train, options.weight_floor);
 
-    let bar = Progress::new("train", options.epochs + options.qat_epochs, "epochs");
+    let bar = Progress::new("train", options.epochs + options.widths.epochs + options.qat_epochs, "epochs");
     let mut progress = |e: &crate::model::trained::Epoch| bar.step(&format!("loss {:.3e}", e.train_loss));
     let key = crate::recipe::checksum_of(&(
         env!("CARGO_PKG_VERSION"),
         dataset.checksum(),
         (nan, &dataset.source.pass_through),
         (&recipe.split, &recipe.transform, options, &recipe.quantize),
+        // What a budget is measured by.
+        (!options.widths.budget.is_empty()).then_some(&recipe.hardware),
     ));
     let mut session = training::Session { progress: &mut progress, checkpoint: Some((path, &key)) };
     let mut trained = training::train(&train, validation.as_ref(), &weights, options, &mut session)?;
     let flags = transform.n_features() - transform.n_values();
     let gains = training::latents::gains(&trained, &train, &weights);
-    let plan = quantize::calibrate(&trained.encoder, &train, flags, Some(&gains), &recipe.quantize)?;
+    let mut plan = quantize::calibrate(&trained.encoder, &train, flags, Some(&gains), &recipe.quantize)?;
+    if options.widths.epochs > 0 {
+        let by = |network: &Network, plan: &QuantPlan| hardware_of(&quantize::apply(network, plan)?, recipe);
+        (trained, plan) = training::learn_widths(&trained, &plan, &train, &weights, options, Some(&by), &mut session)?;
+    }
     if options.qat_epochs > 0 {
         trained = training::fine_tune(&trained, &plan, &train, validation.as_ref(), &weights, options, &mut session)?;
     }
     drop(bar);
+    if options.widths.epochs > 0 {
+        say_widths(&trained.encoder, &plan, recipe)?;
+    }
     let last = trained.history.last();
     say(format_args!(
         "train: {} rows, {} features -> {} latents, {} epochs, loss {:.3e}",
@@ -122,6 +131,47 @@ pub fn train(recipe: &Recipe, dataset: &Dataset, path: &Path) -> Result<TrainedM
     };
     model.check()?;
     Ok(model)
+}
+
+/// What the compiler makes of an encoder, by its quickest search.
+fn hardware_of(encoder: &IntegerNetwork, recipe: &Recipe) -> Result<training::Hardware> {
+    let hardware = &recipe.hardware;
+    let options = CompileOptions {
+        clock_mhz: Some(hardware.clock_mhz),
+        target: hardware.target,
+        effort: hw::Effort::Fast,
+        multipliers: hardware.max_dsp.unwrap_or(0),
+        ..CompileOptions::default()
+    };
+    let (lut, cycles) = match hw::compile_reuse(encoder, &options, hardware.reuse())? {
+        Compiled::Pipelined(graph) => (graph.lut_estimate(hardware.target), graph.latency.0),
+        Compiled::Folded(folded) => (folded.cost(hardware.target).lut, folded.latency.0),
+        Compiled::Streamed(streamed) => {
+            (streamed.cost(hardware.target).layers.iter().map(|l| l.lut).sum(), streamed.latency.0)
+        }
+    };
+    Ok(training::Hardware { lut: lut as f64, latency_ns: f64::from(cycles) * 1e3 / hardware.clock_mhz })
+}
+
+/// What the training of widths came to, beside its budget.
+fn say_widths(encoder: &Network, plan: &QuantPlan, recipe: &Recipe) -> Result<()> {
+    let encoder = quantize::apply(encoder, plan)?;
+    let weights: Vec<i64> = encoder.layers.iter().flat_map(|l| l.weights.iter().flatten().copied()).collect();
+    let latents: u32 = plan.layers.last().map_or(0, |l| l.output.values().iter().map(|f| f.width).sum());
+    let hardware = hardware_of(&encoder, recipe)?;
+    let asked = &recipe.train.widths.budget;
+    let beside = |most: Option<f64>| most.map_or(String::new(), |most| format!(" of {most}"));
+    say(format_args!(
+        "train: widths: {} of {} weights are not 0, {latents}{} bits of latents, about {:.0}{} LUT, {:.1}{} ns",
+        weights.iter().filter(|w| **w != 0).count(),
+        weights.len(),
+        beside(asked.latent_bits.map(|b| b as f64)),
+        hardware.lut,
+        beside(asked.lut.map(|b| b as f64)),
+        hardware.latency_ns,
+        beside(asked.latency_ns),
+    ));
+    Ok(())
 }
 
 /// Weights to integers, in the formats that the model was fine-tuned for.

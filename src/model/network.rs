@@ -87,6 +87,11 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// Whether it is the identity.
+    pub fn is_none(&self) -> bool {
+        *self == Activation::None
+    }
+
     /// The function on one number.
     pub fn apply(self, x: f32) -> f32 {
         match self {

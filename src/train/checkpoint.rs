@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::adam::Adam;
+use super::prices::Course;
 use crate::error::{Code, Result};
 use crate::model::file::{read_json, write_whole};
 use crate::model::trained::Epoch;
@@ -26,6 +27,8 @@ pub(super) struct State {
     pub(super) since_best: usize,
     /// Patience ran out.
     pub(super) stopped: bool,
+    /// Prices, where widths are trained.
+    pub(super) course: Course,
     #[serde(with = "epochs")]
     pub(super) history: Vec<Epoch>,
 }

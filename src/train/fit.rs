@@ -9,26 +9,36 @@ use ndarray::Array2;
 use super::adam::Adam;
 use super::checkpoint::{Checkpoint, State};
 use super::fake::FakeNetwork;
-use super::graph::Graph;
+use super::graph::{Graph, Grids};
 use super::initial::{generator, shuffled};
 use super::options::Schedule;
+use super::prices::{self, Course, Hardware, Prices, WidthOptions};
+use super::widths::{self, LearnedWidths};
 use crate::error::{Code, Error, Result};
 use crate::model::trained::Epoch;
 
-/// What is fitted: encoder and decoder end to end. Parameters are the encoder's, then the decoder's.
+/// What is fitted: encoder and decoder end to end. Parameters are the encoder's, then the decoder's, then those of
+/// formats.
 pub(super) struct Autoencoder {
     pub(super) encoder: Graph,
     pub(super) decoder: Graph,
     /// Tensors that belong to the encoder.
     pub(super) encoder_tensors: usize,
+    /// Tensors that belong to the decoder.
+    pub(super) decoder_tensors: usize,
     /// `[rows, columns]` of every tensor.
     pub(super) shapes: Vec<[usize; 2]>,
     /// Formats for the encoder, in the quantization-aware phase.
     pub(super) fake: Option<FakeNetwork>,
+    /// Formats that are trained.
+    pub(super) learned: Option<LearnedWidths>,
     /// Loss weight of each feature over their sum.
     pub(super) weights: Vec<f32>,
     pub(super) device: Device,
 }
+
+/// What hardware the parameters of an encoder and its formats become.
+pub(super) type Measure<'a> = dyn Fn(&[Vec<f32>]) -> Result<(Hardware, u32)> + 'a;
 
 /// How long and how fast, and where the time of day is kept.
 pub(super) struct Plan<'a> {
@@ -41,6 +51,12 @@ pub(super) struct Plan<'a> {
     pub(super) weight_decay: f64,
     pub(super) noise: f64,
     pub(super) patience: usize,
+    /// What bits cost, where widths are trained.
+    pub(super) widths: &'a WidthOptions,
+    /// What a price of 1 is, as loss.
+    pub(super) unit: f64,
+    /// What the compiler makes of an encoder and its formats.
+    pub(super) measure: Option<&'a Measure<'a>>,
     pub(super) seed: u64,
     /// Phases do not share random numbers.
     pub(super) stream: u64,
@@ -62,9 +78,15 @@ impl Autoencoder {
 
     /// Latents and reconstruction.
     pub(super) fn forward_all(&self, parameters: &[Tensor<2>], x: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
-        let (encoder, decoder) = parameters.split_at(self.encoder_tensors);
-        let z = self.encoder.forward(encoder, x, self.fake.as_ref());
-        (z.clone(), self.decoder.forward(decoder, z, None))
+        let (encoder, rest) = parameters.split_at(self.encoder_tensors);
+        let (decoder, formats) = rest.split_at(self.decoder_tensors);
+        let grids = match (&self.fake, &self.learned) {
+            (Some(fake), _) => Grids::Fixed(fake),
+            (_, Some(learned)) => Grids::Learned(learned, formats),
+            _ => Grids::None,
+        };
+        let z = self.encoder.forward(encoder, x, grids);
+        (z.clone(), self.decoder.forward(decoder, z, Grids::None))
     }
 
     /// Weighted squared error of `y` against `x`, summed over features and rows.
@@ -111,6 +133,31 @@ impl Autoencoder {
         (loss, gradients.collect())
     }
 
+    /// Adds what bits cost to the gradients of weights and formats.
+    ///
+    /// * `settled`: formats stay as they are
+    /// * `unit`: what a price of 1 is, as loss
+    fn charge(
+        &self,
+        learned: &LearnedWidths,
+        parameters: &[Vec<f32>],
+        gradients: &mut [Option<Vec<f32>>],
+        prices: Prices,
+        settled: bool,
+        unit: f64,
+    ) {
+        let at = self.encoder_tensors + self.decoder_tensors;
+        let (of_weights, of_formats) = gradients.split_at_mut(at);
+        let prices = Prices { adder_bit: prices.adder_bit * unit, latent_bit: prices.latent_bit * unit };
+        let mut own: Vec<Vec<f32>> = (of_formats.iter_mut().zip(&parameters[at..]))
+            .map(|(g, p)| g.take().unwrap_or_else(|| vec![0.0; p.len()]))
+            .collect();
+        learned.charge(&parameters[..self.encoder_tensors], &parameters[at..], prices, of_weights, &mut own);
+        if !settled {
+            of_formats.iter_mut().zip(own).for_each(|(g, own)| *g = Some(own));
+        }
+    }
+
     /// Runs `plan` from `parameters` and returns the best ones: of the lowest validation loss, the start included;
     /// without validation rows those of the last epoch.
     ///
@@ -134,8 +181,11 @@ impl Autoencoder {
                 state
             }
             None => {
+                // While prices rise, what was before was better and dearer: the last epoch counts.
+                let validation = validation.filter(|_| self.learned.is_none());
                 let best = validation.map(|v| (self.evaluate(&parameters, v), parameters.clone()));
-                State { adam: Adam::new(&parameters), best, parameters, ..State::default() }
+                let course = Course::new(plan.widths);
+                State { adam: Adam::new(&parameters), best, parameters, course, ..State::default() }
             }
         };
         while state.epoch < plan.epochs && !state.stopped {
@@ -144,6 +194,13 @@ impl Autoencoder {
             let mut rng = generator(plan.seed, (plan.stream << 32) + epoch as u64);
             let order = shuffled(n, &mut rng);
             let (mut sum, mut learning_rate) = (0.0, 0.0);
+            if state.course.looks(plan.widths, epoch)
+                && let Some(measure) = plan.measure
+            {
+                let (hardware, latent_bits) = measure(&state.parameters)?;
+                let excess = plan.widths.budget.excess(hardware, f64::from(latent_bits));
+                state.course.follow(epoch as f64 / plan.epochs as f64, excess);
+            }
             for (step, chosen) in order.chunks(plan.batch).enumerate() {
                 let mut target = Vec::with_capacity(chosen.len() * rows.ncols());
                 for row in chosen {
@@ -153,14 +210,20 @@ impl Autoencoder {
                 if plan.noise > 0.0 {
                     super::initial::add_noise(&mut x, plan.noise as f32, &mut rng);
                 }
-                let (loss, gradients) = self.gradients(&state.parameters, x, &target);
+                let (loss, mut gradients) = self.gradients(&state.parameters, x, &target);
                 if !loss.is_finite() {
                     return Err(diverged(plan, epoch, loss));
                 }
                 sum += loss;
                 let at = epoch as f64 + step as f64 / steps_per_epoch as f64;
+                if let Some(learned) = &self.learned {
+                    let done = at / plan.epochs as f64;
+                    let (prices, settled) = (state.course.at(plan.widths, done), prices::settled(done));
+                    self.charge(learned, &state.parameters, &mut gradients, prices, settled, plan.unit);
+                }
                 learning_rate = plan.learning_rate * plan.schedule.factor(at, plan.epochs as f64);
                 state.adam.step(&mut state.parameters, &gradients, learning_rate, plan.weight_decay);
+                widths::limit(&mut state.parameters[self.encoder_tensors + self.decoder_tensors..]);
             }
             state.epoch += 1;
             let validation_loss = validation.map(|v| self.evaluate(&state.parameters, v));

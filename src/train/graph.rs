@@ -3,7 +3,19 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::fake::FakeNetwork;
+use super::widths::LearnedWidths;
 use crate::model::{Activation, Network, Op};
+
+/// What the numbers of an encoder are moved to.
+#[derive(Clone, Copy)]
+pub(super) enum Grids<'a> {
+    /// Floating point.
+    None,
+    /// Formats that are given.
+    Fixed(&'a FakeNetwork),
+    /// Formats that are parameters.
+    Learned(&'a LearnedWidths, &'a [Tensor<2>]),
+}
 
 /// The structure of a network; its weights travel separately, two tensors a layer.
 pub(super) struct Graph {
@@ -52,14 +64,22 @@ impl Graph {
     }
 
     /// `[batch, n_in]` → `[batch, n_out]`. `parameters` are those of [`parameters`], tracked or not.
-    pub(super) fn forward(&self, parameters: &[Tensor<2>], x: Tensor<2>, fake: Option<&FakeNetwork>) -> Tensor<2> {
-        let x = fake.map_or(x.clone(), |f| f.input.apply(x));
+    pub(super) fn forward(&self, parameters: &[Tensor<2>], x: Tensor<2>, grids: Grids<'_>) -> Tensor<2> {
+        let x = match grids {
+            Grids::None => x,
+            Grids::Fixed(fake) => fake.input.apply(x),
+            Grids::Learned(learned, formats) => learned.input(formats, x),
+        };
         let mut tensors = vec![x];
         for (i, node) in self.layers.iter().enumerate() {
             let (mut w, mut b) = (parameters[2 * i].clone(), parameters[2 * i + 1].clone());
-            if let Some(fake) = fake {
-                w = fake.layers[i].weight.apply(w);
-                b = fake.layers[i].bias.apply(b);
+            match grids {
+                Grids::None => {}
+                Grids::Fixed(fake) => {
+                    w = fake.layers[i].weight.apply(w);
+                    b = fake.layers[i].bias.apply(b);
+                }
+                Grids::Learned(learned, formats) => w = learned.weight(formats, i, w),
             }
             let mut joined: Vec<Tensor<2>> = node.inputs.iter().map(|t| tensors[*t].clone()).collect();
             let x = if joined.len() == 1 { joined.remove(0) } else { Tensor::cat(joined, 1) };
@@ -67,9 +87,10 @@ impl Graph {
                 None => x.matmul(w) + b,
                 Some(patches) => patches.convolve(x, w, b),
             });
-            tensors.push(match fake {
-                Some(fake) => fake.layers[i].output.apply(y),
-                None => y,
+            tensors.push(match grids {
+                Grids::None => y,
+                Grids::Fixed(fake) => fake.layers[i].output.apply(y),
+                Grids::Learned(learned, formats) => learned.output(formats, i, y),
             });
         }
         tensors.swap_remove(self.layers.len())
@@ -173,7 +194,7 @@ mod tests {
                 let p = parameters(network, &device);
                 let flat: Vec<Vec<f32>> = p.iter().map(|t| super::super::fit::read(t.clone())).collect();
                 assert_eq!(&with_parameters(network, &flat), network);
-                x = Graph::new(network, &device).forward(&p, x, None);
+                x = Graph::new(network, &device).forward(&p, x, Grids::None);
                 expected = expected.iter().map(|r| network.forward(r)).collect();
                 let got: Vec<f32> = x.to_data().try_to_vec().unwrap();
                 for (g, e) in got.iter().zip(expected.iter().flatten()) {

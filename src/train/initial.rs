@@ -42,6 +42,9 @@ pub(super) fn networks(data: &Array2<f32>, weights: &[f32], options: &TrainOptio
     hidden(&mut encoder, &options.hidden, Activation::Relu, &mut rng);
     let linear = start.as_ref().map(|s| (&s.encoder, &s.encoder_bias));
     last(&mut encoder, "latent", options.latent, linear, &mut rng);
+    if let Some(layer) = encoder.layers.last_mut() {
+        layer.activation = options.latent_activation;
+    }
 
     let mut decoder = Network { n_in: options.latent, layers: vec![] };
     hidden(&mut decoder, &options.decoder_hidden, options.decoder_activation, &mut rng);

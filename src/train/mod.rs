@@ -17,7 +17,9 @@ mod initial;
 pub mod latents;
 mod options;
 pub mod pca;
+mod prices;
 mod refit;
+mod widths;
 
 use std::path::Path;
 
@@ -34,6 +36,8 @@ use checkpoint::Checkpoint;
 use fake::FakeNetwork;
 use fit::{Autoencoder, Plan};
 use graph::Graph;
+pub use prices::{Budget, Hardware, WidthOptions};
+use widths::LearnedWidths;
 
 /// What training gives.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +68,7 @@ impl<'a> Session<'a> {
 
 /// Deletes the checkpoints of a finished training of the model file `model`.
 pub fn remove_checkpoints(model: &Path) {
-    for phase in [FLOAT, AWARE] {
+    for phase in [FLOAT, WIDTHS, AWARE] {
         // What is not there need not be removed.
         let _ = std::fs::remove_file(checkpoint::path_of(model, phase));
     }
@@ -72,6 +76,7 @@ pub fn remove_checkpoints(model: &Path) {
 
 /// The phases, as they stand in the history.
 const FLOAT: &str = "float";
+const WIDTHS: &str = "widths";
 const AWARE: &str = "quantization_aware";
 
 /// Fits an autoencoder to `train` (`[rows, n_features]`).
@@ -109,9 +114,38 @@ pub fn train(
     options.check(train.ncols())?;
     let (encoder, decoder) = initial::networks(train, weights, options);
     let start = Trained { encoder, decoder, history: vec![] };
-    let mut trained = run(start, None, train, validation, weights, options, session)?;
+    let (mut trained, _) = run(start, Phase::Float, train, validation, weights, options, session)?;
     latents::straighten(&mut trained.encoder, &mut trained.decoder, train, weights);
     Ok(trained)
+}
+
+/// What the compiler makes of an encoder in the formats of a plan.
+pub type Measure<'a> = dyn Fn(&Network, &QuantPlan) -> Result<Hardware> + 'a;
+
+/// Continues training with bit widths as parameters: how many bits each weight, activation and latent is worth at the
+/// prices of `options.widths`, or within its budget. Starts at the formats of `plan` and gives those found; numbers that
+/// became 0 are pruned. Runs `options.widths.epochs` epochs.
+///
+/// * `measure`: needed if there is a budget
+///
+/// # Errors
+/// As [`fine_tune`], and those of `measure`.
+pub fn learn_widths(
+    trained: &Trained,
+    plan: &QuantPlan,
+    train: &Array2<f32>,
+    weights: &[f32],
+    options: &TrainOptions,
+    measure: Option<&Measure<'_>>,
+    session: &mut Session<'_>,
+) -> Result<(Trained, QuantPlan)> {
+    trained.encoder.check()?;
+    trained.decoder.check()?;
+    check_data(train, None, weights, trained.encoder.n_in)?;
+    options.check(train.ncols())?;
+    let phase = Phase::Widths(plan, measure);
+    let (trained, found) = run(trained.clone(), phase, train, None, weights, options, session)?;
+    Ok((trained, found.expect("widths were trained")))
 }
 
 /// Continues training with a fake-quantized encoder: input, weights, biases and outputs of every layer lie on the
@@ -136,58 +170,104 @@ pub fn fine_tune(
     trained.decoder.check()?;
     check_data(train, validation, weights, trained.encoder.n_in)?;
     options.check(train.ncols())?;
-    run(trained.clone(), Some(plan), train, validation, weights, options, session)
+    let phase = Phase::Aware(plan);
+    Ok(run(trained.clone(), phase, train, validation, weights, options, session)?.0)
+}
+
+/// What is trained, beside the weights.
+enum Phase<'a> {
+    Float,
+    /// Widths too, from those given on.
+    Widths(&'a QuantPlan, Option<&'a Measure<'a>>),
+    /// Formats are given.
+    Aware(&'a QuantPlan),
 }
 
 fn run(
     start: Trained,
-    plan: Option<&QuantPlan>,
+    phase: Phase<'_>,
     train: &Array2<f32>,
     validation: Option<&Array2<f32>>,
     weights: &[f32],
     options: &TrainOptions,
     session: &mut Session<'_>,
-) -> Result<Trained> {
+) -> Result<(Trained, Option<QuantPlan>)> {
     let device = Device::flex();
     let Trained { encoder, decoder, mut history } = start;
     let mut tensors = graph::parameters(&encoder, &device);
     let encoder_tensors = tensors.len();
     tensors.extend(graph::parameters(&decoder, &device));
+    let decoder_tensors = tensors.len() - encoder_tensors;
+    let mut shapes: Vec<[usize; 2]> = tensors.iter().map(burn::Tensor::dims).collect();
+    let mut parameters: Vec<Vec<f32>> = tensors.into_iter().map(fit::read).collect();
     let sum: f32 = weights.iter().sum();
+    let (mut fake, mut learned, mut measure) = (None, None, None);
+    let (name, epochs, rate, stream, from) = match phase {
+        Phase::Float => (FLOAT, options.epochs, 1.0, 1, None),
+        Phase::Widths(plan, by) => {
+            let (formats, own) = LearnedWidths::new(plan, &encoder);
+            for (values, shape) in own {
+                parameters.push(values);
+                shapes.push(shape);
+            }
+            (learned, measure) = (Some(formats), by);
+            (WIDTHS, options.widths.epochs, 1.0, 3, Some(plan))
+        }
+        Phase::Aware(plan) => {
+            fake = Some(FakeNetwork::new(plan, &encoder, &device)?);
+            (AWARE, options.qat_epochs, options.qat_rate, 2, Some(plan))
+        }
+    };
     let autoencoder = Autoencoder {
         encoder: Graph::new(&encoder, &device),
         decoder: Graph::new(&decoder, &device),
         encoder_tensors,
-        shapes: tensors.iter().map(burn::Tensor::dims).collect(),
-        fake: plan.map(|p| FakeNetwork::new(p, &encoder, &device)).transpose()?,
+        decoder_tensors,
+        shapes,
+        fake,
+        learned,
         weights: weights.iter().map(|w| w / sum).collect(),
         device: device.clone(),
     };
-    let aware = plan.is_some();
-    let phase = if aware { AWARE } else { FLOAT };
-    let key = session.checkpoint.map(|(_, key)| format!("{key} {phase} {plan:?}")).unwrap_or_default();
+    let found = |for_encoder: &mut [Vec<f32>], formats: &[Vec<f32>]| {
+        let learned = autoencoder.learned.as_ref().expect("widths are trained");
+        let plan = learned.plan(for_encoder, formats);
+        (graph::with_parameters(&encoder, for_encoder), plan)
+    };
+    let by = measure.map(|measure| -> Box<fit::Measure<'_>> {
+        Box::new(|parameters: &[Vec<f32>]| {
+            let mut own = parameters[..encoder_tensors].to_vec();
+            let (network, plan) = found(&mut own, &parameters[encoder_tensors + decoder_tensors..]);
+            let latents = plan.layers.last().map_or(vec![], |l| l.output.values());
+            Ok((measure(&network, &plan)?, latents.iter().map(|f| f.width).sum()))
+        })
+    });
+    let key = session.checkpoint.map(|(_, key)| format!("{key} {name} {from:?}")).unwrap_or_default();
     let plan = Plan {
-        phase,
-        epochs: if aware { options.qat_epochs } else { options.epochs },
+        phase: name,
+        epochs,
         first_epoch: history.last().map_or(1, |e| e.epoch + 1),
         batch: options.batch,
-        learning_rate: options.learning_rate * if aware { options.qat_rate } else { 1.0 },
+        learning_rate: options.learning_rate * rate,
         schedule: options.schedule,
         weight_decay: options.weight_decay,
         noise: options.noise,
-        patience: options.patience,
+        // While prices rise, the loss may too.
+        patience: if autoencoder.learned.is_some() { 0 } else { options.patience },
+        widths: &options.widths,
+        unit: if autoencoder.learned.is_some() { pca_loss(train, &autoencoder.weights, encoder.n_out()) } else { 0.0 },
+        measure: by.as_deref(),
         seed: options.seed,
-        stream: if aware { 2 } else { 1 },
+        stream,
         checkpoint: session.checkpoint.map(|(model, _)| Checkpoint {
-            path: checkpoint::path_of(model, phase),
+            path: checkpoint::path_of(model, name),
             key: &key,
             every: options.checkpoint_every,
         }),
     };
-    let mut parameters: Vec<Vec<f32>> = tensors.into_iter().map(fit::read).collect();
     let validation = validation.map(|v| fit::tensor(v, &device));
     // Rounding shifts and mixes the latents; what a linear map can undo need not be learned in small steps.
-    let refits = aware && plan.epochs > 0;
+    let refits = from.is_some() && plan.epochs > 0;
     if refits {
         parameters = autoencoder.refit(&parameters, train);
     }
@@ -199,10 +279,26 @@ fn run(
             fitted = better;
         }
     }
-    let (for_encoder, for_decoder) = fitted.split_at(encoder_tensors);
-    let encoder = graph::with_parameters(&encoder, for_encoder);
+    let formats = fitted.split_off(encoder_tensors + decoder_tensors);
+    let (for_encoder, for_decoder) = fitted.split_at_mut(encoder_tensors);
     let decoder = graph::with_parameters(&decoder, for_decoder);
-    Ok(Trained { encoder, decoder, history })
+    let (encoder, plan) = match autoencoder.learned {
+        Some(_) => {
+            let (encoder, plan) = found(for_encoder, &formats);
+            (encoder, Some(plan))
+        }
+        None => (graph::with_parameters(&encoder, for_encoder), None),
+    };
+    Ok((Trained { encoder, decoder, history }, plan))
+}
+
+/// The loss of principal components: what prices of bits are shares of. It knows the data and the number of latents, and
+/// stays what it is while training goes on.
+fn pca_loss(train: &Array2<f32>, weights: &[f32], latents: usize) -> f64 {
+    let scale: Vec<f64> = weights.iter().map(|w| f64::from(*w).sqrt()).collect();
+    let p = pca::scaled(train, &scale, latents);
+    // Where components lose nothing, a millionth of all there is.
+    (p.total_variance - p.variance.iter().sum::<f64>()).max(1e-6 * p.total_variance)
 }
 
 fn check_data(train: &Array2<f32>, validation: Option<&Array2<f32>>, weights: &[f32], n: usize) -> Result<()> {

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::prices::WidthOptions;
 use crate::error::{Code, Error, Result};
 use crate::model::{Activation, Conv2d, Transform};
 
@@ -25,6 +26,9 @@ pub struct TrainOptions {
     pub epochs: usize,
     /// Passes with fake-quantized encoder.
     pub qat_epochs: usize,
+    /// Training of bit widths, between both.
+    #[serde(skip_serializing_if = "WidthOptions::is_default")]
+    pub widths: WidthOptions,
     /// Rows a step.
     pub batch: usize,
     /// Adam's step size, before the schedule.
@@ -41,6 +45,9 @@ pub struct TrainOptions {
     pub weight_decay: f64,
     /// Standard deviation of Gaussian noise on the features that the encoder reads while training.
     pub noise: f64,
+    /// Non-linear function of the latents: `none` or `relu`.
+    #[serde(skip_serializing_if = "Activation::is_none")]
+    pub latent_activation: Activation,
     /// Non-linear function of the decoder's hidden layers: `smooth` or `relu`.
     pub decoder_activation: Activation,
     /// Epochs between two checkpoints; 0 writes one at the end of each phase only.
@@ -172,6 +179,7 @@ impl Default for TrainOptions {
             linear_path: true,
             conv: None,
             epochs: 30,
+            widths: WidthOptions::default(),
             qat_epochs: 10,
             batch: 512,
             learning_rate: 2e-3,
@@ -181,6 +189,7 @@ impl Default for TrainOptions {
             weight_floor: 0.2,
             weight_decay: 0.0,
             noise: 0.0,
+            latent_activation: Activation::None,
             decoder_activation: Activation::Smooth,
             checkpoint_every: 5,
             patience: 0,
@@ -258,6 +267,16 @@ impl TrainOptions {
         if self.decoder_activation == Activation::None {
             return wrong("`decoder_activation` is `none`".into(), "use `smooth` or `relu`");
         }
+        if self.latent_activation == Activation::Smooth {
+            return wrong("`latent_activation` is `smooth`".into(), "firmware has `none` and `relu`");
+        }
+        if self.latent_activation == Activation::Relu && self.linear_path {
+            return wrong(
+                "`latent_activation` is `relu` and there is a linear path".into(),
+                "set `linear_path = false`: principal components are negative as often as not",
+            );
+        }
+        self.widths.check()?;
         if let Some(conv) = &self.conv {
             let geometry = conv.geometry();
             geometry.check("conv1")?;

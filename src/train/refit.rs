@@ -38,7 +38,7 @@ impl Autoencoder {
             // Not positive definite to rounding: the latents repeat each other, and what was trained is kept.
             return fitted;
         };
-        let last = fitted.len() - 2;
+        let last = self.encoder_tensors + self.decoder_tensors - 2;
         for output in 0..n {
             for latent in 0..linear {
                 fitted[last][latent * n + output] += change[(latent, output)] as f32;

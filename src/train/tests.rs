@@ -2,6 +2,7 @@ use super::*;
 use crate::fixed::{Overflow, QFormat, Rounding};
 use crate::model::Granular;
 use crate::model::plan::LayerPlan;
+use burn::tensor::{Tensor, TensorData};
 
 /// A curved sheet in five dimensions: two numbers hold it, but no plane does.
 fn sheet(rows: usize, phase: f32) -> Array2<f32> {
@@ -104,7 +105,8 @@ fn rounded_loss(t: &Trained, plan: &QuantPlan, data: &Array2<f32>) -> f64 {
     let device = Device::flex();
     let fake = FakeNetwork::new(plan, &t.encoder, &device).unwrap();
     let graph = Graph::new(&t.encoder, &device);
-    let z = graph.forward(&graph::parameters(&t.encoder, &device), fit::tensor(data, &device), Some(&fake));
+    let z =
+        graph.forward(&graph::parameters(&t.encoder, &device), fit::tensor(data, &device), graph::Grids::Fixed(&fake));
     let z: Vec<f32> = z.into_data().try_to_vec().unwrap();
     let rows = z.chunks(t.encoder.n_out()).zip(data.outer_iter());
     let errors = rows.map(|(z, x)| {
@@ -137,33 +139,38 @@ fn data_and_options_that_do_not_fit_are_rejected() {
     assert!(e.to_string().contains("row 3, feature 2"), "{e}");
 }
 
-/// Trains and tunes with checkpoints beside `model`; `kill` is the epoch in which the process "dies".
-fn both_phases(model: &Path, kill: Option<usize>) -> Trained {
+/// Trains in all phases with checkpoints beside `model`; `kill` is the epoch in which the process "dies".
+fn all_phases(model: &Path, kill: Option<usize>) -> Trained {
     let (data, held_out) = (sheet(300, 0.0), sheet(100, 0.3));
-    let options = TrainOptions { epochs: 7, checkpoint_every: 2, noise: 0.01, ..options() };
+    let budget = Budget { lut: Some(30), ..Budget::default() };
+    let widths = WidthOptions { epochs: 5, budget, ..WidthOptions::default() };
+    let options = TrainOptions { epochs: 7, widths, checkpoint_every: 2, noise: 0.01, ..options() };
+    let measure = |_: &Network, plan: &QuantPlan| Ok(Hardware { lut: f64::from(latent_bits(plan)), latency_ns: 1.0 });
     let mut dies = |e: &Epoch| assert_ne!(Some(e.epoch), kill, "killed");
     let mut session = Session { progress: &mut dies, checkpoint: Some((model, "key")) };
     let trained = train(&data, Some(&held_out), &[1.0; 5], &options, &mut session).unwrap();
     let plan = plan(&trained.encoder);
+    let (trained, plan) =
+        learn_widths(&trained, &plan, &data, &[1.0; 5], &options, Some(&measure), &mut session).unwrap();
     fine_tune(&trained, &plan, &data, Some(&held_out), &[1.0; 5], &options, &mut session).unwrap()
 }
 
 #[test]
-fn a_training_killed_in_either_phase_ends_with_the_bits_of_one_that_was_not() {
+fn a_training_killed_in_any_phase_ends_with_the_bits_of_one_that_was_not() {
     let folder = tempfile::tempdir().unwrap();
-    let whole = both_phases(&folder.path().join("whole.json"), None);
-    assert_eq!(whole.history.len(), 13);
+    let whole = all_phases(&folder.path().join("whole.json"), None);
+    assert_eq!(whole.history.len(), 18);
     let model = folder.path().join("killed.json");
-    // Epoch 6 is the last but one of the float phase, epoch 11 lies in the quantization-aware one.
-    for (kill, phase, saved) in [(6, FLOAT, 4), (11, AWARE, 2)] {
-        let died = std::panic::catch_unwind(|| both_phases(&model, Some(kill)));
+    // Epoch 6 is the last but one of the float phase, 11 that of widths, 16 lies in the quantization-aware one.
+    for (kill, phase, saved) in [(6, FLOAT, 4), (11, WIDTHS, 2), (16, AWARE, 2)] {
+        let died = std::panic::catch_unwind(|| all_phases(&model, Some(kill)));
         assert!(died.is_err(), "epoch {kill} was never reached");
         let text = std::fs::read_to_string(checkpoint::path_of(&model, phase)).unwrap();
         assert!(text.contains(&format!("\"epoch\":{saved},")), "killed in epoch {kill}: {}", &text[..200]);
     }
-    assert_eq!(both_phases(&model, None), whole);
+    assert_eq!(all_phases(&model, None), whole);
     remove_checkpoints(&model);
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "those of the other model");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3, "those of the other model");
 }
 
 #[test]
@@ -195,4 +202,136 @@ fn training_stops_when_patience_runs_out_and_returns_the_best_epoch() {
     let best = losses.iter().copied().fold(mse(&start, &held_out), f64::min);
     assert!(losses[losses.len() - 3..].iter().all(|l| *l > best * 1.001), "{losses:?} {best}");
     assert!((mse(&stopped, &held_out) / best - 1.0).abs() < 1e-3, "{} {best}", mse(&stopped, &held_out));
+}
+
+/// Rows, a network of theirs, and the formats that calibration might give it.
+fn wide() -> (Array2<f32>, Trained, QuantPlan) {
+    let data = sheet(600, 0.0);
+    let trained = train(&data, None, &[1.0; 5], &options(), &mut Session::new(&mut |_| {})).unwrap();
+    let layers = trained.encoder.layers.iter().map(|l| LayerPlan {
+        weight: Granular::PerTensor(QFormat::signed(10, 7)),
+        bias: Granular::PerTensor(QFormat::signed(16, 12)),
+        output: Granular::PerTensor(match l.activation {
+            crate::model::Activation::Relu => QFormat::unsigned(10, 7),
+            _ => QFormat::signed(11, 7),
+        }),
+        rounding: Rounding::Truncate,
+        overflow: Overflow::Saturate,
+    });
+    let plan = QuantPlan { input: Granular::PerTensor(QFormat::signed(12, 9)), layers: layers.collect() };
+    (data, trained, plan)
+}
+
+fn learn(widths: WidthOptions, measure: Option<&Measure<'_>>) -> (Trained, QuantPlan, f64) {
+    let (data, trained, plan) = wide();
+    let options = TrainOptions { widths, ..options() };
+    let (learned, plan) =
+        learn_widths(&trained, &plan, &data, &[1.0; 5], &options, measure, &mut Session::new(&mut |_| {})).unwrap();
+    let loss = rounded_loss(&learned, &plan, &sheet(200, 0.3));
+    (learned, plan, loss)
+}
+
+fn weights_left(t: &Trained) -> usize {
+    t.encoder.layers.iter().flat_map(|l| l.op.weights().0).flatten().filter(|w| **w != 0.0).count()
+}
+
+fn latent_bits(plan: &QuantPlan) -> u32 {
+    plan.layers.last().unwrap().output.values().iter().map(|f| f.width).sum()
+}
+
+#[test]
+fn higher_prices_leave_fewer_weights_and_bits_and_cost_precision() {
+    let of = |price| {
+        let prices = WidthOptions { epochs: 60, adder_price: price, latent_price: price, ..WidthOptions::default() };
+        learn(prices, None)
+    };
+    let (free, free_plan, free_loss) = of(0.0);
+    let (dear, dear_plan, dear_loss) = of(2e-2);
+    assert!(weights_left(&dear) * 2 < weights_left(&free), "{} {}", weights_left(&dear), weights_left(&free));
+    assert!(latent_bits(&dear_plan) < latent_bits(&free_plan) - 5, "{dear_plan:?} {free_plan:?}");
+    assert!(dear_loss > free_loss, "{dear_loss} {free_loss}");
+    // Still far better than nothing.
+    let variance = mse(&Trained { encoder: silent(&dear.encoder), ..dear.clone() }, &sheet(200, 0.3));
+    assert!(dear_loss < 0.3 * variance, "{dear_loss} {variance}");
+}
+
+/// The network without weights.
+fn silent(network: &Network) -> Network {
+    let zeros: Vec<Vec<f32>> =
+        graph::parameters(network, &Device::flex()).into_iter().map(|t| vec![0.0; t.dims().iter().product()]).collect();
+    graph::with_parameters(network, &zeros)
+}
+
+#[test]
+fn the_formats_found_are_those_that_were_trained() {
+    let (data, trained, start) = wide();
+    let (learned, own) = LearnedWidths::new(&start, &trained.encoder);
+    let device = Device::flex();
+    let mut formats: Vec<Vec<f32>> = own.iter().map(|(p, _)| p.clone()).collect();
+    // Bits that are no whole numbers, channels that are nothing but 0, weights that are pruned.
+    formats.iter_mut().flatten().enumerate().for_each(|(i, b)| *b -= (i * 7 % 23) as f32 * 0.3);
+    let mut weights: Vec<Vec<f32>> = graph::parameters(&trained.encoder, &device).into_iter().map(fit::read).collect();
+    let tensor = |values: &Vec<f32>, shape| Tensor::<2>::from_data(TensorData::new(values.clone(), shape), &device);
+    let as_tensors: Vec<Tensor<2>> = formats.iter().zip(&own).map(|(f, (_, shape))| tensor(f, *shape)).collect();
+    let graph = Graph::new(&trained.encoder, &device);
+    let grids = graph::Grids::Learned(&learned, &as_tensors);
+    // Biases are rounded by the plan alone: here there are none.
+    weights.iter_mut().skip(1).step_by(2).for_each(|b| b.fill(0.0));
+    let bare = graph::with_parameters(&trained.encoder, &weights);
+    let z = fit::read(graph.forward(&graph::parameters(&bare, &device), fit::tensor(&data, &device), grids));
+
+    let plan = learned.plan(&mut weights, &formats);
+    let pruned = graph::with_parameters(&trained.encoder, &weights);
+    assert!(weights_left(&Trained { encoder: pruned.clone(), ..trained.clone() }) < weights_left(&trained));
+    let fake = FakeNetwork::new(&plan, &pruned, &device).unwrap();
+    let grids = graph::Grids::Fixed(&fake);
+    let again = fit::read(graph.forward(&graph::parameters(&pruned, &device), fit::tensor(&data, &device), grids));
+    assert_eq!(z, again);
+    assert!(z.iter().any(|v| *v != 0.0));
+}
+
+#[test]
+fn gradients_of_bits_tell_what_one_more_would_do() {
+    let device = Device::flex();
+    let one = |v: f32| Tensor::<2>::from_data([[v]], &device).autodiff().require_grad();
+    let gradient = |t: &Tensor<2>, all: &burn::tensor::Gradients| t.grad(all).unwrap().into_scalar::<f32>();
+    // 0.3 at one fraction bit is 0.5: wrong by -0.2, which halves with a bit more, so that the number falls by ln 2 of it.
+    let (w, frac) = (one(0.3), one(1.2));
+    let all = widths::rounded(w.clone(), &frac).sum().backward();
+    assert_eq!(gradient(&w, &all), 1.0);
+    assert!((gradient(&frac, &all) + 0.2 * std::f32::consts::LN_2).abs() < 1e-6);
+    // 5 does not fit into one integer bit: twice the range would be 2 more. What is saturated does not move with its input.
+    let (y, frac, whole) = (one(5.0), one(2.0), one(1.0));
+    let all = widths::limited(y.clone(), &frac, &whole, &|_| false, true).sum().backward();
+    assert_eq!((gradient(&y, &all), gradient(&frac, &all)), (0.0, 0.0));
+    assert!((gradient(&whole, &all) - 2.0 * std::f32::consts::LN_2).abs() < 1e-6);
+}
+
+#[test]
+fn a_budget_is_met_by_prices_that_follow_it() {
+    // A stand-in for the compiler: ten lookup tables for each signed digit of each weight.
+    let measure = |network: &Network, plan: &QuantPlan| {
+        let bits = |(layer, formats): (&crate::model::Layer, &LayerPlan)| {
+            let rows = layer.op.weights().0.iter().enumerate();
+            let digits = rows.flat_map(|(r, row)| {
+                let one = move |(c, w): (usize, &f32)| {
+                    let number = (w.abs() * (formats.weight.at(r, c).frac as f32).exp2()).round() as u32;
+                    10 * (number ^ (3 * number)).count_ones()
+                };
+                row.iter().enumerate().map(one)
+            });
+            digits.sum::<u32>()
+        };
+        let lut = network.layers.iter().zip(&plan.layers).map(bits).sum::<u32>();
+        Ok(Hardware { lut: f64::from(lut), latency_ns: 1.0 })
+    };
+    for (lut, latent_bits_most) in [(500, 18), (250, 14)] {
+        let budget = Budget { lut: Some(lut), latent_bits: Some(latent_bits_most), ..Budget::default() };
+        let widths = WidthOptions { epochs: 150, budget, ..WidthOptions::default() };
+        let (learned, plan, _) = learn(widths, Some(&measure));
+        let got = measure(&learned.encoder, &plan).unwrap().lut;
+        assert!(got <= lut as f64 && got > 0.6 * lut as f64, "{got} of {lut}");
+        let bits = latent_bits(&plan);
+        assert!(bits <= latent_bits_most as u32 && bits + 5 > latent_bits_most as u32, "{bits} of {latent_bits_most}");
+    }
 }

@@ -23,6 +23,7 @@ mod select;
 mod several;
 mod spine;
 mod streamed;
+mod widths;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -49,6 +49,24 @@ const CASES: &[Case] = &[
     ),
     (
         "r.toml",
+        b"name = \"a\"\n[data]\ntoy = \"jets\"\ntoy_rows = 50\n[train]\nwidths = { budget = { lut = 100 } }\n",
+        &["train", "r.toml"],
+        "error[R001]: `widths.budget` has no epochs to be met in",
+    ),
+    (
+        "r.toml",
+        b"name = \"a\"\n[data]\ntoy = \"jets\"\ntoy_rows = 50\n[train]\nwidths = { epochs = 3, adder_price = -1.0 }\n",
+        &["train", "r.toml"],
+        "error[R001]: `widths.adder_price` is -1",
+    ),
+    (
+        "r.toml",
+        b"name = \"a\"\n[data]\ntoy = \"jets\"\ntoy_rows = 50\n[train]\nlatent_activation = \"relu\"\n",
+        &["train", "r.toml"],
+        "error[R001]: `latent_activation` is `relu` and there is a linear path",
+    ),
+    (
+        "r.toml",
         b"name = \"a\"\n[data]\ntoy = \"jets\"\ntoy_rows = 0\n",
         &["train", "r.toml"],
         "error[U001]: a toy detector makes at least 1 row",

@@ -1,0 +1,58 @@
+//! Bit widths that are trained, from a recipe to verified firmware.
+
+use super::{sluice, stderr};
+
+const RECIPE: &str = r#"
+name = "narrow"
+[data]
+toy = "trigger-cells"
+toy_rows = 2000
+toy_seed = 3
+[train]
+latent = 6
+hidden = [8]
+decoder_hidden = [16]
+linear_path = false
+latent_activation = "relu"
+epochs = 10
+qat_epochs = 5
+batch = 64
+learning_rate = 0.003
+widths = WIDTHS
+seed = 5
+[quantize]
+input_bits = 7
+weight_bits = 7
+activation_bits = 8
+latent_bits = 8
+activations = "per_channel"
+[verify]
+random = 3000
+icarus = 100
+synth = false
+"#;
+
+/// Lookup tables of the design, by the compiler, and bits of its latents.
+fn run(widths: &str) -> (u64, u64, serde_json::Value) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("recipe.toml"), RECIPE.replace("WIDTHS", widths)).unwrap();
+    let out = sluice(folder.path(), &["run", "recipe.toml", "--out", "run", "--json"]);
+    assert!(out.status.success(), "{}", stderr(&out));
+    let read = |name: &str| -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(folder.path().join("run").join(name)).unwrap()).unwrap()
+    };
+    let design = read("design/design.json");
+    let lut = design["lut_estimate"].as_u64().unwrap();
+    let latents = design["output_formats"].as_array().unwrap().iter().map(|f| f["width"].as_u64().unwrap()).sum();
+    (lut, latents, serde_json::from_slice(&out.stdout).unwrap())
+}
+
+#[test]
+fn a_budget_of_lookup_tables_and_latent_bits_is_met_by_verified_firmware() {
+    let (free_lut, free_latents, _) = run("{ epochs = 0 }");
+    let (lut, latents, report) = run("{ epochs = 60, budget = { lut = 400, latent_bits = 30 } }");
+    assert!(free_lut > 1200 && free_latents > 40, "{free_lut} {free_latents}");
+    assert!(lut <= 400 && lut > 150, "{lut}");
+    assert!(latents <= 30 && latents > 15, "{latents}");
+    assert_eq!(report["verify"]["mismatches"], 0);
+}
