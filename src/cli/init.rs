@@ -151,7 +151,7 @@ fn transform(columns: &[&Column], window: Option<usize>) -> String {
         let _ = writeln!(text, "# A second input that tells exact zeros from the rest, for columns with many of them:");
         let _ = writeln!(text, "# zero_flags = {}", list(&zeros));
     }
-    text += "\n# Norm of each column, from its values: minmax, standard, robust, asinh or log.\n[transform.columns]\n";
+    text += "\n# Norm of each column, from its values: none, minmax, standard, robust, asinh or log.\n[transform.columns]\n";
     for (c, hint) in &hints {
         let kind = match hint.norm {
             NormKind::Asinh => "asinh",

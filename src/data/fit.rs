@@ -17,6 +17,8 @@ pub enum NormKind {
     /// `asinh` for heavy tails, else `minmax`.
     #[default]
     Auto,
+    /// As it is: for values that were scaled before.
+    None,
     /// Range to [-1, 1].
     Minmax,
     /// Mean 0, standard deviation 1.
@@ -161,6 +163,7 @@ fn norm(kind: NormKind, sorted: &Sorted) -> Norm {
             (mean, (squares / sorted.0.len().max(1) as f64).sqrt())
         }
         NormKind::Robust => (at(0.5), 0.5 * (at(0.84) - at(0.16))),
+        NormKind::None => (0.0, 1.0),
         _ => {
             let (low, high) = (function.forward(min), function.forward(max));
             (0.5 * (high + low), 0.5 * (high - low))
@@ -295,7 +298,9 @@ mod tests {
         // More than 68 % of one value: the robust scale falls back to the range.
         let mut mostly = vec![0.0; 90];
         mostly.extend((0..10).map(f64::from));
-        assert_eq!(fit(Values::F64(mostly), "norm = \"robust\"").unwrap().norm.scale, 4.5);
+        assert_eq!(fit(Values::F64(mostly.clone()), "norm = \"robust\"").unwrap().norm.scale, 4.5);
+        let as_it_is = fit(Values::F64(mostly), "norm = \"none\"").unwrap().norm;
+        assert_eq!(as_it_is, Norm { function: NormFunction::Identity, offset: 0.0, scale: 1.0 });
     }
 
     #[test]

@@ -29,7 +29,7 @@ fn at_weights(layer: usize) -> usize {
 const MOST_BITS: f32 = 20.0;
 
 /// How much harder a price pulls a weight towards 0 than the digits saved are worth. Weights settle where many are 0 and
-/// few are large: with 3 in place of 1, two encoders (jets, trigger cells) took 10 to 20 % fewer adder bits at equal error.
+/// few are large: with 3 in place of 1, an encoder of trigger cells took a fifth fewer adder bits at equal error.
 const PULL: f32 = 3.0;
 
 /// What is known of a layer, beside its parameters.
