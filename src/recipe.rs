@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::data::{Selection, SplitOptions, TransformSpec};
 use crate::error::{Code, Error, Result};
+use crate::fixed::{Overflow, Rounding};
 use crate::hw::{Effort, Reuse, Target};
 use crate::link::{LearnOptions, Predictor, WaveOptions};
 use crate::quantize::QuantizeOptions;
@@ -50,6 +51,27 @@ pub struct Recipe {
     /// What the design is checked with.
     #[serde(default)]
     pub verify: VerifySection,
+    /// What `sluice search` tries in place of what stands above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchSection>,
+}
+
+/// Lists of what is tried, all with all; an empty one is what the recipe says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SearchSection {
+    /// Sizes of the encoder's hidden layers.
+    pub hidden: Vec<Vec<usize>>,
+    /// Numbers sent.
+    pub latent: Vec<usize>,
+    /// Prices of a bit of an adder, for `train.widths`.
+    pub adder_price: Vec<f64>,
+    /// Prices of a bit of a latent.
+    pub latent_price: Vec<f64>,
+    /// So many of all, drawn at random; 0 is all.
+    pub trials: usize,
+    /// Seed of the draw.
+    pub seed: u64,
 }
 
 /// A file or a toy detector.
@@ -360,6 +382,14 @@ impl Recipe {
         if recipe.hardware.stream && (recipe.hardware.reuse > 1 || recipe.hardware.max_lut.is_some()) {
             return Err(Error::new(Code::Recipe, "`hardware` streams pixels and has a reuse or a budget for one")
                 .hint("keep `stream`, or `reuse` or `max_lut`"));
+        }
+        let manner = (recipe.quantize.rounding, recipe.quantize.overflow);
+        if recipe.train.widths.epochs > 0 && manner != (Rounding::Truncate, Overflow::Saturate) {
+            return Err(Error::new(
+                Code::Recipe,
+                "trained widths lose low bits and saturate, `quantize` asks for another manner",
+            )
+            .hint("leave `quantize.rounding` and `quantize.overflow` out, or `train.widths`"));
         }
         if recipe.link.is_some() && recipe.hardware.stream {
             return Err(Error::new(Code::Recipe, "a streamed design cannot send frames")

@@ -89,6 +89,17 @@ pub(super) enum Verb {
         #[arg(long, default_value = "model.trained.json")]
         out: PathBuf,
     },
+    /// Train what the section [search] of a recipe lists: sizes and prices; the Pareto front in error, bits, LUT and latency
+    Search {
+        /// A recipe (TOML)
+        recipe: PathBuf,
+        /// Data file, instead of the recipe's
+        #[arg(long)]
+        data: Option<PathBuf>,
+        /// Folder for trials, search.json and search.svg [default: search_NAME]
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
     /// Turn a trained model into integers
     Quantize {
         /// Model written by `sluice train`

@@ -19,6 +19,7 @@ mod rival;
 mod run;
 mod samples;
 mod scoreboard;
+mod search;
 mod select;
 mod stages;
 
@@ -72,6 +73,13 @@ impl Cli {
                 say(format_args!("train: wrote {}", out.display()));
                 let (provenance, history) = (&model.provenance, &model.history);
                 done(json, &serde_json::json!({ "out": out, "provenance": provenance, "history": history }))
+            }
+            Verb::Search { recipe, data, out } => {
+                let mut recipe = Recipe::load(&recipe)?;
+                run::replace_data(&mut recipe, data);
+                let out = out.unwrap_or_else(|| search::default_folder(&recipe));
+                let found = search::search(&recipe, &out)?;
+                print(json, &found, || search::describe(&found))
             }
             Verb::Quantize { model, out } => {
                 let model = stages::quantize(&TrainedModel::load(&model)?)?;

@@ -15,12 +15,13 @@ use crate::link::{Link, Samples};
 use crate::model::file::{write_json, write_whole};
 use crate::model::network::INPUT;
 use crate::model::quantized::QUANTIZED_SCHEMA;
-use crate::model::trained::{Provenance, TRAINED_SCHEMA};
+use crate::model::trained::{Epoch, Provenance, TRAINED_SCHEMA};
 use crate::model::{IntegerNetwork, Network, QuantPlan, QuantizedModel, TrainedModel, Vectors};
 use crate::recipe::Recipe;
 use crate::reference::Engine;
 use crate::report::plot;
 use crate::synth::{SynthOptions, SynthReport, SynthTarget};
+use crate::units::Cycles;
 use crate::verify::{DEFAULT_VECTORS, DesignOptions, RecordedRows, VerifyReport};
 use crate::verilog::{CoreOptions, DesignManifest, Interface};
 use crate::{package, proof, quantize, synth, train as training, verify as simulation, verilog};
@@ -66,6 +67,37 @@ pub fn pick(data: &Dataset, rows: &[usize]) -> Dataset {
 ///
 /// `path` is where the caller will write the model: checkpoints lie beside it until then.
 pub fn train(recipe: &Recipe, dataset: &Dataset, path: &Path) -> Result<TrainedModel> {
+    let options = &recipe.train;
+    let bar = Progress::new("train", options.epochs + options.widths.epochs + options.qat_epochs, "epochs");
+    let mut progress = |e: &Epoch| bar.step(&format!("loss {:.3e}", e.train_loss));
+    let model = train_with(recipe, dataset, path, &mut progress)?;
+    drop(bar);
+    let plan = model.plan.as_ref().filter(|_| options.widths.epochs > 0);
+    if let Some(plan) = plan {
+        say_widths(&model.encoder, plan, recipe)?;
+    }
+    say(format_args!(
+        "train: {} rows, {} features -> {} latents, {} epochs, loss {:.3e}",
+        model.provenance.train_rows,
+        model.encoder.n_in,
+        options.latent,
+        model.history.len(),
+        model.history.last().map_or(f64::NAN, |e| e.train_loss),
+    ));
+    Ok(model)
+}
+
+/// The same without a word: one of many.
+pub fn train_quietly(recipe: &Recipe, dataset: &Dataset, path: &Path) -> Result<TrainedModel> {
+    train_with(recipe, dataset, path, &mut |_| {})
+}
+
+fn train_with(
+    recipe: &Recipe,
+    dataset: &Dataset,
+    path: &Path,
+    progress: &mut dyn FnMut(&Epoch),
+) -> Result<TrainedModel> {
     let nan = recipe.data.select.nan;
     let split = data::training_rows(dataset, &recipe.split, nan)?;
     let seen = data::filled(dataset, nan)?;
@@ -78,8 +110,6 @@ pub fn train(recipe: &Recipe, dataset: &Dataset, path: &Path) -> Result<TrainedM
     let options = &recipe.train;
     let weights = options.loss.of(&transform, &train, options.weight_floor);
 
-    let bar = Progress::new("train", options.epochs + options.widths.epochs + options.qat_epochs, "epochs");
-    let mut progress = |e: &crate::model::trained::Epoch| bar.step(&format!("loss {:.3e}", e.train_loss));
     let key = crate::recipe::checksum_of(&(
         env!("CARGO_PKG_VERSION"),
         dataset.checksum(),
@@ -88,7 +118,7 @@ pub fn train(recipe: &Recipe, dataset: &Dataset, path: &Path) -> Result<TrainedM
         // What a budget is measured by.
         (!options.widths.budget.is_empty()).then_some(&recipe.hardware),
     ));
-    let mut session = training::Session { progress: &mut progress, checkpoint: Some((path, &key)) };
+    let mut session = training::Session { progress, checkpoint: Some((path, &key)) };
     let mut trained = training::train(&train, validation.as_ref(), &weights, options, &mut session)?;
     let flags = transform.n_features() - transform.n_values();
     let gains = training::latents::gains(&trained, &train, &weights);
@@ -100,19 +130,6 @@ pub fn train(recipe: &Recipe, dataset: &Dataset, path: &Path) -> Result<TrainedM
     if options.qat_epochs > 0 {
         trained = training::fine_tune(&trained, &plan, &train, validation.as_ref(), &weights, options, &mut session)?;
     }
-    drop(bar);
-    if options.widths.epochs > 0 {
-        say_widths(&trained.encoder, &plan, recipe)?;
-    }
-    let last = trained.history.last();
-    say(format_args!(
-        "train: {} rows, {} features -> {} latents, {} epochs, loss {:.3e}",
-        train.nrows(),
-        train.ncols(),
-        options.latent,
-        trained.history.len(),
-        last.map_or(f64::NAN, |e| e.train_loss),
-    ));
     let model = TrainedModel {
         schema: TRAINED_SCHEMA.to_owned(),
         name: recipe.name.clone(),
@@ -133,24 +150,53 @@ pub fn train(recipe: &Recipe, dataset: &Dataset, path: &Path) -> Result<TrainedM
     Ok(model)
 }
 
-/// What the compiler makes of an encoder, by its quickest search.
-fn hardware_of(encoder: &IntegerNetwork, recipe: &Recipe) -> Result<training::Hardware> {
+/// What the compiler makes of an encoder.
+pub struct Built {
+    /// Lookup tables, estimated.
+    pub lut: u64,
+    /// Full adders.
+    pub adder_bits: u64,
+    /// Flip-flops.
+    pub register_bits: u64,
+    /// From input to output.
+    pub latency: Cycles,
+}
+
+/// What the compiler makes of an encoder as a recipe asks for it, with more or less search for adders to share.
+pub fn built(encoder: &IntegerNetwork, recipe: &Recipe, effort: hw::Effort) -> Result<Built> {
     let hardware = &recipe.hardware;
-    let options = CompileOptions {
-        clock_mhz: Some(hardware.clock_mhz),
-        target: hardware.target,
-        effort: hw::Effort::Fast,
-        multipliers: hardware.max_dsp.unwrap_or(0),
-        ..CompileOptions::default()
-    };
-    let (lut, cycles) = match hw::compile_reuse(encoder, &options, hardware.reuse())? {
-        Compiled::Pipelined(graph) => (graph.lut_estimate(hardware.target), graph.latency.0),
-        Compiled::Folded(folded) => (folded.cost(hardware.target).lut, folded.latency.0),
-        Compiled::Streamed(streamed) => {
-            (streamed.cost(hardware.target).layers.iter().map(|l| l.lut).sum(), streamed.latency.0)
+    let target = hardware.target;
+    let multipliers = multipliers(hardware.max_dsp, hardware.reuse())?;
+    let options =
+        CompileOptions { clock_mhz: Some(hardware.clock_mhz), target, effort, multipliers, ..Default::default() };
+    Ok(match hw::compile_reuse(encoder, &options, hardware.reuse())? {
+        Compiled::Pipelined(graph) => Built {
+            lut: graph.lut_estimate(target),
+            adder_bits: graph.adder_bits(),
+            register_bits: graph.register_bits(),
+            latency: graph.latency,
+        },
+        Compiled::Folded(folded) => {
+            let cost = folded.cost(target);
+            let (lut, adder_bits, register_bits) = (cost.lut, cost.adder_bits, cost.register_bits);
+            Built { lut, adder_bits, register_bits, latency: folded.latency }
         }
-    };
-    Ok(training::Hardware { lut: lut as f64, latency_ns: f64::from(cycles) * 1e3 / hardware.clock_mhz })
+        Compiled::Streamed(streamed) => {
+            let cost = streamed.cost(target);
+            Built {
+                lut: cost.sum(|l| l.lut),
+                adder_bits: cost.sum(|l| l.adder_bits),
+                register_bits: cost.sum(|l| l.register_bits),
+                latency: streamed.latency,
+            }
+        }
+    })
+}
+
+/// The same by the quickest search, as training asks for it.
+fn hardware_of(encoder: &IntegerNetwork, recipe: &Recipe) -> Result<training::Hardware> {
+    let built = built(encoder, recipe, hw::Effort::Fast)?;
+    Ok(training::Hardware { lut: built.lut as f64, latency_ns: built.latency.ns(recipe.hardware.clock_mhz) })
 }
 
 /// What the training of widths came to, beside its budget.

@@ -56,3 +56,47 @@ fn a_budget_of_lookup_tables_and_latent_bits_is_met_by_verified_firmware() {
     assert!(latents <= 30 && latents > 15, "{latents}");
     assert_eq!(report["verify"]["mismatches"], 0);
 }
+
+#[test]
+fn a_search_keeps_its_trials_and_finds_what_nothing_beats() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe =
+        RECIPE.replace("WIDTHS", "{ epochs = 20 }") + "[search]\nhidden = [[], [8]]\nadder_price = [1e-5, 1e-3]\n";
+    std::fs::write(folder.path().join("recipe.toml"), recipe).unwrap();
+    let search = || {
+        let out = sluice(folder.path(), &["search", "recipe.toml", "--out", "found"]);
+        assert!(out.status.success(), "{}", stderr(&out));
+        assert!(String::from_utf8_lossy(&out.stdout).contains("RMS/range"));
+        std::fs::read(folder.path().join("found/search.json")).unwrap()
+    };
+    let first = search();
+    let found: serde_json::Value = serde_json::from_slice(&first).unwrap();
+    let trials = found["trials"].as_array().unwrap();
+    assert_eq!(trials.len(), 4);
+    let merits = |t: &serde_json::Value| {
+        ["rms_over_range", "entropy_bits", "lut", "latency_ns"].map(|name| t[name].as_f64().unwrap())
+    };
+    for trial in trials {
+        let beaten = trials.iter().any(|other| {
+            let (a, b) = (merits(other), merits(trial));
+            a.iter().zip(&b).all(|(a, b)| a <= b) && a != b
+        });
+        assert_eq!(found["front"].as_array().unwrap().contains(&trial["key"]), !beaten, "{trial}");
+        assert!(trial["rms_over_range"].as_f64().unwrap() > 0.0 && trial["lut"].as_u64().unwrap() > 0, "{trial}");
+    }
+    // A trial that is lost is made again, to the same figures; the others are not.
+    let names = || -> Vec<_> {
+        let mut all: Vec<_> =
+            std::fs::read_dir(folder.path().join("found/trials")).unwrap().map(|e| e.unwrap().path()).collect();
+        all.sort();
+        all
+    };
+    let before = names();
+    assert_eq!(before.len(), 8, "{before:?}");
+    let changed = |path: &std::path::PathBuf| std::fs::metadata(path).unwrap().modified().unwrap();
+    let (lost, kept) = (before[0].clone(), before[2].clone());
+    let was = changed(&kept);
+    std::fs::remove_file(&lost).unwrap();
+    assert!(search() == first, "the trial that was made again differs");
+    assert_eq!((names(), changed(&kept)), (before, was));
+}

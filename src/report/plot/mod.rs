@@ -18,6 +18,7 @@ pub mod look;
 mod pareto;
 mod png;
 mod rows;
+mod search;
 mod svg;
 
 pub use bars::{Kind, column_errors, quantization, sizes};
@@ -29,4 +30,5 @@ pub use histograms::{Size, distribution, latent, residual, response};
 pub use pareto::pareto;
 pub use png::write_png;
 pub use rows::example;
+pub use search::{Candidate, search};
 pub use svg::{escape, svg, svg_file};

@@ -61,6 +61,24 @@ const CASES: &[Case] = &[
     ),
     (
         "r.toml",
+        b"name = \"a\"\n[data]\ntoy = \"jets\"\ntoy_rows = 50\n",
+        &["search", "r.toml"],
+        "error[R001]: the recipe has no search",
+    ),
+    (
+        "r.toml",
+        b"name = \"a\"\n[data]\ntoy = \"jets\"\ntoy_rows = 50\n[search]\nadder_price = [1e-4]\n",
+        &["search", "r.toml"],
+        "error[R001]: `search` lists prices, and widths are not trained",
+    ),
+    (
+        "r.toml",
+        b"name = \"a\"\n[data]\ntoy = \"jets\"\n[train]\nwidths = { epochs = 3 }\n[quantize]\noverflow = \"wrap\"\n",
+        &["train", "r.toml"],
+        "error[R001]: trained widths lose low bits and saturate, `quantize` asks for another manner",
+    ),
+    (
+        "r.toml",
         b"name = \"a\"\n[data]\ntoy = \"jets\"\ntoy_rows = 50\n[train]\nlatent_activation = \"relu\"\n",
         &["train", "r.toml"],
         "error[R001]: `latent_activation` is `relu` and there is a linear path",
