@@ -5,7 +5,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::Array2;
 use sluice::quantize::{QuantizeOptions, apply, calibrate, input_words};
 use sluice::reference::Engine;
-use sluice::train::{Session, TrainOptions, train};
+use sluice::train::{Session, TrainOptions, Weights, train};
 
 const ROWS: usize = 20_000;
 
@@ -16,7 +16,8 @@ fn inference(c: &mut Criterion) {
     for hidden in [vec![], vec![64]] {
         let name = if hidden.is_empty() { "24-15" } else { "24-64-15" };
         let options = TrainOptions { latent: 15, hidden, epochs: 0, qat_epochs: 0, ..TrainOptions::default() };
-        let trained = train(&data, None, &[1.0; 24], &options, &mut Session::new(&mut |_| {})).expect("it trains");
+        let trained =
+            train(&data, None, &Weights::even(24), &options, &mut Session::new(&mut |_| {})).expect("it trains");
         let plan = calibrate(&trained.encoder, &data, 0, None, &QuantizeOptions::default()).expect("it calibrates");
         let encoder = apply(&trained.encoder, &plan).expect("it quantizes");
         let words = input_words(&encoder, &data);

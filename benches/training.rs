@@ -4,7 +4,7 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::Array2;
 use sluice::model::Activation;
-use sluice::train::{Schedule, ScheduleKind, Session, TrainOptions, train};
+use sluice::train::{Schedule, ScheduleKind, Session, TrainOptions, Weights, train};
 
 const ROWS: usize = 51_200;
 
@@ -26,7 +26,7 @@ fn training(c: &mut Criterion) {
     let mut group = c.benchmark_group("training");
     group.sample_size(10).throughput(Throughput::Elements(ROWS as u64));
     group.bench_function("epoch", |b| {
-        b.iter(|| train(&data, None, &[1.0; 24], &options, &mut Session::new(&mut |_| {})).expect("it trains"));
+        b.iter(|| train(&data, None, &Weights::even(24), &options, &mut Session::new(&mut |_| {})).expect("it trains"));
     });
     group.finish();
 }

@@ -108,7 +108,7 @@ fn train_with(
     let train = part(&split.train)?;
     let validation = if split.validation.is_empty() { None } else { Some(part(&split.validation)?) };
     let options = &recipe.train;
-    let weights = options.loss.of(&transform, &train, options.weight_floor);
+    let weights = training::Weights::of(options, &transform, &train);
 
     let key = crate::recipe::checksum_of(&(
         env!("CARGO_PKG_VERSION"),
@@ -121,7 +121,7 @@ fn train_with(
     let mut session = training::Session { progress, checkpoint: Some((path, &key)) };
     let mut trained = training::train(&train, validation.as_ref(), &weights, options, &mut session)?;
     let flags = transform.n_features() - transform.n_values();
-    let gains = training::latents::gains(&trained, &train, &weights);
+    let gains = training::latents::gains(&trained, &train, &weights.features);
     let mut plan = quantize::calibrate(&trained.encoder, &train, flags, Some(&gains), &recipe.quantize)?;
     if options.widths.epochs > 0 {
         let by = |network: &Network, plan: &QuantPlan| hardware_of(&quantize::apply(network, plan)?, recipe);

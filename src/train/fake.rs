@@ -47,6 +47,11 @@ impl Fake {
         }
     }
 
+    /// The step of each element.
+    pub(super) fn steps(&self) -> Vec<f32> {
+        super::fit::read(self.step.clone())
+    }
+
     /// The nearest numbers of the formats, by `rounding` and `overflow`.
     pub(super) fn apply(&self, y: Tensor<2>) -> Tensor<2> {
         let tracked = y.is_autodiff();

@@ -1,24 +1,28 @@
-//! The training loop: Adam on a weighted mean squared error, with the best epoch kept.
+//! The training loop: Adam on the loss of the reconstruction and what latents cost beside, with the best epoch kept.
 //!
 //! burn differentiates; everything that is one pass over a buffer (gathering a batch, the loss and its gradient, Adam)
 //! runs on plain slices: at these sizes a tensor operation costs more to start than to do.
 
 use burn::tensor::{Device, Tensor, TensorData, s};
 use ndarray::Array2;
+use rand_chacha::ChaCha8Rng;
 
 use super::adam::Adam;
 use super::checkpoint::{Checkpoint, State};
 use super::fake::FakeNetwork;
 use super::graph::{Graph, Grids};
 use super::initial::{generator, shuffled};
+use super::loss::Criterion;
 use super::options::Schedule;
 use super::prices::{self, Course, Hardware, Prices, WidthOptions};
+use super::prior;
+use super::rate::{self, Rate};
 use super::widths::{self, LearnedWidths};
 use crate::error::{Code, Error, Result};
 use crate::model::trained::Epoch;
 
 /// What is fitted: encoder and decoder end to end. Parameters are the encoder's, then the decoder's, then those of
-/// formats.
+/// formats, or of the variances of latents.
 pub(super) struct Autoencoder {
     pub(super) encoder: Graph,
     pub(super) decoder: Graph,
@@ -32,8 +36,9 @@ pub(super) struct Autoencoder {
     pub(super) fake: Option<FakeNetwork>,
     /// Formats that are trained.
     pub(super) learned: Option<LearnedWidths>,
-    /// Loss weight of each feature over their sum.
-    pub(super) weights: Vec<f32>,
+    /// Whether latents are drawn around what the encoder gives.
+    pub(super) variational: bool,
+    pub(super) criterion: Criterion,
     pub(super) device: Device,
 }
 
@@ -53,6 +58,7 @@ pub(super) struct Plan<'a> {
     pub(super) patience: usize,
     /// What bits cost, where widths are trained.
     pub(super) widths: &'a WidthOptions,
+    pub(super) latents: LatentPrices,
     /// What a price of 1 is, as loss.
     pub(super) unit: f64,
     /// What the compiler makes of an encoder and its formats.
@@ -61,6 +67,31 @@ pub(super) struct Plan<'a> {
     /// Phases do not share random numbers.
     pub(super) stream: u64,
     pub(super) checkpoint: Option<Checkpoint<'a>>,
+}
+
+/// What latents cost beside the reconstruction.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct LatentPrices {
+    /// A bit of information.
+    pub(super) rate: f64,
+    /// Distance from normal numbers.
+    pub(super) sliced_wasserstein: f64,
+    /// A nat of divergence from them.
+    pub(super) variational: f64,
+}
+
+impl LatentPrices {
+    /// Whether there are any.
+    pub(super) fn any(&self) -> bool {
+        *self != LatentPrices::default()
+    }
+}
+
+/// What latents cost in one step, as loss.
+struct LatentTerms<'a> {
+    rate: Option<(&'a Rate, f64)>,
+    sliced_wasserstein: f64,
+    variational: f64,
 }
 
 /// Rows that pass through the network at once where no gradient is wanted.
@@ -78,25 +109,47 @@ impl Autoencoder {
 
     /// Latents and reconstruction.
     pub(super) fn forward_all(&self, parameters: &[Tensor<2>], x: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
-        let (encoder, rest) = parameters.split_at(self.encoder_tensors);
-        let (decoder, formats) = rest.split_at(self.decoder_tensors);
-        let grids = match (&self.fake, &self.learned) {
-            (Some(fake), _) => Grids::Fixed(fake),
-            (_, Some(learned)) => Grids::Learned(learned, formats),
-            _ => Grids::None,
-        };
-        let z = self.encoder.forward(encoder, x, grids);
-        (z.clone(), self.decoder.forward(decoder, z, Grids::None))
+        let z = self.encode(parameters, x);
+        (z.clone(), self.decode(parameters, z))
     }
 
-    /// Weighted squared error of `y` against `x`, summed over features and rows.
-    fn loss(&self, y: &[f32], x: &[f32]) -> f64 {
-        let n = self.weights.len();
-        let row = |(y, x): (&[f32], &[f32])| {
-            let terms = y.iter().zip(x).zip(&self.weights);
-            f64::from(terms.map(|((y, x), w)| (y - x) * (y - x) * w).sum::<f32>())
+    fn encode(&self, parameters: &[Tensor<2>], x: Tensor<2>) -> Tensor<2> {
+        let (encoder, rest) = parameters.split_at(self.encoder_tensors);
+        let grids = match (&self.fake, &self.learned) {
+            (Some(fake), _) => Grids::Fixed(fake),
+            (_, Some(learned)) => Grids::Learned(learned, &rest[self.decoder_tensors..]),
+            _ => Grids::None,
         };
-        y.chunks_exact(n).zip(x.chunks_exact(n)).map(row).sum()
+        self.encoder.forward(encoder, x, grids)
+    }
+
+    fn decode(&self, parameters: &[Tensor<2>], z: Tensor<2>) -> Tensor<2> {
+        self.decoder.forward(&parameters[self.encoder_tensors..][..self.decoder_tensors], z, Grids::None)
+    }
+
+    /// Where the parameters begin that are neither the encoder's nor the decoder's.
+    fn own(&self) -> usize {
+        self.encoder_tensors + self.decoder_tensors
+    }
+
+    /// The steps of the latents, where they have any.
+    fn latent_steps(&self, parameters: &[Vec<f32>]) -> Option<Vec<f32>> {
+        match (&self.fake, &self.learned) {
+            (Some(fake), _) => fake.layers.last().map(|l| l.output.steps()),
+            (_, Some(learned)) => {
+                let fracs = &parameters[self.own() + learned.latent_fracs()];
+                Some((0..self.decoder.n_in).map(|i| (-fracs[i % fracs.len()].round()).exp2()).collect())
+            }
+            _ => None,
+        }
+    }
+
+    /// How long codes of the latents of `rows` (those `chosen`) would be.
+    fn rate(&self, parameters: &[Vec<f32>], rows: &Array2<f32>, chosen: &[i64]) -> Option<Rate> {
+        let steps = self.latent_steps(parameters)?;
+        let x: Vec<f32> = chosen.iter().flat_map(|r| rows.row(*r as usize).to_vec()).collect();
+        let x = Tensor::from_data(TensorData::new(x, [chosen.len(), rows.ncols()]), &self.device);
+        Some(Rate::of(&read(self.encode(&self.tensors(parameters), x)), &steps))
     }
 
     /// The mean loss over all rows, without gradients.
@@ -106,31 +159,70 @@ impl Autoencoder {
         let mut sum = 0.0;
         for start in (0..n).step_by(CHUNK) {
             let part = rows.clone().slice(s![start..(start + CHUNK).min(n), ..]);
-            sum += self.loss(&read(self.forward(&parameters, part.clone())), &read(part));
+            sum += self.criterion.loss(&read(self.forward(&parameters, part.clone())), &read(part));
         }
         sum / n as f64
     }
 
-    /// Loss of a batch (sum over its rows) and the gradient of its mean with respect to each parameter.
-    fn gradients(&self, parameters: &[Vec<f32>], x: Vec<f32>, target: &[f32]) -> (f64, Vec<Option<Vec<f32>>>) {
-        let n = self.weights.len();
+    /// Loss of the reconstruction of a batch (sum over its rows) and the gradient of the mean of all there is to pay with
+    /// respect to each parameter.
+    fn gradients(
+        &self,
+        parameters: &[Vec<f32>],
+        x: Vec<f32>,
+        target: &[f32],
+        terms: &LatentTerms<'_>,
+        rng: &mut ChaCha8Rng,
+    ) -> (f64, Vec<Option<Vec<f32>>>) {
+        let n = self.criterion.weights.len();
         let rows = x.len() / n;
         let tracked: Vec<Tensor<2>> =
             self.tensors(parameters).into_iter().map(|p| p.autodiff().require_grad()).collect();
-        let y = self.forward(&tracked, Tensor::from_data(TensorData::new(x, [rows, n]), &self.device));
-        let mut slope = read(y.clone().inner());
-        let loss = self.loss(&slope, target);
-        let scale = 2.0 / rows as f32;
-        for (slope, target) in slope.chunks_exact_mut(n).zip(target.chunks_exact(n)) {
-            for ((s, t), w) in slope.iter_mut().zip(target).zip(&self.weights) {
-                *s = (*s - t) * w * scale;
+        let x = Tensor::from_data(TensorData::new(x, [rows, n]), &self.device);
+        let z = self.encode(&tracked, x.clone());
+        let (sent, divergence) = match self.variational {
+            true => {
+                let (sent, divergence) = prior::drawn(z.clone(), x, &tracked[self.own()..], rng);
+                (sent, Some(divergence * (terms.variational / rows as f64)))
             }
+            false => (z.clone(), None),
+        };
+        let y = self.decode(&tracked, sent);
+        let mut slopes = read(y.clone().inner());
+        let loss = self.criterion.slopes(&mut slopes, target);
+        slopes.iter_mut().for_each(|s| *s /= rows as f32);
+        let constant = |values: Vec<f32>| {
+            let columns = values.len() / rows;
+            Tensor::<2>::from_data(TensorData::new(values, [rows, columns]), &self.device)
+        };
+        // The gradient of this sum is the loss's: its slopes at `y` and at `z` are the constant factors.
+        let mut sum = (y * constant(slopes)).sum();
+        let mut by_frac = Vec::new();
+        if terms.rate.is_some() || terms.sliced_wasserstein > 0.0 {
+            let values = read(z.clone().inner());
+            let latents = values.len() / rows;
+            let mut slopes = vec![0.0; values.len()];
+            if let Some((rate, price)) = terms.rate {
+                by_frac = vec![0.0; latents];
+                rate.charge(&values, (price / rows as f64) as f32, &mut slopes, &mut by_frac);
+            }
+            if terms.sliced_wasserstein > 0.0 {
+                prior::sliced_wasserstein(&values, latents, terms.sliced_wasserstein as f32, rng, &mut slopes);
+            }
+            sum = sum + (z * constant(slopes)).sum();
         }
-        // The gradient of this sum is the loss's: its slope at `y` is the constant factor.
-        let slope = Tensor::<2>::from_data(TensorData::new(slope, [rows, n]), &self.device);
-        let mut all = (y * slope).sum().backward();
-        let gradients = tracked.iter().map(|p| p.grad_remove(&mut all).map(read));
-        (loss, gradients.collect())
+        if let Some(divergence) = divergence {
+            sum = sum + divergence;
+        }
+        let mut all = sum.backward();
+        let mut gradients: Vec<_> = tracked.iter().map(|p| p.grad_remove(&mut all).map(read)).collect();
+        if let Some(learned) = self.learned.as_ref().filter(|_| !by_frac.is_empty()) {
+            let at = self.own() + learned.latent_fracs();
+            let fracs = gradients[at].get_or_insert_with(|| vec![0.0; parameters[at].len()]);
+            let channels = fracs.len();
+            by_frac.iter().enumerate().for_each(|(i, g)| fracs[i % channels] += g);
+        }
+        (loss, gradients)
     }
 
     /// Adds what bits cost to the gradients of weights and formats.
@@ -146,7 +238,7 @@ impl Autoencoder {
         settled: bool,
         unit: f64,
     ) {
-        let at = self.encoder_tensors + self.decoder_tensors;
+        let at = self.own();
         let (of_weights, of_formats) = gradients.split_at_mut(at);
         let prices = Prices { adder_bit: prices.adder_bit * unit, latent_bit: prices.latent_bit * unit };
         let mut own: Vec<Vec<f32>> = (of_formats.iter_mut().zip(&parameters[at..]))
@@ -181,8 +273,8 @@ impl Autoencoder {
                 state
             }
             None => {
-                // While prices rise, what was before was better and dearer: the last epoch counts.
-                let validation = validation.filter(|_| self.learned.is_none());
+                // Where latents or adders cost too, what reconstructs best is too dear: the last epoch counts.
+                let validation = validation.filter(|_| self.learned.is_none() && !plan.latents.any());
                 let best = validation.map(|v| (self.evaluate(&parameters, v), parameters.clone()));
                 let course = Course::new(plan.widths);
                 State { adam: Adam::new(&parameters), best, parameters, course, ..State::default() }
@@ -193,6 +285,11 @@ impl Autoencoder {
             // A generator for each epoch: a resumed training needs no other memory of the draws.
             let mut rng = generator(plan.seed, (plan.stream << 32) + epoch as u64);
             let order = shuffled(n, &mut rng);
+            let done = |step: usize| (epoch as f64 + step as f64 / steps_per_epoch as f64) / plan.epochs as f64;
+            let rate = match plan.latents.rate > 0.0 {
+                true => self.rate(&state.parameters, rows, &order[..n.min(rate::ROWS)]),
+                false => None,
+            };
             let (mut sum, mut learning_rate) = (0.0, 0.0);
             if state.course.looks(plan.widths, epoch)
                 && let Some(measure) = plan.measure
@@ -210,20 +307,28 @@ impl Autoencoder {
                 if plan.noise > 0.0 {
                     super::initial::add_noise(&mut x, plan.noise as f32, &mut rng);
                 }
-                let (loss, mut gradients) = self.gradients(&state.parameters, x, &target);
+                let ramp = if self.learned.is_some() { prices::ramp(done(step)) } else { 1.0 };
+                let terms = LatentTerms {
+                    rate: rate.as_ref().map(|rate| (rate, plan.latents.rate * ramp * plan.unit)),
+                    sliced_wasserstein: plan.latents.sliced_wasserstein * plan.unit,
+                    variational: plan.latents.variational * plan.unit,
+                };
+                let (loss, mut gradients) = self.gradients(&state.parameters, x, &target, &terms, &mut rng);
                 if !loss.is_finite() {
                     return Err(diverged(plan, epoch, loss));
                 }
                 sum += loss;
-                let at = epoch as f64 + step as f64 / steps_per_epoch as f64;
                 if let Some(learned) = &self.learned {
-                    let done = at / plan.epochs as f64;
+                    let done = done(step);
                     let (prices, settled) = (state.course.at(plan.widths, done), prices::settled(done));
                     self.charge(learned, &state.parameters, &mut gradients, prices, settled, plan.unit);
                 }
-                learning_rate = plan.learning_rate * plan.schedule.factor(at, plan.epochs as f64);
+                learning_rate =
+                    plan.learning_rate * plan.schedule.factor(done(step) * plan.epochs as f64, plan.epochs as f64);
                 state.adam.step(&mut state.parameters, &gradients, learning_rate, plan.weight_decay);
-                widths::limit(&mut state.parameters[self.encoder_tensors + self.decoder_tensors..]);
+                if self.learned.is_some() {
+                    widths::limit(&mut state.parameters[self.own()..]);
+                }
             }
             state.epoch += 1;
             let validation_loss = validation.map(|v| self.evaluate(&state.parameters, v));

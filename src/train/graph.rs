@@ -19,6 +19,7 @@ pub(super) enum Grids<'a> {
 
 /// The structure of a network; its weights travel separately, two tensors a layer.
 pub(super) struct Graph {
+    pub(super) n_in: usize,
     layers: Vec<Node>,
 }
 
@@ -55,7 +56,7 @@ impl Graph {
             },
             activation: layer.activation,
         });
-        Graph { layers: layers.collect() }
+        Graph { n_in: network.n_in, layers: layers.collect() }
     }
 
     /// Whether the last layer's first columns are the network's input: a linear path.

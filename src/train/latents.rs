@@ -169,7 +169,7 @@ mod tests {
             epochs: 3,
             ..Default::default()
         };
-        let trained = train(&data, None, &weights, &options, &mut Session::new(&mut |_| {})).unwrap();
+        let trained = train(&data, None, &weights.to_vec().into(), &options, &mut Session::new(&mut |_| {})).unwrap();
         let (mut encoder, mut decoder) = (trained.encoder.clone(), trained.decoder.clone());
         // A bad basis: stretched, mixed, off zero.
         let mix = DMatrix::from_row_slice(2, 2, &[8.0, 3.0, 0.1, 0.4]);

@@ -15,9 +15,12 @@ mod fit;
 mod graph;
 mod initial;
 pub mod latents;
+mod loss;
 mod options;
 pub mod pca;
 mod prices;
+mod prior;
+mod rate;
 mod refit;
 mod widths;
 
@@ -26,7 +29,8 @@ use std::path::Path;
 use burn::tensor::Device;
 use ndarray::Array2;
 
-pub use options::{ConvOptions, LossWeights, Schedule, ScheduleKind, TrainOptions};
+pub use loss::Weights;
+pub use options::{ConvOptions, ImageLoss, LossWeights, Schedule, ScheduleKind, TrainOptions};
 pub use pca::{Pca, pca};
 
 use crate::error::{Code, Error, Result};
@@ -36,6 +40,7 @@ use checkpoint::Checkpoint;
 use fake::FakeNetwork;
 use fit::{Autoencoder, Plan};
 use graph::Graph;
+use loss::Criterion;
 pub use prices::{Budget, Hardware, WidthOptions};
 use widths::LearnedWidths;
 
@@ -82,9 +87,9 @@ const AWARE: &str = "quantization_aware";
 /// Fits an autoencoder to `train` (`[rows, n_features]`).
 ///
 /// With `validation` rows the epoch of the lowest validation loss is kept, the start included: with a linear path the
-/// result is never worse there than the principal components it starts from. Latents come out uncorrelated, with mean
-/// zero and variance one. `weights` are the loss weights of the
-/// features; the loss is `sum_j w_j (x_j - y_j)^2 / sum_j w_j`, averaged over rows. `session` sees every epoch; with a
+/// result is never worse there than the principal components it starts from, unless latents have a price. Latents come out uncorrelated, with mean
+/// zero and variance one. `weights` say what an error in each
+/// feature costs: `sum_j w_j (x_j - y_j)^2 / sum_j w_j`, averaged over rows, if `options` ask for nothing else. `session` sees every epoch; with a
 /// checkpoint a killed training goes on where it was, and ends with the same bits as one that was not killed.
 ///
 /// # Errors
@@ -94,11 +99,11 @@ const AWARE: &str = "quantization_aware";
 /// # Example
 /// ```
 /// use ndarray::Array2;
-/// use sluice::train::{Session, TrainOptions, train};
+/// use sluice::train::{Session, TrainOptions, Weights, train};
 /// // Three features on a line through space: one latent holds them.
 /// let data = Array2::from_shape_fn((64, 3), |(i, j)| i as f32 / 32.0 * (j as f32 + 1.0));
 /// let options = TrainOptions { latent: 1, hidden: vec![], decoder_hidden: vec![], epochs: 1, ..Default::default() };
-/// let trained = train(&data, Some(&data), &[1.0; 3], &options, &mut Session::new(&mut |_| {}))?;
+/// let trained = train(&data, Some(&data), &Weights::even(3), &options, &mut Session::new(&mut |_| {}))?;
 /// let back = trained.decoder.forward(&trained.encoder.forward(&[0.5, 1.0, 1.5]));
 /// assert!((back[2] - 1.5).abs() < 0.01);
 /// # Ok::<(), sluice::Error>(())
@@ -106,16 +111,16 @@ const AWARE: &str = "quantization_aware";
 pub fn train(
     train: &Array2<f32>,
     validation: Option<&Array2<f32>>,
-    weights: &[f32],
+    weights: &Weights,
     options: &TrainOptions,
     session: &mut Session<'_>,
 ) -> Result<Trained> {
     check_data(train, validation, weights, train.ncols())?;
     options.check(train.ncols())?;
-    let (encoder, decoder) = initial::networks(train, weights, options);
+    let (encoder, decoder) = initial::networks(train, &weights.features, options);
     let start = Trained { encoder, decoder, history: vec![] };
     let (mut trained, _) = run(start, Phase::Float, train, validation, weights, options, session)?;
-    latents::straighten(&mut trained.encoder, &mut trained.decoder, train, weights);
+    latents::straighten(&mut trained.encoder, &mut trained.decoder, train, &weights.features);
     Ok(trained)
 }
 
@@ -134,7 +139,7 @@ pub fn learn_widths(
     trained: &Trained,
     plan: &QuantPlan,
     train: &Array2<f32>,
-    weights: &[f32],
+    weights: &Weights,
     options: &TrainOptions,
     measure: Option<&Measure<'_>>,
     session: &mut Session<'_>,
@@ -162,7 +167,7 @@ pub fn fine_tune(
     plan: &QuantPlan,
     train: &Array2<f32>,
     validation: Option<&Array2<f32>>,
-    weights: &[f32],
+    weights: &Weights,
     options: &TrainOptions,
     session: &mut Session<'_>,
 ) -> Result<Trained> {
@@ -188,7 +193,7 @@ fn run(
     phase: Phase<'_>,
     train: &Array2<f32>,
     validation: Option<&Array2<f32>>,
-    weights: &[f32],
+    weights: &Weights,
     options: &TrainOptions,
     session: &mut Session<'_>,
 ) -> Result<(Trained, Option<QuantPlan>)> {
@@ -200,21 +205,32 @@ fn run(
     let decoder_tensors = tensors.len() - encoder_tensors;
     let mut shapes: Vec<[usize; 2]> = tensors.iter().map(burn::Tensor::dims).collect();
     let mut parameters: Vec<Vec<f32>> = tensors.into_iter().map(fit::read).collect();
-    let sum: f32 = weights.iter().sum();
+    let criterion = Criterion::new(weights, options);
+    let mut latents = fit::LatentPrices { sliced_wasserstein: options.sliced_wasserstein, ..Default::default() };
+    let mut variational = false;
     let (mut fake, mut learned, mut measure) = (None, None, None);
     let (name, epochs, rate, stream, from) = match phase {
-        Phase::Float => (FLOAT, options.epochs, 1.0, 1, None),
+        Phase::Float => {
+            if options.variational > 0.0 {
+                for (values, shape) in prior::head(train.ncols(), decoder.n_in) {
+                    parameters.push(values);
+                    shapes.push(shape);
+                }
+                (variational, latents.variational) = (true, options.variational);
+            }
+            (FLOAT, options.epochs, 1.0, 1, None)
+        }
         Phase::Widths(plan, by) => {
             let (formats, own) = LearnedWidths::new(plan, &encoder);
             for (values, shape) in own {
                 parameters.push(values);
                 shapes.push(shape);
             }
-            (learned, measure) = (Some(formats), by);
+            (learned, measure, latents.rate) = (Some(formats), by, options.rate_price);
             (WIDTHS, options.widths.epochs, 1.0, 3, Some(plan))
         }
         Phase::Aware(plan) => {
-            fake = Some(FakeNetwork::new(plan, &encoder, &device)?);
+            (fake, latents.rate) = (Some(FakeNetwork::new(plan, &encoder, &device)?), options.rate_price);
             (AWARE, options.qat_epochs, options.qat_rate, 2, Some(plan))
         }
     };
@@ -226,7 +242,8 @@ fn run(
         shapes,
         fake,
         learned,
-        weights: weights.iter().map(|w| w / sum).collect(),
+        variational,
+        criterion,
         device: device.clone(),
     };
     let found = |for_encoder: &mut [Vec<f32>], formats: &[Vec<f32>]| {
@@ -253,9 +270,14 @@ fn run(
         weight_decay: options.weight_decay,
         noise: options.noise,
         // While prices rise, the loss may too.
-        patience: if autoencoder.learned.is_some() { 0 } else { options.patience },
+        patience: if autoencoder.learned.is_some() || latents.any() { 0 } else { options.patience },
         widths: &options.widths,
-        unit: if autoencoder.learned.is_some() { pca_loss(train, &autoencoder.weights, encoder.n_out()) } else { 0.0 },
+        latents,
+        unit: if autoencoder.learned.is_some() || latents.any() {
+            pca_loss(train, &autoencoder.criterion.weights, encoder.n_out())
+        } else {
+            0.0
+        },
         measure: by.as_deref(),
         seed: options.seed,
         stream,
@@ -267,7 +289,7 @@ fn run(
     };
     let validation = validation.map(|v| fit::tensor(v, &device));
     // Rounding shifts and mixes the latents; what a linear map can undo need not be learned in small steps.
-    let refits = from.is_some() && plan.epochs > 0;
+    let refits = from.is_some() && plan.epochs > 0 && autoencoder.criterion.is_squares();
     if refits {
         parameters = autoencoder.refit(&parameters, train);
     }
@@ -301,7 +323,7 @@ fn pca_loss(train: &Array2<f32>, weights: &[f32], latents: usize) -> f64 {
     (p.total_variance - p.variance.iter().sum::<f64>()).max(1e-6 * p.total_variance)
 }
 
-fn check_data(train: &Array2<f32>, validation: Option<&Array2<f32>>, weights: &[f32], n: usize) -> Result<()> {
+fn check_data(train: &Array2<f32>, validation: Option<&Array2<f32>>, weights: &Weights, n: usize) -> Result<()> {
     for (what, rows) in [("training", Some(train)), ("validation", validation)] {
         let Some(rows) = rows else { continue };
         if rows.nrows() == 0 || n == 0 {
@@ -320,6 +342,7 @@ fn check_data(train: &Array2<f32>, validation: Option<&Array2<f32>>, weights: &[
                 .hint("remove such rows, or choose a normalisation that keeps them finite"));
         }
     }
+    let weights = &weights.features;
     if weights.len() != n {
         return Err(Error::new(Code::DataShape, format!("{} loss weights for {n} features", weights.len())));
     }

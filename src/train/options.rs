@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::prices::WidthOptions;
 use crate::error::{Code, Error, Result};
-use crate::model::{Activation, Conv2d, Transform};
+use crate::model::{Activation, Conv2d};
 
 /// Shape of the autoencoder and how it is fitted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,12 +35,32 @@ pub struct TrainOptions {
     pub learning_rate: f64,
     /// The same at the start of the phase with fake-quantized encoder, as a share of `learning_rate`.
     pub qat_rate: f64,
+    /// What a bit of information in the latents may cost, as a share of the loss of principal components with as many: the
+    /// entropy that each latent has for itself, which codes of the link spend. Asked while widths are trained and in the
+    /// phase with fake-quantized encoder; 0 leaves it out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub rate_price: f64,
     /// How the step size changes with time, in both phases.
     pub schedule: Schedule,
     /// What an error in each feature costs.
     pub loss: LossWeights,
-    /// With `range`: the least weight of a value, as a share of the largest.
+    /// With `range`: the least weight of a value, as a share of the largest. With `relative`: values below this share of
+    /// their column's root mean square count as that large.
     pub weight_floor: f64,
+    /// Errors of a feature beyond this cost in proportion to their size, not to its square; 0 is never.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub huber: f64,
+    /// What it costs to move charge in an image, beside the error of each element.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_loss: Option<ImageLoss>,
+    /// How much the latents' distance from independent standard normal numbers costs, as a share of the loss of principal
+    /// components; 0 is nothing.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub sliced_wasserstein: f64,
+    /// A variational autoencoder: what a nat of the latents' divergence from a standard normal costs, as a share of the loss
+    /// of principal components; 0 is no such thing.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub variational: f64,
     /// Decoupled weight decay.
     pub weight_decay: f64,
     /// Standard deviation of Gaussian noise on the features that the encoder reads while training.
@@ -70,6 +90,16 @@ pub struct ConvOptions {
     pub kernel: [usize; 2],
 }
 
+/// A distance between images: the first features are one, row-major.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImageLoss {
+    /// Of the distance beside the error element by element.
+    pub weight: f64,
+    /// `[height, width, channels]`.
+    pub shape: [usize; 3],
+}
+
 /// What an error costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -79,6 +109,8 @@ pub enum LossWeights {
     Range,
     /// The same in every feature, however the normalisation stretched it.
     Feature,
+    /// The same if it is the same share of the value.
+    Relative,
 }
 
 /// The step size over time, as a factor on `learning_rate`.
@@ -131,43 +163,8 @@ impl Schedule {
     }
 }
 
-/// Weight of the feature of a zero flag beside a value's of 1.
-const FLAG_WEIGHT: f32 = 0.25;
-
-impl LossWeights {
-    /// One weight a feature of `transform`; the values' weights are at most 1.
-    ///
-    /// With `range` an error of one feature is turned into an error of the column: `dx / range = slope dy`, with the
-    /// root mean square of the slope of the inverse normalisation over the training rows. The `floor` keeps columns
-    /// whose tail sets the range (and whose bulk is then nearly free to be wrong) from being given up altogether.
-    ///
-    /// * `features`: the training rows, `[rows, n_features]`
-    pub fn of(self, transform: &Transform, features: &ndarray::Array2<f32>, floor: f64) -> Vec<f32> {
-        let n = transform.n_values();
-        let mut weights = vec![1.0f32; n];
-        if self == LossWeights::Range {
-            let mut squares = Vec::with_capacity(n);
-            for spec in &transform.columns {
-                let elements = squares.len()..squares.len() + spec.width;
-                let part = features.slice(ndarray::s![.., elements]);
-                // The elements of a vector column share one range, as in the figure of merit.
-                let ends = |(low, high): (f32, f32), y: &f32| (low.min(*y), high.max(*y));
-                let (low, high) = part.iter().fold((f32::INFINITY, f32::NEG_INFINITY), ends);
-                let range = spec.norm.inverse(f64::from(high)) - spec.norm.inverse(f64::from(low));
-                squares.extend(part.columns().into_iter().map(|column| {
-                    let sum: f64 = column.iter().map(|y| spec.norm.slope(f64::from(*y)).powi(2)).sum();
-                    // A constant column has no range: its error costs nothing that is known.
-                    if range > 0.0 { sum / column.len() as f64 / (range * range) } else { 0.0 }
-                }));
-            }
-            let largest = squares.iter().fold(0.0, |a: f64, b| a.max(*b));
-            if largest > 0.0 {
-                weights = squares.iter().map(|s| (s / largest).max(floor) as f32).collect();
-            }
-        }
-        weights.resize(transform.n_features(), FLAG_WEIGHT);
-        weights
-    }
+fn is_zero(v: &f64) -> bool {
+    *v == 0.0
 }
 
 impl Default for TrainOptions {
@@ -184,9 +181,14 @@ impl Default for TrainOptions {
             batch: 512,
             learning_rate: 2e-3,
             qat_rate: 0.25,
+            rate_price: 0.0,
             schedule: Schedule::default(),
             loss: LossWeights::default(),
             weight_floor: 0.2,
+            huber: 0.0,
+            image_loss: None,
+            sliced_wasserstein: 0.0,
+            variational: 0.0,
             weight_decay: 0.0,
             noise: 0.0,
             latent_activation: Activation::None,
@@ -255,6 +257,11 @@ impl TrainOptions {
         let positive = [
             ("weight_decay", self.weight_decay),
             ("noise", self.noise),
+            ("huber", self.huber),
+            ("rate_price", self.rate_price),
+            ("sliced_wasserstein", self.sliced_wasserstein),
+            ("variational", self.variational),
+            ("image_loss.weight", self.image_loss.as_ref().map_or(0.0, |l| l.weight)),
             ("schedule.warmup", self.schedule.warmup),
             ("schedule.step_factor", self.schedule.step_factor),
         ];
@@ -276,6 +283,23 @@ impl TrainOptions {
                 "set `linear_path = false`: principal components are negative as often as not",
             );
         }
+        if let Some(ImageLoss { shape, .. }) = &self.image_loss {
+            let elements = shape.iter().fold(1usize, |n, s| n.saturating_mul(*s));
+            if elements == 0 || elements > n_features {
+                return wrong(
+                    format!(
+                        "`image_loss.shape` {shape:?} has {elements} elements, the rows have {n_features} features"
+                    ),
+                    "[height, width, channels] of the image that the first features form",
+                );
+            }
+        }
+        if self.rate_price > 0.0 && self.widths.epochs + self.qat_epochs == 0 {
+            return wrong(
+                "`rate_price` is asked for in phases that have no epochs".into(),
+                "set `widths.epochs` or `qat_epochs`",
+            );
+        }
         self.widths.check()?;
         if let Some(conv) = &self.conv {
             let geometry = conv.geometry();
@@ -294,28 +318,6 @@ impl TrainOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::transform::NormFunction;
-    use crate::model::{ColumnSpec, Constraint, Norm};
-    use ndarray::array;
-
-    fn column(width: usize, function: NormFunction) -> ColumnSpec {
-        let norm = Norm { function, offset: 0.0, scale: 2.0 };
-        ColumnSpec { name: "a".into(), width, norm, zero_flag: false, constraint: Constraint::default() }
-    }
-
-    #[test]
-    fn elements_of_a_vector_column_cost_the_same_whatever_their_own_range() {
-        let vector = Transform { window: None, columns: vec![column(2, NormFunction::Identity)] };
-        let features = array![[0.0, 0.0], [0.1, 1.0]];
-        assert_eq!(LossWeights::Range.of(&vector, &features, 0.0), [1.0, 1.0]);
-        let scalars = vec![column(1, NormFunction::Identity), column(1, NormFunction::Identity)];
-        let table = Transform { window: None, columns: scalars };
-        // A tenth of the range: the same error is ten times the share, a hundred times the square.
-        let weights = LossWeights::Range.of(&table, &features, 0.0);
-        assert!(weights[0] == 1.0 && (weights[1] - 0.01).abs() < 1e-6, "{weights:?}");
-        assert_eq!(LossWeights::Range.of(&table, &features, 0.2), [1.0, 0.2]);
-        assert_eq!(LossWeights::Feature.of(&table, &features, 0.0), [1.0, 1.0]);
-    }
 
     #[test]
     fn a_schedule_starts_at_its_warm_up_and_ends_at_its_curve() {

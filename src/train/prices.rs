@@ -170,10 +170,7 @@ impl Course {
 
     /// Prices when the share `done` of a training is done.
     pub(super) fn at(&self, options: &WidthOptions, done: f64) -> Prices {
-        let ramp = |limited: bool| match limited {
-            true => LOW_PRICE,
-            false => LOW_PRICE.powf(((RISEN - done) / (RISEN - RISING)).clamp(0.0, 1.0)),
-        };
+        let ramp = |limited: bool| if limited { LOW_PRICE } else { ramp(done) };
         Prices {
             adder_bit: self.prices.adder_bit * ramp(options.budget.prices_adders()),
             latent_bit: self.prices.latent_bit * ramp(options.budget.latent_bits.is_some()),
@@ -201,6 +198,11 @@ impl Course {
             }
         }
     }
+}
+
+/// How far prices have risen when the share `done` of a training is done.
+pub(super) fn ramp(done: f64) -> f64 {
+    LOW_PRICE.powf(((RISEN - done) / (RISEN - RISING)).clamp(0.0, 1.0))
 }
 
 /// Whether widths stay as they are when the share `done` of a training is done.

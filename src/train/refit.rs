@@ -12,7 +12,7 @@ impl Autoencoder {
     /// `parameters` with the last layer's bias, and its weights on the latents where it reads them, moved to the least
     /// squared error over `rows`; everything else is kept. The loss weights play no part: each feature has its own.
     pub(super) fn refit(&self, parameters: &[Vec<f32>], rows: &Array2<f32>) -> Vec<Vec<f32>> {
-        let (n, latents) = (self.weights.len(), self.latents());
+        let (n, latents) = (self.criterion.weights.len(), self.latents());
         let linear = if self.decoder.has_linear_path() { latents } else { 0 };
         let tensors = self.tensors(parameters);
         // Normal equations of the residuals on the latents and a constant.

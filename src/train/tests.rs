@@ -47,14 +47,14 @@ fn pca_mse(fit: &Array2<f32>, data: &Array2<f32>, k: usize) -> f64 {
 fn training_starts_at_the_principal_components_and_improves_on_them() {
     let (data, held_out) = (sheet(600, 0.0), sheet(200, 0.3));
     let linear = TrainOptions { hidden: vec![], decoder_hidden: vec![], epochs: 0, ..options() };
-    let start = train(&data, None, &[1.0; 5], &linear, &mut Session::new(&mut |_| {})).unwrap();
+    let start = train(&data, None, &Weights::even(5), &linear, &mut Session::new(&mut |_| {})).unwrap();
     let (at_start, rival) = (mse(&start, &held_out), pca_mse(&data, &held_out, 3));
     assert!((at_start / rival - 1.0).abs() < 1e-3, "{at_start} {rival}");
     let latents: Vec<f32> = data.outer_iter().map(|r| start.encoder.forward(&r.to_vec())[0]).collect();
     let variance = latents.iter().map(|z| f64::from(z * z)).sum::<f64>() / latents.len() as f64;
     assert!((variance - 1.0).abs() < 1e-2, "{variance}");
 
-    let trained = train(&data, Some(&held_out), &[1.0; 5], &options(), &mut Session::new(&mut |_| {})).unwrap();
+    let trained = train(&data, Some(&held_out), &Weights::even(5), &options(), &mut Session::new(&mut |_| {})).unwrap();
     assert!(mse(&trained, &held_out) < 0.3 * rival, "{} {rival}", mse(&trained, &held_out));
     // The loss the loop reports is the one the exported networks have.
     let best = trained.history.iter().filter_map(|e| e.validation_loss).fold(f64::INFINITY, f64::min);
@@ -65,7 +65,13 @@ fn training_starts_at_the_principal_components_and_improves_on_them() {
 fn two_trainings_give_bit_identical_networks() {
     let data = sheet(300, 0.0);
     let run = |seed| {
-        train(&data, None, &[1.0; 5], &TrainOptions { epochs: 3, seed, ..options() }, &mut Session::new(&mut |_| {}))
+        train(
+            &data,
+            None,
+            &Weights::even(5),
+            &TrainOptions { epochs: 3, seed, ..options() },
+            &mut Session::new(&mut |_| {}),
+        )
     };
     assert_eq!(run(1).unwrap(), run(1).unwrap());
     assert_ne!(run(1).unwrap(), run(2).unwrap());
@@ -85,11 +91,12 @@ fn plan(encoder: &Network) -> QuantPlan {
 #[test]
 fn fine_tuning_recovers_what_rounding_lost() {
     let (data, held_out) = (sheet(600, 0.0), sheet(200, 0.3));
-    let trained = train(&data, Some(&held_out), &[1.0; 5], &options(), &mut Session::new(&mut |_| {})).unwrap();
+    let trained = train(&data, Some(&held_out), &Weights::even(5), &options(), &mut Session::new(&mut |_| {})).unwrap();
     let plan = plan(&trained.encoder);
     let tune = |epochs| {
         let options = TrainOptions { qat_epochs: epochs, learning_rate: 2e-2, ..options() };
-        fine_tune(&trained, &plan, &data, Some(&held_out), &[1.0; 5], &options, &mut Session::new(&mut |_| {})).unwrap()
+        fine_tune(&trained, &plan, &data, Some(&held_out), &Weights::even(5), &options, &mut Session::new(&mut |_| {}))
+            .unwrap()
     };
     assert_eq!(tune(0), trained);
     let tuned = tune(6);
@@ -120,7 +127,7 @@ fn rounded_loss(t: &Trained, plan: &QuantPlan, data: &Array2<f32>) -> f64 {
 fn a_diverging_loss_is_an_error_with_a_hint() {
     let data = sheet(100, 0.0) * 1e15;
     let wild = TrainOptions { learning_rate: 1e30, ..options() };
-    let e = train(&data, None, &[1.0; 5], &wild, &mut Session::new(&mut |_| {})).unwrap_err();
+    let e = train(&data, None, &Weights::even(5), &wild, &mut Session::new(&mut |_| {})).unwrap_err();
     assert_eq!(e.code(), Code::Training);
     assert!(e.to_string().contains("lower the learning rate"), "{e}");
 }
@@ -128,47 +135,67 @@ fn a_diverging_loss_is_an_error_with_a_hint() {
 #[test]
 fn data_and_options_that_do_not_fit_are_rejected() {
     let data = sheet(10, 0.0);
-    let e = train(&data, None, &[1.0; 4], &options(), &mut Session::new(&mut |_| {})).unwrap_err();
+    let e = train(&data, None, &Weights::even(4), &options(), &mut Session::new(&mut |_| {})).unwrap_err();
     assert_eq!(e.what(), "4 loss weights for 5 features");
-    let e = train(&data, None, &[1.0; 5], &TrainOptions { latent: 6, ..options() }, &mut Session::new(&mut |_| {}))
-        .unwrap_err();
+    let e =
+        train(&data, None, &Weights::even(5), &TrainOptions { latent: 6, ..options() }, &mut Session::new(&mut |_| {}))
+            .unwrap_err();
     assert_eq!(e.what(), "`latent` is 6, the rows have 5 features");
     let mut bad = data.clone();
     bad[[3, 2]] = f32::NAN;
-    let e = train(&bad, None, &[1.0; 5], &options(), &mut Session::new(&mut |_| {})).unwrap_err();
+    let e = train(&bad, None, &Weights::even(5), &options(), &mut Session::new(&mut |_| {})).unwrap_err();
     assert!(e.to_string().contains("row 3, feature 2"), "{e}");
 }
 
 /// Trains in all phases with checkpoints beside `model`; `kill` is the epoch in which the process "dies".
-fn all_phases(model: &Path, kill: Option<usize>) -> Trained {
+fn all_phases(model: &Path, kill: Option<usize>, priced: bool) -> Trained {
     let (data, held_out) = (sheet(300, 0.0), sheet(100, 0.3));
     let budget = Budget { lut: Some(30), ..Budget::default() };
     let widths = WidthOptions { epochs: 5, budget, ..WidthOptions::default() };
-    let options = TrainOptions { epochs: 7, widths, checkpoint_every: 2, noise: 0.01, ..options() };
+    let price = if priced { 1e-2 } else { 0.0 };
+    let options = TrainOptions {
+        epochs: 7,
+        widths,
+        checkpoint_every: 2,
+        noise: 0.01,
+        rate_price: price,
+        sliced_wasserstein: price,
+        variational: price,
+        ..options()
+    };
     let measure = |_: &Network, plan: &QuantPlan| Ok(Hardware { lut: f64::from(latent_bits(plan)), latency_ns: 1.0 });
     let mut dies = |e: &Epoch| assert_ne!(Some(e.epoch), kill, "killed");
     let mut session = Session { progress: &mut dies, checkpoint: Some((model, "key")) };
-    let trained = train(&data, Some(&held_out), &[1.0; 5], &options, &mut session).unwrap();
+    let trained = train(&data, Some(&held_out), &Weights::even(5), &options, &mut session).unwrap();
     let plan = plan(&trained.encoder);
     let (trained, plan) =
-        learn_widths(&trained, &plan, &data, &[1.0; 5], &options, Some(&measure), &mut session).unwrap();
-    fine_tune(&trained, &plan, &data, Some(&held_out), &[1.0; 5], &options, &mut session).unwrap()
+        learn_widths(&trained, &plan, &data, &Weights::even(5), &options, Some(&measure), &mut session).unwrap();
+    fine_tune(&trained, &plan, &data, Some(&held_out), &Weights::even(5), &options, &mut session).unwrap()
 }
 
 #[test]
 fn a_training_killed_in_any_phase_ends_with_the_bits_of_one_that_was_not() {
     let folder = tempfile::tempdir().unwrap();
-    let whole = all_phases(&folder.path().join("whole.json"), None);
+    let whole = all_phases(&folder.path().join("whole.json"), None, false);
     assert_eq!(whole.history.len(), 18);
     let model = folder.path().join("killed.json");
     // Epoch 6 is the last but one of the float phase, 11 that of widths, 16 lies in the quantization-aware one.
     for (kill, phase, saved) in [(6, FLOAT, 4), (11, WIDTHS, 2), (16, AWARE, 2)] {
-        let died = std::panic::catch_unwind(|| all_phases(&model, Some(kill)));
+        let died = std::panic::catch_unwind(|| all_phases(&model, Some(kill), false));
         assert!(died.is_err(), "epoch {kill} was never reached");
         let text = std::fs::read_to_string(checkpoint::path_of(&model, phase)).unwrap();
         assert!(text.contains(&format!("\"epoch\":{saved},")), "killed in epoch {kill}: {}", &text[..200]);
     }
-    assert_eq!(all_phases(&model, None), whole);
+    assert_eq!(all_phases(&model, None, false), whole);
+    remove_checkpoints(&model);
+    // Draws, and lengths of codes, are those of the epoch.
+    let priced = all_phases(&model, None, true);
+    remove_checkpoints(&model);
+    for kill in [6, 11, 16] {
+        assert!(std::panic::catch_unwind(|| all_phases(&model, Some(kill), true)).is_err());
+    }
+    assert_eq!(all_phases(&model, None, true), priced);
+    assert_ne!(priced, whole);
     remove_checkpoints(&model);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3, "those of the other model");
 }
@@ -180,7 +207,7 @@ fn a_checkpoint_of_other_data_or_options_is_not_resumed() {
     let data = sheet(100, 0.0);
     let run = |key: &str, epochs| {
         let mut session = Session { progress: &mut |_| {}, checkpoint: Some((&model, key)) };
-        train(&data, None, &[1.0; 5], &TrainOptions { epochs, ..options() }, &mut session).unwrap()
+        train(&data, None, &Weights::even(5), &TrainOptions { epochs, ..options() }, &mut session).unwrap()
     };
     let (three, six) = (run("a", 3), run("b", 6));
     assert_ne!(three.encoder, six.encoder);
@@ -194,11 +221,11 @@ fn training_stops_when_patience_runs_out_and_returns_the_best_epoch() {
     let (data, held_out) = (sheet(60, 0.0), sheet(60, 0.3) * 3.0);
     // Far from its rows the network gets worse with every step; the start is the best there is.
     let options = TrainOptions { epochs: 200, patience: 3, learning_rate: 3e-2, ..options() };
-    let stopped = train(&data, Some(&held_out), &[1.0; 5], &options, &mut Session::new(&mut |_| {})).unwrap();
+    let stopped = train(&data, Some(&held_out), &Weights::even(5), &options, &mut Session::new(&mut |_| {})).unwrap();
     let losses: Vec<f64> = stopped.history.iter().map(|e| e.validation_loss.unwrap()).collect();
     assert!(losses.len() < 200, "never stopped");
     let untrained = TrainOptions { epochs: 0, ..options };
-    let start = train(&data, Some(&held_out), &[1.0; 5], &untrained, &mut Session::new(&mut |_| {})).unwrap();
+    let start = train(&data, Some(&held_out), &Weights::even(5), &untrained, &mut Session::new(&mut |_| {})).unwrap();
     let best = losses.iter().copied().fold(mse(&start, &held_out), f64::min);
     assert!(losses[losses.len() - 3..].iter().all(|l| *l > best * 1.001), "{losses:?} {best}");
     assert!((mse(&stopped, &held_out) / best - 1.0).abs() < 1e-3, "{} {best}", mse(&stopped, &held_out));
@@ -207,7 +234,7 @@ fn training_stops_when_patience_runs_out_and_returns_the_best_epoch() {
 /// Rows, a network of theirs, and the formats that calibration might give it.
 fn wide() -> (Array2<f32>, Trained, QuantPlan) {
     let data = sheet(600, 0.0);
-    let trained = train(&data, None, &[1.0; 5], &options(), &mut Session::new(&mut |_| {})).unwrap();
+    let trained = train(&data, None, &Weights::even(5), &options(), &mut Session::new(&mut |_| {})).unwrap();
     let layers = trained.encoder.layers.iter().map(|l| LayerPlan {
         weight: Granular::PerTensor(QFormat::signed(10, 7)),
         bias: Granular::PerTensor(QFormat::signed(16, 12)),
@@ -226,7 +253,8 @@ fn learn(widths: WidthOptions, measure: Option<&Measure<'_>>) -> (Trained, Quant
     let (data, trained, plan) = wide();
     let options = TrainOptions { widths, ..options() };
     let (learned, plan) =
-        learn_widths(&trained, &plan, &data, &[1.0; 5], &options, measure, &mut Session::new(&mut |_| {})).unwrap();
+        learn_widths(&trained, &plan, &data, &Weights::even(5), &options, measure, &mut Session::new(&mut |_| {}))
+            .unwrap();
     let loss = rounded_loss(&learned, &plan, &sheet(200, 0.3));
     (learned, plan, loss)
 }
@@ -334,4 +362,101 @@ fn a_budget_is_met_by_prices_that_follow_it() {
         let bits = latent_bits(&plan);
         assert!(bits <= latent_bits_most as u32 && bits + 5 > latent_bits_most as u32, "{bits} of {latent_bits_most}");
     }
+}
+
+/// Bits that an ideal code of each latent for itself takes, of the sum of all.
+fn entropy(t: &Trained, plan: &QuantPlan, data: &Array2<f32>) -> f64 {
+    let device = Device::flex();
+    let fake = FakeNetwork::new(plan, &t.encoder, &device).unwrap();
+    let parameters = graph::parameters(&t.encoder, &device);
+    let grids = graph::Grids::Fixed(&fake);
+    let z = Graph::new(&t.encoder, &device).forward(&parameters, fit::tensor(data, &device), grids);
+    let z = Array2::from_shape_vec((data.nrows(), t.encoder.n_out()), fit::read(z)).unwrap();
+    let bits = |column: ndarray::ArrayView1<f32>| {
+        let mut counts = std::collections::BTreeMap::new();
+        column.iter().for_each(|v| *counts.entry(v.to_bits()).or_insert(0.0) += 1.0);
+        counts.values().map(|c: &f64| c / data.nrows() as f64).map(|p| -p * p.log2()).sum::<f64>()
+    };
+    z.columns().into_iter().map(bits).sum()
+}
+
+#[test]
+fn a_price_of_information_buys_more_than_one_of_bits() {
+    let of = |latent_price, rate_price| {
+        let (data, trained, plan) = wide();
+        let widths = WidthOptions { epochs: 120, adder_price: 1e-5, latent_price, ..WidthOptions::default() };
+        let options = TrainOptions { widths, rate_price, ..options() };
+        let mut quiet = |_: &Epoch| {};
+        let session = &mut Session::new(&mut quiet);
+        let (learned, plan) = learn_widths(&trained, &plan, &data, &Weights::even(5), &options, None, session).unwrap();
+        let held_out = sheet(400, 0.3);
+        (rounded_loss(&learned, &plan, &held_out), entropy(&learned, &plan, &held_out))
+    };
+    let (free, by_width, by_rate) = (of(0.0, 0.0), of(1e-2, 0.0), of(0.0, 1.2e-2));
+    assert!(by_rate.1 < 0.7 * free.1, "{free:?} {by_rate:?}");
+    // Two numbers hold a row: for a bit more in both together the squared error halves.
+    let at_equal_bits = by_rate.0 / by_width.0 * (by_rate.1 - by_width.1).exp2();
+    assert!(at_equal_bits < 0.9, "{by_width:?} {by_rate:?}");
+}
+
+#[test]
+fn a_variational_autoencoder_bears_noise_on_its_latents() {
+    let data = sheet(600, 0.0);
+    let noisy = |variational| {
+        let options = TrainOptions { variational, latent: 2, epochs: 60, ..options() };
+        let t = train(&data, None, &Weights::even(5), &options, &mut Session::new(&mut |_| {})).unwrap();
+        let mut rng = initial::generator(3, 0);
+        let rows = data.outer_iter().map(|x| {
+            let mut z = t.encoder.forward(&x.to_vec());
+            initial::add_noise(&mut z, 0.4, &mut rng);
+            let y = t.decoder.forward(&z);
+            x.iter().zip(&y).map(|(x, y)| f64::from(x - y).powi(2)).sum::<f64>()
+        });
+        rows.sum::<f64>() / data.len() as f64
+    };
+    let (plain, variational) = (noisy(0.0), noisy(0.3));
+    assert!(variational < 0.9 * plain, "{variational} {plain}");
+}
+
+#[test]
+fn latents_are_led_to_normal_ones() {
+    let data = sheet(600, 0.0);
+    let far = |sliced_wasserstein| {
+        let options = TrainOptions { sliced_wasserstein, latent: 2, epochs: 80, ..options() };
+        let t = train(&data, None, &Weights::even(5), &options, &mut Session::new(&mut |_| {})).unwrap();
+        let z: Vec<f32> = data.outer_iter().flat_map(|x| t.encoder.forward(&x.to_vec())).collect();
+        prior::sliced_wasserstein(&z, 2, 1.0, &mut initial::generator(3, 0), &mut vec![0.0; z.len()])
+    };
+    let (free, led) = (far(0.0), far(30.0));
+    assert!(led < 0.7 * free, "{led} {free}");
+}
+
+#[test]
+fn huber_s_loss_does_not_follow_a_few_rows_that_are_far_off() {
+    let mut data = sheet(600, 0.0);
+    let held_out = sheet(200, 0.3);
+    data.outer_iter_mut().step_by(40).for_each(|mut row| row[1] += 40.0);
+    let of = |huber| {
+        let options = TrainOptions { huber, linear_path: false, epochs: 60, ..options() };
+        let t = train(&data, None, &Weights::even(5), &options, &mut Session::new(&mut |_| {})).unwrap();
+        mse(&t, &held_out)
+    };
+    let (squares, huber) = (of(0.0), of(0.3));
+    assert!(huber < 0.5 * squares, "{huber} {squares}");
+}
+
+#[test]
+fn an_image_loss_keeps_the_sum_of_an_image() {
+    // Eight cells of independent charges: what three latents keep is a matter of taste.
+    let data = Array2::from_shape_fn((600, 8), |(i, j)| ((i * (2 * j + 3)) as f32 * 0.37).sin());
+    let of = |image_loss| {
+        let options = TrainOptions { image_loss, latent: 2, epochs: 60, linear_path: false, ..options() };
+        let t = train(&data, None, &Weights::even(8), &options, &mut Session::new(&mut |_| {})).unwrap();
+        let error = |x: ndarray::ArrayView1<f32>| {
+            f64::from(t.decoder.forward(&t.encoder.forward(&x.to_vec())).iter().sum::<f32>() - x.sum()).powi(2)
+        };
+        (data.outer_iter().map(error).sum::<f64>() / 600.0).sqrt()
+    };
+    let (free, kept) = (of(None), of(Some(ImageLoss { weight: 1.0, shape: [1, 8, 1] })));
+    assert!(kept < 0.6 * free, "{kept} {free}");
 }

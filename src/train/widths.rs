@@ -125,6 +125,11 @@ impl LearnedWidths {
         on_grid(formats, layer + 1, positions, y, &|_| signed)
     }
 
+    /// Which of the formats' parameters are the fraction bits of the latents, one a channel.
+    pub(super) fn latent_fracs(&self) -> usize {
+        at_tensor(self.layers.len())
+    }
+
     /// Bits of each channel of each tensor, `x` first, as real numbers.
     fn widths(&self, formats: &[Vec<f32>]) -> Vec<Vec<f32>> {
         let width = |tensor: usize, channel: usize, signed: bool| {
