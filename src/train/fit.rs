@@ -36,6 +36,8 @@ pub(super) struct Autoencoder {
     pub(super) fake: Option<FakeNetwork>,
     /// Formats that are trained.
     pub(super) learned: Option<LearnedWidths>,
+    /// A layer of the encoder that is not trained.
+    pub(super) frozen: Option<usize>,
     /// Whether latents are drawn around what the encoder gives.
     pub(super) variational: bool,
     pub(super) criterion: Criterion,
@@ -216,6 +218,9 @@ impl Autoencoder {
         }
         let mut all = sum.backward();
         let mut gradients: Vec<_> = tracked.iter().map(|p| p.grad_remove(&mut all).map(read)).collect();
+        if let Some(layer) = self.frozen {
+            gradients[2 * layer..][..2].fill(None);
+        }
         if let Some(learned) = self.learned.as_ref().filter(|_| !by_frac.is_empty()) {
             let at = self.own() + learned.latent_fracs();
             let fracs = gradients[at].get_or_insert_with(|| vec![0.0; parameters[at].len()]);

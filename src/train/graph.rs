@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn burn_and_the_plain_network_compute_the_same() {
         let data = Array2::from_shape_fn((40, 12), |(i, j)| ((i * 7 + j * 3) as f32 * 0.37).sin() + j as f32 * 0.1);
-        let conv = Some(ConvOptions { in_shape: [3, 2, 2], filters: 3, kernel: [3, 2] });
+        let conv = Some(ConvOptions { in_shape: [3, 2, 2], filters: 3, kernel: [3, 2], stride: [1, 2] });
         let options =
             TrainOptions { latent: 4, hidden: vec![6], decoder_hidden: vec![7, 5], conv, ..TrainOptions::default() };
         let device = Device::flex();

@@ -8,7 +8,7 @@ use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::options::TrainOptions;
+use super::options::{SetOptions, TrainOptions};
 use super::pca;
 use crate::model::network::INPUT;
 use crate::model::{Activation, Layer, Network, Op};
@@ -38,6 +38,9 @@ pub(super) fn networks(data: &Array2<f32>, weights: &[f32], options: &TrainOptio
             op,
             activation: Activation::Relu,
         });
+    }
+    if let Some(set) = &options.set {
+        members(&mut encoder, set, &mut rng);
     }
     hidden(&mut encoder, &options.hidden, Activation::Relu, &mut rng);
     let linear = start.as_ref().map(|s| (&s.encoder, &s.encoder_bias));
@@ -87,6 +90,28 @@ impl LinearStart {
             encoder: encoder.iter().map(|r| r.iter().map(|w| *w as f32).collect()).collect(),
         }
     }
+}
+
+/// Appends the layers of each member of a set, and their sum.
+fn members(network: &mut Network, set: &SetOptions, rng: &mut ChaCha8Rng) {
+    for (i, size) in set.layers.iter().enumerate() {
+        let geometry = set.geometry(i, network.n_in);
+        let weights = random(rng, *size, geometry.taps(), 6.0);
+        let op = Op::Conv2d { geometry, weights, bias: vec![0.0; *size] };
+        let inputs = vec![last_name(network)];
+        network.layers.push(Layer { name: format!("member{}", i + 1), inputs, op, activation: Activation::Relu });
+    }
+    let size = set.layers.last().copied().unwrap_or(0);
+    // Members come one after the other, each with all its channels.
+    let row = |r: usize| (0..set.members * size).map(|c| if c % size == r { 1.0 } else { 0.0 }).collect();
+    let op = Op::Dense { weights: (0..size).map(row).collect(), bias: vec![0.0; size] };
+    let inputs = vec![last_name(network)];
+    network.layers.push(Layer { name: "sum".into(), inputs, op, activation: Activation::None });
+}
+
+/// Layers of the encoder that stay what they are: the sum over a set.
+pub(super) fn frozen(options: &TrainOptions) -> Option<usize> {
+    options.set.as_ref().map(|set| set.layers.len())
 }
 
 /// Appends dense layers `hidden1`, `hidden2`, ...

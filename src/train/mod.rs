@@ -30,7 +30,7 @@ use burn::tensor::Device;
 use ndarray::Array2;
 
 pub use loss::Weights;
-pub use options::{ConvOptions, ImageLoss, LossWeights, Schedule, ScheduleKind, TrainOptions};
+pub use options::{ConvOptions, ImageLoss, LossWeights, Schedule, ScheduleKind, SetOptions, TrainOptions};
 pub use pca::{Pca, pca};
 
 use crate::error::{Code, Error, Result};
@@ -242,6 +242,7 @@ fn run(
         shapes,
         fake,
         learned,
+        frozen: initial::frozen(options),
         variational,
         criterion,
         device: device.clone(),

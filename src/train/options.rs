@@ -22,6 +22,9 @@ pub struct TrainOptions {
     /// A convolution as first layer of the encoder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conv: Option<ConvOptions>,
+    /// A set of like things as input: particles, hits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set: Option<SetOptions>,
     /// Passes over the training rows in floating point.
     pub epochs: usize,
     /// Passes with fake-quantized encoder.
@@ -78,7 +81,7 @@ pub struct TrainOptions {
     pub seed: u64,
 }
 
-/// A convolution with `relu`, stride 1 and zero padding that keeps the image's size.
+/// A convolution with `relu` and zero padding that keeps the image's size, but for the stride.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConvOptions {
@@ -86,8 +89,48 @@ pub struct ConvOptions {
     pub in_shape: [usize; 3],
     /// Output channels.
     pub filters: usize,
-    /// `[height, width]`.
+    /// `[height, width]`; of a waveform `[1, samples]`.
     pub kernel: [usize; 2],
+    /// `[vertical, horizontal]` steps from one place to the next.
+    #[serde(default = "every_place", skip_serializing_if = "is_every_place")]
+    pub stride: [usize; 2],
+}
+
+fn every_place() -> [usize; 2] {
+    [1, 1]
+}
+
+fn is_every_place(stride: &[usize; 2]) -> bool {
+    *stride == every_place()
+}
+
+/// The same layers for each member of a set, and the sum over all (Zaheer et al., Deep Sets, arXiv:1703.06114): what comes out
+/// does not depend on the order of members, and fewer of them are padded by a constant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetOptions {
+    /// Members of the set, those that are padding too.
+    pub members: usize,
+    /// Sizes of the layers that each member passes through (`relu`).
+    pub layers: Vec<usize>,
+    /// Whether the features are those of all members one column after the other, not member after member.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_column: bool,
+}
+
+impl SetOptions {
+    /// The geometry of layer `layer`, each member a place of an image of one row.
+    ///
+    /// * `n_features`: of the whole set
+    pub(super) fn geometry(&self, layer: usize, n_features: usize) -> Conv2d {
+        let own = n_features / self.members.max(1);
+        let (in_shape, kernel) = match layer {
+            0 if self.by_column => ([own, self.members, 1], [own, 1]),
+            0 => ([1, self.members, own], [1, 1]),
+            _ => ([1, self.members, self.layers[layer - 1]], [1, 1]),
+        };
+        Conv2d { in_shape, kernel, stride: [1, 1], pad: [0; 4], filters: self.layers[layer] }
+    }
 }
 
 /// A distance between images: the first features are one, row-major.
@@ -175,6 +218,7 @@ impl Default for TrainOptions {
             decoder_hidden: vec![64, 64],
             linear_path: true,
             conv: None,
+            set: None,
             epochs: 30,
             widths: WidthOptions::default(),
             qat_epochs: 10,
@@ -207,7 +251,7 @@ impl ConvOptions {
         Conv2d {
             in_shape: self.in_shape,
             kernel: self.kernel,
-            stride: [1, 1],
+            stride: self.stride,
             pad: [h / 2, w / 2, h - h / 2, w - w / 2],
             filters: self.filters,
         }
@@ -309,6 +353,27 @@ impl TrainOptions {
                     format!("an image of {:?} has {} values, the rows {n_features}", conv.in_shape, geometry.n_in()),
                     "`conv.in_shape` is [height, width, channels]; zero flags count as features",
                 );
+            }
+        }
+        if let Some(set) = &self.set {
+            if self.conv.is_some() || self.linear_path {
+                return wrong(
+                    "`set` stands beside a convolution or a linear path, which know the order of its members".into(),
+                    "leave `conv` out and set `linear_path = false`",
+                );
+            }
+            if set.members == 0 || !n_features.is_multiple_of(set.members) {
+                return wrong(
+                    format!("{n_features} features are not those of {} members each", set.members),
+                    "`set.members` divides the number of features; zero flags count as features",
+                );
+            }
+            if set.layers.is_empty() || set.layers.contains(&0) {
+                return wrong("`set.layers` has no layer, or one of size 0".into(), "use for example [16, 8]");
+            }
+            let largest = set.layers.iter().max().copied().unwrap_or(0).max(n_features / set.members);
+            if largest.saturating_mul(largest).saturating_mul(set.members) > Self::MAX_WEIGHTS {
+                return wrong(format!("`set.layers` has a layer of {largest}"), "use smaller layers");
             }
         }
         Ok(())

@@ -460,3 +460,44 @@ fn an_image_loss_keeps_the_sum_of_an_image() {
     let (free, kept) = (of(None), of(Some(ImageLoss { weight: 1.0, shape: [1, 8, 1] })));
     assert!(kept < 0.6 * free, "{kept} {free}");
 }
+
+#[test]
+fn an_encoder_of_a_set_does_not_see_the_order_of_its_members() {
+    // Four particles of two numbers, the last ones missing in some rows.
+    let data = Array2::from_shape_fn((400, 8), |(i, j)| {
+        let (member, column) = (j / 2, j % 2);
+        let there = member < 1 + i % 4;
+        if there { ((i * (7 * member + 3) + 5 * column) as f32 * 0.37).sin() + column as f32 } else { 0.0 }
+    });
+    let by_column = Array2::from_shape_fn((400, 8), |(i, j)| data[(i, (j % 4) * 2 + j / 4)]);
+    let trained = |data: &Array2<f32>, by_column: bool, epochs: usize| {
+        let set = Some(SetOptions { members: 4, layers: vec![6, 5], by_column });
+        let options = TrainOptions { set, linear_path: false, latent: 4, epochs, ..options() };
+        train(data, None, &Weights::even(8), &options, &mut Session::new(&mut |_| {})).unwrap()
+    };
+    let t = trained(&data, false, 40);
+    let row = data.row(3).to_vec();
+    let turned: Vec<f32> = (0..8).map(|j| row[(j + 2) % 8]).collect();
+    let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
+    let z = t.encoder.forward(&row);
+    assert!(close(&z, &t.encoder.forward(&turned)) && z != t.encoder.forward(&data.row(4).to_vec()));
+    // The sum stays a sum, where widths are trained and in the quantization-aware phase too.
+    let is_sum = |t: &Trained| {
+        let sum = t.encoder.layers.iter().find(|l| l.name == "sum").unwrap();
+        sum.op.weights().0.iter().flatten().all(|w| *w == 0.0 || *w == 1.0)
+    };
+    let widths = WidthOptions { epochs: 20, adder_price: 1e-3, ..WidthOptions::default() };
+    let set = Some(SetOptions { members: 4, layers: vec![6, 5], by_column: false });
+    let options = TrainOptions { set, linear_path: false, latent: 4, widths, ..options() };
+    let (weights, mut quiet) = (Weights::even(8), |_: &Epoch| {});
+    let session = &mut Session::new(&mut quiet);
+    let (learned, formats) = learn_widths(&t, &plan(&t.encoder), &data, &weights, &options, None, session).unwrap();
+    let tuned = fine_tune(&learned, &formats, &data, None, &weights, &options, session).unwrap();
+    assert!(is_sum(&t) && is_sum(&learned) && is_sum(&tuned));
+    assert_ne!(tuned.encoder, t.encoder);
+    let variance = mse(&Trained { encoder: silent(&t.encoder), ..t.clone() }, &data);
+    assert!(mse(&t, &data) < 0.7 * variance, "{} {variance}", mse(&t, &data));
+    // The same rows in another layout are the same sets.
+    let (start, other) = (trained(&data, false, 0), trained(&by_column, true, 0));
+    assert!(close(&start.encoder.forward(&row), &other.encoder.forward(&by_column.row(3).to_vec())));
+}

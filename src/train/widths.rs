@@ -159,6 +159,10 @@ impl LearnedWidths {
         let mut by_width: Vec<Vec<f32>> = widths.iter().map(|w| vec![0.0; w.len()]).collect();
         by_width[last].fill(prices.latent_bit as f32);
         for (i, layer) in self.layers.iter().enumerate() {
+            // What is not trained keeps its formats.
+            if of_weights[2 * i].is_none() {
+                continue;
+            }
             let fracs = &formats[at_weights(i)];
             let price = prices.adder_bit as f32 * layer.places as f32;
             for (c, (tensor, channel)) in layer.columns.iter().enumerate() {

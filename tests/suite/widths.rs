@@ -50,7 +50,7 @@ fn run(widths: &str) -> (u64, u64, serde_json::Value) {
 #[test]
 fn a_budget_of_lookup_tables_and_latent_bits_is_met_by_verified_firmware() {
     let (free_lut, free_latents, _) = run("{ epochs = 0 }");
-    let (lut, latents, report) = run("{ epochs = 40, budget = { lut = 400, latent_bits = 30 } }");
+    let (lut, latents, report) = run("{ epochs = 60, budget = { lut = 400, latent_bits = 30 } }");
     assert!(free_lut > 1200 && free_latents > 40, "{free_lut} {free_latents}");
     assert!(lut <= 400 && lut > 150, "{lut}");
     assert!(latents <= 30 && latents > 15, "{latents}");
