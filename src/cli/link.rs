@@ -277,7 +277,8 @@ pub fn send(data: &Dataset, link: &Link, path: &Path, output: &Path) -> Result<S
     let folder = tempfile::tempdir().map_err(|e| Error::io("create", &std::env::temp_dir(), &e))?;
     let file = folder.path().join("back.npz");
     decompress(output, &file, None, path, false)?;
-    let columns = data.columns.iter().filter(|c| source.columns().contains(&c.name)).cloned().collect();
+    let names = data.called(source.columns());
+    let columns = data.columns.iter().filter(|c| names.contains(&c.name)).cloned().collect();
     let sent = Dataset { columns, ..data.slice(0..0) };
     let back = data::read(&file, &Selection::default())?;
     let back = Dataset { layout: sent.layout.clone(), ..back };
@@ -298,7 +299,7 @@ fn write(data: &dyn RowSource, source: &Source, link: &Link, output: &Path) -> R
     let block_rows = (BLOCK_EVENTS / source.row_events()).max(1);
     for start in (0..data.rows()).step_by(block_rows) {
         let block = data.read(start..data.rows().min(start + block_rows))?;
-        let names = source.columns();
+        let names = block.called(source.columns());
         let sent = block.columns.iter().filter(|c| names.contains(&c.name));
         raw_bytes += sent.map(|c| (c.values.len() * c.values.item_size()) as u64).sum::<u64>();
         for event in source.events(&block)?.rows() {

@@ -120,8 +120,9 @@ pub fn events(samples: &Samples, rows: &Dataset) -> Result<Array2<i64>> {
     let per_row = samples.row_events();
     let mut out = Array2::zeros((rows.rows * per_row, samples.numbers()));
     let mut first = 0;
-    for of in &samples.columns {
-        let column = rows.column(&of.name)?;
+    let names = rows.called(samples.columns.iter().map(|c| c.name.clone()).collect());
+    for (of, name) in samples.columns.iter().zip(&names) {
+        let column = rows.column(name)?;
         if column.shape != of.shape {
             return Err(Error::new(
                 Code::DataShape,

@@ -199,7 +199,7 @@ fn candidates(recipe: &Recipe, section: &SearchSection) -> Result<Vec<Recipe>> {
 /// What a model came to on the rows `data`.
 fn judge(recipe: &Recipe, data: &Dataset, model: &QuantizedModel, key: String) -> Result<Trial> {
     let neural = Neural::new(model.clone())?;
-    let names = neural.columns();
+    let names = data.called(neural.columns());
     let columns: Vec<Column> = data.columns.iter().filter(|c| names.contains(&c.name)).cloned().collect();
     let data = Dataset { columns, ..data.clone() };
     let latents = neural.encode(&neural.rows(&data)?)?;

@@ -45,6 +45,7 @@ pub(super) fn plan(
     for (name, _) in &options.column_bounds {
         data.column(name)?;
     }
+    let sent = neural.map(|n| data.called(n.columns()));
     let mut columns: Vec<ColumnMeta> = data.columns.iter().map(ColumnMeta::of).collect();
     if bounded {
         let bounds = (data.columns.iter())
@@ -52,7 +53,7 @@ pub(super) fn plan(
                 let own = options.column_bounds.iter().find(|(name, _)| *name == c.name).map(|(_, b)| *b);
                 // Beside a model's columns all are exact.
                 let exact =
-                    neural.map_or(data.source.pass_through.contains(&c.name), |n| !n.columns().contains(&c.name));
+                    sent.as_ref().map_or(data.source.pass_through.contains(&c.name), |sent| !sent.contains(&c.name));
                 let passed = exact.then_some(Bound::Abs(0.0));
                 checked(own.or(passed).or(options.bound), &c.name)
             })
@@ -77,8 +78,7 @@ pub(super) fn plan(
         relate(source, options, &mut columns)?;
     }
     let mut model = None;
-    if let Some(neural) = neural {
-        let names = neural.columns();
+    if let (Some(neural), Some(names)) = (neural, sent) {
         for name in &names {
             data.column(name)?;
         }

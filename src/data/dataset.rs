@@ -282,6 +282,16 @@ impl Dataset {
         })
     }
 
+    /// What these data call the columns `names` of a model. A single array is called as its file is: where one column is
+    /// wanted and there is one, it is that one.
+    pub fn called(&self, names: Vec<String>) -> Vec<String> {
+        let mut own = self.model_columns();
+        match (names.as_slice(), own.next(), own.next()) {
+            ([wanted], Some(only), None) if self.column(wanted).is_err() => vec![only.name.clone()],
+            _ => names,
+        }
+    }
+
     /// The columns that a model may read: all but those passed through.
     pub fn model_columns(&self) -> impl Iterator<Item = &Column> {
         self.columns.iter().filter(|c| !self.source.pass_through.contains(&c.name))

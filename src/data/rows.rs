@@ -13,8 +13,9 @@ use crate::model::Transform;
 /// # Errors
 /// `D003` for a missing column, `D004` for another width.
 pub fn model_rows(data: &Dataset, transform: &Transform) -> Result<Array2<f64>> {
+    let names = data.called(transform.columns.iter().map(|c| c.name.clone()).collect());
     if let Some(window) = transform.window {
-        let column = data.column(&transform.columns[0].name)?;
+        let column = data.column(&names[0])?;
         let (width, per_row) = (column.width(), column.width().div_ceil(window));
         return Ok(Array2::from_shape_fn((data.rows * per_row, window), |(r, i)| {
             let at = ((r % per_row) * window + i).min(width - 1);
@@ -23,8 +24,8 @@ pub fn model_rows(data: &Dataset, transform: &Transform) -> Result<Array2<f64>> 
     }
     let mut rows = Array2::zeros((data.rows, transform.n_values()));
     let mut start = 0;
-    for spec in &transform.columns {
-        let column = data.column(&spec.name)?;
+    for (spec, name) in transform.columns.iter().zip(&names) {
+        let column = data.column(name)?;
         if column.width() != spec.width {
             return Err(Error::new(
                 Code::DataShape,

@@ -81,3 +81,34 @@ fn a_container_is_read_in_parts_added_to_and_checked() {
     assert_eq!(out.status.code(), Some(1), "{text}");
     assert!(text.contains("rows 900 to 1000 are lost") && text.contains("damaged"), "{text}");
 }
+
+#[test]
+fn a_model_and_a_link_of_one_array_serve_an_array_of_another_name() {
+    let f = Folder::new();
+    f.works(&["toy", "trigger-cells", "one.npy", "--rows", "300", "--seed", "1"]);
+    f.works(&["toy", "trigger-cells", "two.npy", "--rows", "200", "--seed", "2"]);
+    f.write(
+        "r.toml",
+        "name = \"m\"\n[data]\npath = \"one.npy\"\n[train]\nlatent = 4\nhidden = []\nepochs = 1\nqat_epochs = 0\n",
+    );
+    f.works(&["train", "r.toml", "--out", "t.json"]);
+    f.works(&["quantize", "t.json", "--out", "q.json"]);
+    f.works(&["link", "one.npy", "--model", "q.json", "--out", "l.json"]);
+    f.works(&["link", "one.npy", "--out", "cells.json"]);
+    for (out, options, bound) in [
+        ("n.slc", &["--mode", "neural", "--model", "q.json"][..], f64::INFINITY),
+        ("b.slc", &["--model", "q.json", "--residual", "abs:1"], 1.0),
+        ("n.slf", &["--model", "q.json", "--link", "l.json"], f64::INFINITY),
+        ("s.slf", &["--link", "cells.json"], 0.0),
+    ] {
+        f.works(&[&["compress", "two.npy", out], options].concat());
+        let link = if out.ends_with("slf") { options } else { &[] };
+        f.works(&[&["decompress", out, "back.npy"], link].concat());
+        let report = json(&f, &["evaluate", "two.npy", "back.npy"]);
+        let error = report["columns"][0]["max_abs"].as_f64().unwrap();
+        assert!(error <= bound && (error > 0.0) == (bound > 0.0), "{out}: {error}");
+    }
+    // Where there is a choice, the name counts.
+    f.works(&["toy", "jets", "jets.npz", "--rows", "50"]);
+    f.refused(&["compress", "jets.npz", "x.slc", "--mode", "neural", "--model", "q.json"], "there is no column `one`");
+}
