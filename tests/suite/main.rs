@@ -24,6 +24,7 @@ mod several;
 mod spine;
 mod streamed;
 mod widths;
+mod zoo;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
