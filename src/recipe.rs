@@ -64,10 +64,14 @@ pub struct SearchSection {
     pub hidden: Vec<Vec<usize>>,
     /// Numbers sent.
     pub latent: Vec<usize>,
+    /// Budgets of lookup tables, for `train.widths`; prices are where training begins then.
+    pub lut: Vec<u64>,
     /// Prices of a bit of an adder, for `train.widths`.
     pub adder_price: Vec<f64>,
     /// Prices of a bit of a latent.
     pub latent_price: Vec<f64>,
+    /// Prices of a bit of the latents' information, `train.rate_price`.
+    pub rate_price: Vec<f64>,
     /// So many of all, drawn at random; 0 is all.
     pub trials: usize,
     /// Seed of the draw.

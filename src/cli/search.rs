@@ -18,11 +18,11 @@ use super::stages;
 use crate::codec::NeuralBackend;
 use crate::data::{Column, Dataset};
 use crate::error::{Code, Error, Result};
-use crate::evaluate;
 use crate::model::QuantizedModel;
 use crate::model::file::{read_json, write_json, write_whole};
 use crate::recipe::{Recipe, SearchSection, checksum_of};
 use crate::report::plot;
+use crate::{evaluate, hw};
 
 /// One network, and what it came to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,6 +37,10 @@ pub struct Trial {
     pub adder_price: Option<f64>,
     /// What a bit of a latent cost.
     pub latent_price: Option<f64>,
+    /// What a bit of information in the latents cost.
+    pub rate_price: f64,
+    /// Lookup tables that it was to stay within.
+    pub budget: Option<u64>,
     /// RMS of the error over each column's range, root mean square of all columns, in rows that training never saw if there are any.
     pub rms_over_range: f64,
     /// Rows that were judged.
@@ -47,7 +51,7 @@ pub struct Trial {
     pub entropy_bits: f64,
     /// Weights that are not 0.
     pub weights: usize,
-    /// By the compiler's estimate.
+    /// By the compiler's quickest estimate; `sluice emit` finds more adders to share.
     pub lut: u64,
     /// Full adders.
     pub adder_bits: u64,
@@ -124,8 +128,8 @@ pub fn search(recipe: &Recipe, folder: &Path) -> Result<Found> {
         let t = &recipe.train;
         one(recipe).map_err(|e| {
             e.at(format!(
-                "trial with hidden {:?}, {} latents, prices {} and {}",
-                t.hidden, t.latent, t.widths.adder_price, t.widths.latent_price
+                "trial with hidden {:?}, {} latents, prices {}, {} and {}",
+                t.hidden, t.latent, t.widths.adder_price, t.widths.latent_price, t.rate_price
             ))
         })
     };
@@ -164,28 +168,28 @@ fn meaning(recipe: &Recipe) -> impl Serialize {
 
 /// The recipe with all that is listed, in order; so many of them at random if there are more than asked for.
 fn candidates(recipe: &Recipe, section: &SearchSection) -> Result<Vec<Recipe>> {
-    fn or<T: Clone>(listed: &[T], own: T) -> Vec<T> {
-        if listed.is_empty() { vec![own] } else { listed.to_vec() }
-    }
-    let widths = &recipe.train.widths;
-    let prices = !section.adder_price.is_empty() || !section.latent_price.is_empty();
-    if prices && widths.epochs == 0 {
-        return Err(Error::new(Code::Recipe, "`search` lists prices, and widths are not trained")
-            .hint("set `train.widths.epochs`, for example to 200"));
-    }
-    let mut all = Vec::new();
-    for hidden in or(&section.hidden, recipe.train.hidden.clone()) {
-        for latent in or(&section.latent, recipe.train.latent) {
-            for adder_price in or(&section.adder_price, widths.adder_price) {
-                for latent_price in or(&section.latent_price, widths.latent_price) {
-                    let mut one = recipe.clone();
-                    (one.train.hidden, one.train.latent) = (hidden.clone(), latent);
-                    (one.train.widths.adder_price, one.train.widths.latent_price) = (adder_price, latent_price);
-                    all.push(one);
-                }
-            }
+    fn vary<T: Clone>(all: &mut Vec<Recipe>, listed: &[T], set: fn(&mut Recipe, T)) {
+        if !listed.is_empty() {
+            let with = |recipe: &Recipe, value: &T| {
+                let mut one = recipe.clone();
+                set(&mut one, value.clone());
+                one
+            };
+            *all = all.iter().flat_map(|r| listed.iter().map(move |v| with(r, v))).collect();
         }
     }
+    let prices = !(section.adder_price.is_empty() && section.latent_price.is_empty() && section.lut.is_empty());
+    if prices && recipe.train.widths.epochs == 0 {
+        return Err(Error::new(Code::Recipe, "`search` lists prices or budgets, and widths are not trained")
+            .hint("set `train.widths.epochs`, for example to 200"));
+    }
+    let mut all = vec![recipe.clone()];
+    vary(&mut all, &section.hidden, |r, v| r.train.hidden = v);
+    vary(&mut all, &section.latent, |r, v| r.train.latent = v);
+    vary(&mut all, &section.lut, |r, v| r.train.widths.budget.lut = Some(v));
+    vary(&mut all, &section.adder_price, |r, v| r.train.widths.adder_price = v);
+    vary(&mut all, &section.latent_price, |r, v| r.train.widths.latent_price = v);
+    vary(&mut all, &section.rate_price, |r, v| r.train.rate_price = v);
     if section.trials > 0 {
         let mut rng = ChaCha8Rng::seed_from_u64(section.seed);
         while all.len() > section.trials {
@@ -206,7 +210,8 @@ fn judge(recipe: &Recipe, data: &Dataset, model: &QuantizedModel, key: String) -
     let back = neural.restore(&neural.decode(&latents)?, &neural.sent_columns())?;
     let back = Dataset { columns: back, ..data.clone() };
     let formats = model.encoder.output_formats();
-    let built = stages::built(&model.encoder, recipe, recipe.hardware.effort)?;
+    // As training sees it: what takes a minute each would make a search of a day.
+    let built = stages::built(&model.encoder, recipe, hw::Effort::Fast)?;
     let trained = recipe.train.widths.epochs > 0;
     Ok(Trial {
         key,
@@ -214,6 +219,8 @@ fn judge(recipe: &Recipe, data: &Dataset, model: &QuantizedModel, key: String) -
         latent: recipe.train.latent,
         adder_price: trained.then_some(recipe.train.widths.adder_price),
         latent_price: trained.then_some(recipe.train.widths.latent_price),
+        rate_price: recipe.train.rate_price,
+        budget: recipe.train.widths.budget.lut,
         rms_over_range: evaluate::overall(&evaluate::errors(&data, &back)?).rms_over_range,
         rows: data.rows,
         latent_bits: formats.iter().map(|f| u64::from(f.width)).sum(),
@@ -241,20 +248,35 @@ fn entropy(latents: &Array2<i64>) -> f64 {
 /// The trials as a table.
 pub fn describe(found: &Found) -> String {
     let mut text = format!(
-        "{:>12} {:>10} {:>7} {:>9} {:>9} {:>11} {:>8} {:>7} {:>7} {:>8} {:>7} {:>8}\n",
-        "trial", "hidden", "latents", "adder", "latent", "RMS/range", "bits", "H bits", "LUT", "FF", "cycles", "ns"
+        "{:>12} {:>10} {:>7} {:>7} {:>9} {:>9} {:>9} {:>11} {:>8} {:>7} {:>7} {:>8} {:>7} {:>8}\n",
+        "trial",
+        "hidden",
+        "latents",
+        "budget",
+        "adder",
+        "latent",
+        "rate",
+        "RMS/range",
+        "bits",
+        "H bits",
+        "LUT",
+        "FF",
+        "cycles",
+        "ns"
     );
     let price = |p: Option<f64>| p.map_or("-".to_owned(), |p| format!("{p:.1e}"));
     for t in &found.trials {
         let hidden = if t.hidden.is_empty() { "-".to_owned() } else { format!("{:?}", t.hidden).replace(' ', "") };
         let best = if found.front.contains(&t.key) { "  front" } else { "" };
         text += &format!(
-            "{:>12} {:>10} {:>7} {:>9} {:>9} {:>11.4e} {:>8} {:>7.1} {:>7} {:>8} {:>7} {:>8.1}{best}\n",
+            "{:>12} {:>10} {:>7} {:>7} {:>9} {:>9} {:>9} {:>11.4e} {:>8} {:>7.1} {:>7} {:>8} {:>7} {:>8.1}{best}\n",
             &t.key[..12],
             hidden,
             t.latent,
+            t.budget.map_or("-".to_owned(), |b| b.to_string()),
             price(t.adder_price),
             price(t.latent_price),
+            price(Some(t.rate_price)),
             t.rms_over_range,
             t.latent_bits,
             t.entropy_bits,
@@ -264,7 +286,7 @@ pub fn describe(found: &Found) -> String {
             t.latency_ns
         );
     }
-    text + "Lookup tables and latency by the compiler's estimates; H: entropy of the latents, each for itself.\n"
+    text + "Lookup tables and latency by the compiler's quickest estimate; H: entropy of the latents, each for itself.\n"
 }
 
 /// Where a search is written if nothing is said.

@@ -22,21 +22,24 @@ impl Adam {
     }
 
     /// One step along the gradients; a parameter that the loss does not reach has none and stays.
+    ///
+    /// * `rates`: learning rate and weight decay of each tensor
     pub(super) fn step(
         &mut self,
         parameters: &mut [Vec<f32>],
         gradients: &[Option<Vec<f32>>],
-        learning_rate: f64,
-        weight_decay: f64,
+        rates: impl Fn(usize) -> (f64, f64),
     ) {
         self.steps += 1;
         let (b1, b2) = (BETA.0 as f32, BETA.1 as f32);
-        let rate = (learning_rate / (1.0 - BETA.0.powi(self.steps))) as f32;
         let unbias = (1.0 / (1.0 - BETA.1.powi(self.steps))) as f32;
-        let keep = (1.0 - learning_rate * weight_decay) as f32;
         let moments = self.first.iter_mut().zip(&mut self.second);
-        for ((parameter, gradient), (first, second)) in parameters.iter_mut().zip(gradients).zip(moments) {
+        let all = parameters.iter_mut().zip(gradients).zip(moments).enumerate();
+        for (tensor, ((parameter, gradient), (first, second))) in all {
             let Some(gradient) = gradient else { continue };
+            let (learning_rate, weight_decay) = rates(tensor);
+            let rate = (learning_rate / (1.0 - BETA.0.powi(self.steps))) as f32;
+            let keep = (1.0 - learning_rate * weight_decay) as f32;
             let moments = first.iter_mut().zip(second);
             for ((p, g), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
                 *m = *m * b1 + g * (1.0 - b1);

@@ -328,9 +328,12 @@ impl Autoencoder {
                     let (prices, settled) = (state.course.at(plan.widths, done), prices::settled(done));
                     self.charge(learned, &state.parameters, &mut gradients, prices, settled, plan.unit);
                 }
-                learning_rate =
-                    plan.learning_rate * plan.schedule.factor(done(step) * plan.epochs as f64, plan.epochs as f64);
-                state.adam.step(&mut state.parameters, &gradients, learning_rate, plan.weight_decay);
+                let factor = plan.schedule.factor(done(step) * plan.epochs as f64, plan.epochs as f64);
+                learning_rate = plan.learning_rate * factor;
+                let weights = (learning_rate, plan.weight_decay);
+                let formats = (widths::LEARNING_RATE * factor, 0.0);
+                let learned = self.learned.as_ref().map_or(usize::MAX, |_| self.own());
+                state.adam.step(&mut state.parameters, &gradients, |t| if t < learned { weights } else { formats });
                 if self.learned.is_some() {
                     widths::limit(&mut state.parameters[self.own()..]);
                 }

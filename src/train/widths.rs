@@ -28,6 +28,9 @@ fn at_weights(layer: usize) -> usize {
 /// Fraction and integer bits stay within these.
 const MOST_BITS: f32 = 20.0;
 
+/// Step size of formats, before the schedule: bits are bits, whatever the weights need.
+pub(super) const LEARNING_RATE: f64 = 3e-3;
+
 /// How much harder a price pulls a weight towards 0 than the digits saved are worth. Weights settle where many are 0 and
 /// few are large: with 3 in place of 1, an encoder of trigger cells took a fifth fewer adder bits at equal error.
 const PULL: f32 = 3.0;

@@ -167,7 +167,17 @@ impl Axis {
             });
             Tick { at: self.at(v), label }
         });
-        ticks.collect()
+        let mut ticks: Vec<Tick> = ticks.collect();
+        // On a logarithmic axis they stand closer and closer.
+        let mut last = f64::NEG_INFINITY;
+        for tick in ticks.iter_mut().filter(|t| t.label.is_some()) {
+            if tick.at - last < 0.7 / wanted.max(1) as f64 {
+                tick.label = None;
+            } else {
+                last = tick.at;
+            }
+        }
+        ticks
     }
 
     fn log_ticks(&self, wanted: usize) -> Vec<Tick> {
@@ -224,6 +234,8 @@ mod tests {
         assert_eq!(labels(&Axis::log(0.5, 2e4), 10), ["1", "10", "100", "1000", "10⁴"]);
         assert_eq!(labels(&Axis::log(0.008, 0.04), 5), ["0.01", "0.02"]);
         assert_eq!(labels(&Axis::log(0.008, 0.0121), 4), ["8", "9", "10", "11", "12"]);
+        let crowded = labels(&Axis::log(0.045, 0.104), 8);
+        assert!(crowded.starts_with(&["0.05".into(), "0.06".into()]) && crowded.len() < 7, "{crowded:?}");
         assert_eq!(labels(&Axis::linear(0.0, 2.0).whole(), 8), ["0", "1", "2"]);
     }
 

@@ -69,7 +69,7 @@ const CASES: &[Case] = &[
         "r.toml",
         b"name = \"a\"\n[data]\ntoy = \"jets\"\ntoy_rows = 50\n[search]\nadder_price = [1e-4]\n",
         &["search", "r.toml"],
-        "error[R001]: `search` lists prices, and widths are not trained",
+        "error[R001]: `search` lists prices or budgets, and widths are not trained",
     ),
     (
         "r.toml",
