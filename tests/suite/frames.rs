@@ -445,7 +445,7 @@ fn columns_are_sent_without_a_model_and_come_back_with_names_types_and_shapes() 
     assert_eq!(out.stdout, again.stdout);
     // What cannot be.
     folder.refused(&["link", "t.npz", "--waveform", "--sample-bits", "3"], "error[U001]: column `");
-    folder.refused(&["compress", "t.npz", "e.slf", "--link", "link.json"], "there is no column");
+    folder.refused(&["compress", "t.npz", "e.slf", "--link", "link.json"], "has shape [48], the link [512]");
     folder.refused(&["decompress", "l.slf", "e.npz", "--link", "link.json", "--model", "q.json"], "without a model");
     folder.refused(&["emit", "q.json", "--link", "link.json", "--out", "e"], "without a model");
     folder.refused(&["emit", "--out", "e"], "required");
