@@ -22,6 +22,7 @@ pub mod mix;
 pub mod model;
 #[cfg(feature = "verilog")]
 pub mod package;
+pub mod physics;
 #[cfg(feature = "verilog")]
 pub mod proof;
 pub mod quantize;

@@ -11,6 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::fixed::{Overflow, Rounding};
 use crate::hw::{Effort, Reuse, Target};
 use crate::link::{LearnOptions, Predictor, WaveOptions};
+use crate::physics;
 use crate::quantize::QuantizeOptions;
 use crate::train::TrainOptions;
 use crate::verilog::{CoreOptions, Interface};
@@ -48,6 +49,9 @@ pub struct Recipe {
     /// column's range, `bits:10` of the mantissa, `exact` or `drop`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub bounds: BTreeMap<String, String>,
+    /// What the compression does to an analysis: observables before and after, in the report.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub physics: Vec<physics::Section>,
     /// What the design is checked with.
     #[serde(default)]
     pub verify: VerifySection,
@@ -337,6 +341,31 @@ pub fn codec_sections(path: &Path) -> Result<CodecSections> {
     Ok(file)
 }
 
+/// The sections `[[physics]]` of a TOML file, whatever else it holds.
+///
+/// # Errors
+/// `I001`, or `R001` if there is none or one of them makes no sense.
+pub fn physics_sections(path: &Path) -> Result<Vec<physics::Section>> {
+    #[derive(Deserialize)]
+    struct File {
+        #[serde(default)]
+        physics: Vec<physics::Section>,
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))?;
+    let wrong = |cause: &str| {
+        Error::new(Code::Recipe, "the file names no observables")
+            .at(path.display().to_string())
+            .cause(cause.trim_end())
+            .hint("a section `[[physics]]` has a `kind`: `peak`, `selection`, `image` or `pulse`; docs/PHYSICS.md has their keys")
+    };
+    let file: File = toml::from_str(&text).map_err(|e| wrong(&e.to_string()))?;
+    if file.physics.is_empty() {
+        return Err(wrong("there is no section `[[physics]]`"));
+    }
+    file.physics.iter().try_for_each(physics::Section::check).map_err(|e| e.at(path.display().to_string()))?;
+    Ok(file.physics)
+}
+
 impl Recipe {
     /// Reads a recipe and makes its data path relative to the working folder.
     ///
@@ -359,6 +388,12 @@ impl Recipe {
         let recipe: Recipe = toml::from_str(text)
             .map_err(|e| Error::new(Code::Recipe, "the recipe does not parse").cause(e.to_string().trim_end()))?;
         recipe.quantize.check()?;
+        recipe.physics.iter().try_for_each(physics::Section::check)?;
+        if !recipe.physics.is_empty() && recipe.link.as_ref().is_some_and(|l| l.encoder != Encoder::Neural) {
+            return Err(Error::new(Code::Recipe, "a recipe without a network makes no report with observables").hint(
+                "leave `[[physics]]` out; `sluice evaluate --physics` takes the file that the frames give back",
+            ));
+        }
         crate::model::quantized::check_name(&recipe.name)?;
         if recipe.data.path.is_some() && recipe.data.toy.is_some() {
             return Err(

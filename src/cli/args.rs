@@ -389,6 +389,12 @@ pub(super) enum Verb {
         /// Response skips originals of a smaller magnitude [default: a tenth of the median magnitude, column by column]
         #[arg(long, allow_hyphen_values = true)]
         threshold: Option<f64>,
+        /// Print instead the observables of the [[physics]] sections of a TOML file: peaks, selections, images, pulses
+        #[arg(long, value_name = "FILE", conflicts_with = "threshold")]
+        physics: Option<PathBuf>,
+        /// Raw bytes over compressed bytes, for the significance at equal storage
+        #[arg(long, requires = "physics")]
+        ratio: Option<f64>,
         #[command(flatten)]
         select: SelectArgs,
     },

@@ -9,6 +9,8 @@ use crate::codec::{self, Bound, CompressOptions, Mode, PeerSize};
 use crate::data::{self, Dataset, Selection};
 use crate::error::{Code, Error, Result};
 use crate::evaluate::{self, ColumnFigures, Overall};
+use crate::physics;
+use crate::recipe;
 use crate::report::Peer;
 
 /// Codecs that give every bit back.
@@ -111,6 +113,24 @@ fn reconstruction(path: &Path, selection: &Selection, rows: usize) -> Result<Dat
         return Ok(data);
     }
     data::select(data, &Selection { rows: selection.rows, ..Selection::default() })
+}
+
+/// `sluice evaluate --physics`.
+pub fn physics(
+    original: &Path,
+    reconstructed: &Path,
+    selection: &Selection,
+    sections: &Path,
+    ratio: Option<f64>,
+    json: bool,
+) -> Result<bool> {
+    let sections = recipe::physics_sections(sections)?;
+    let wait = Progress::spinner("evaluate", "observables");
+    let a = data::read(original, selection)?;
+    let b = reconstruction(reconstructed, selection, a.rows)?;
+    let found = physics::figures(&sections, &a, &b, ratio)?;
+    drop(wait);
+    print(json, &found, || found.iter().map(|f| f.table().text()).collect::<Vec<_>>().join("\n"))
 }
 
 /// `sluice evaluate`.

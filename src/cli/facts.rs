@@ -15,6 +15,7 @@ use crate::error::{Code, Error, Result};
 use crate::evaluate::{self, Binning, ColumnFigures};
 use crate::fixed::QFormat;
 use crate::model::{QuantizedModel, TrainedModel};
+use crate::physics;
 use crate::recipe::Recipe;
 use crate::reference;
 use crate::report::{self, Report};
@@ -74,6 +75,7 @@ impl Results<'_> {
             examples: evaluate::examples(&data, &back, 2)?,
             correlation: evaluate::correlation(&data, &back)?,
             overall: evaluate::overall(&columns),
+            physics: physics::figures(&self.recipe.physics, self.data, self.back, Some(self.sizes.ratio))?,
             size: size(&self.sizes),
             peers: self.peers(&rival, &columns)?,
             pca: Some(rival.section),

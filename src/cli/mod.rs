@@ -269,7 +269,10 @@ impl Cli {
                 done(json, &container::decompress(&input, &output, recover, &part)?)
             }
             Verb::Check { file } => container::check(&file, json),
-            Verb::Evaluate { original, reconstructed, threshold, select } => {
+            Verb::Evaluate { original, reconstructed, physics: Some(physics), ratio, select, .. } => {
+                compare::physics(&original, &reconstructed, &select.into(), &physics, ratio, json)
+            }
+            Verb::Evaluate { original, reconstructed, threshold, select, .. } => {
                 compare::evaluate(&original, &reconstructed, &select.into(), threshold, json)
             }
             Verb::Compare { file, bound, families: true, model, select, .. } => {

@@ -16,6 +16,7 @@ use crate::hw::{CompileOptions, Target};
 use crate::link::{Link, Samples};
 use crate::model::file::write_json;
 use crate::model::{QuantizedModel, TrainedModel};
+use crate::physics;
 use crate::recipe::{Encoder, LinkSection, Recipe};
 use crate::report::{self, Report};
 use crate::synth::{SynthReport, SynthTarget};
@@ -66,6 +67,8 @@ impl Run {
         replace_data(&mut recipe, data);
         let folder = out.unwrap_or_else(|| Path::new("runs").join(&recipe.name));
         let (data, split) = stages::load_data(&recipe)?;
+        // What cannot be computed is better known now than after the training.
+        physics::figures(&recipe.physics, &data, &data, None)?;
         let ledger = Ledger::open(&folder)?;
         let (rows, columns, bytes) = (data.rows, data.columns.len(), data.raw_bytes());
         say(format_args!("data: {rows} rows, {columns} columns, {bytes} bytes from {}", data.source.name));

@@ -74,7 +74,7 @@ pub fn errors(original: &Dataset, reconstructed: &Dataset) -> Result<Vec<ColumnE
 }
 
 /// Rows there are, and as many on both sides.
-fn check(original: &Dataset, reconstructed: &Dataset) -> Result<()> {
+pub(crate) fn check(original: &Dataset, reconstructed: &Dataset) -> Result<()> {
     let (n, m) = (original.rows, reconstructed.rows);
     if n == 0 || original.columns.is_empty() {
         return Err(Error::new(Code::DataShape, "there is nothing to compare")
@@ -94,7 +94,7 @@ fn narrow(width: usize) -> bool {
 }
 
 /// The column of `reconstructed` that belongs to `c`.
-fn counterpart<'a>(original: &Dataset, reconstructed: &'a Dataset, c: &Column) -> Result<&'a Column> {
+pub(crate) fn counterpart<'a>(original: &Dataset, reconstructed: &'a Dataset, c: &Column) -> Result<&'a Column> {
     // A single array carries its file's name, which differs between the two files.
     let other = match reconstructed.columns.as_slice() {
         [only] if original.columns.len() == 1 => only,

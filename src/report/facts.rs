@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evaluate::{ColumnFigures, Correlation, Example, Histogram, Joint, Overall};
 use crate::model::trained::Epoch;
+use crate::physics;
 use crate::reference::QuantReport;
 #[cfg(feature = "verilog")]
 use crate::{synth::SynthReport, verify::VerifyReport};
@@ -47,6 +48,9 @@ pub struct Report {
     pub columns: Vec<ColumnFigures>,
     /// All columns together.
     pub overall: Overall,
+    /// What became of the observables that the recipe asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub physics: Vec<physics::Figures>,
     /// Correlations between columns, before and after.
     pub correlation: Correlation,
     /// Two-dimensional histograms of the columns with the largest error.

@@ -6,6 +6,7 @@ use super::Report;
 use super::plot::{self, Kind, Size, Sketch, write_png};
 use crate::error::Result;
 use crate::evaluate::ColumnFigures;
+use crate::physics;
 
 /// Figures that stand together.
 pub struct Group {
@@ -25,9 +26,12 @@ pub fn groups(r: &Report) -> Vec<Group> {
     let each = |draw: &dyn Fn(&ColumnFigures) -> Option<Sketch>| r.columns.iter().filter_map(draw).collect();
     let linear = r.pca.as_ref().map_or(&[][..], |p| &p.column_rms_over_range);
     let vectors = r.columns.iter().filter(|c| !c.elements.is_empty()).map(plot::profile).collect();
+    let fitted = r.physics.iter().filter_map(physics::Figures::peaks);
+    let peaks = fitted.map(|(name, unit, peaks)| plot::spectrum(name, unit, peaks)).collect();
     let all = vec![
         Group { id: "ratios", across: 1, sketches: vec![plot::sizes(&bars(r))] },
         Group { id: "errors", across: 1, sketches: errors(&r.columns, linear) },
+        Group { id: "peaks", across: 2, sketches: peaks },
         Group { id: "distributions", across: grid, sketches: each(&|c| Some(plot::distribution(c, size))) },
         Group { id: "residuals", across: grid, sketches: each(&|c| Some(plot::residual(c, size))) },
         Group {

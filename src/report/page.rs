@@ -131,6 +131,14 @@ fn sections(r: &Report, figures: &[Group]) -> Vec<Section> {
             drawn("errors") + &tables::fidelity(r),
         ),
         section(
+            "physics",
+            "Physics",
+            true,
+            "Observables of an analysis before and after. Errors are statistical; those of an after / before come from resampling \
+             rows, as both are of the same rows. The formulas are in docs/PHYSICS.md.",
+            drawn("peaks") + &tables::physics(r),
+        ),
+        section(
             "distributions",
             "Distributions",
             true,

@@ -64,6 +64,15 @@ pub fn fidelity(r: &Report) -> String {
     table("", &head, &r.columns.iter().enumerate().map(row).collect::<Vec<_>>())
 }
 
+/// A table for each observable.
+pub fn physics(r: &Report) -> String {
+    let one = |t: crate::physics::Table| {
+        let note = if t.note.is_empty() { String::new() } else { format!("<p>{}</p>\n", escape(&t.note)) };
+        format!("<h3>{}</h3>\n", escape(&t.title)) + &table("", &t.head, &t.rows) + &note
+    };
+    r.physics.iter().map(|f| one(f.table())).collect()
+}
+
 /// Reconstructed over original, with what was left out.
 pub fn response(r: &Report) -> String {
     let with = r.columns.iter().filter_map(|c| c.response.as_ref().map(|x| (c, x)));

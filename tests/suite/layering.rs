@@ -16,6 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["verilog"],
     &["dut", "package"],
     &["verify", "synth", "proof", "codec", "evaluate"],
+    &["physics"],
     &["report"],
     &["recipe"],
     &["cli"],

@@ -14,6 +14,7 @@ mod layering;
 mod mutants;
 mod networks;
 mod package;
+mod physics;
 mod primitives;
 mod proof;
 mod recipes;

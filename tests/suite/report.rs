@@ -74,10 +74,19 @@ clock_mhz = 20.0
 random = 300
 icarus = 0
 synth = false
+[[physics]]
+kind = "peak"
+name = "angle"
+value = "eta"
+range = [-5, 5]
+bins = 30
+[[physics]]
+kind = "selection"
+cuts = ["pt > 5", "abs(eta) < 2.4"]
 "#;
 
 /// What the issue promises to every script, and must stay where it is.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 16] = [
     "/verify/samples",
     "/verify/mismatches",
     "/verify/latency_predicted",
@@ -92,6 +101,8 @@ const NAMES: [&str; 14] = [
     "/hardware/latency_cycles",
     "/pca/rms_over_range",
     "/peers/0/ratio",
+    "/physics/0/peak/peaks/before/fwhm/value",
+    "/physics/1/selection/efficiency_after/value",
 ];
 
 fn errors(document: Document, file: &Path) -> Vec<String> {
@@ -134,6 +145,7 @@ fn a_run_leaves_a_report_that_its_schema_describes_and_a_page_that_stands_alone(
     assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
     assert!(page.matches("<svg").count() > 3 * 24, "a distribution, residual and response for each of 24 columns");
     assert!(!page.contains("NaN"), "a figure without a number");
+    assert!(page.contains("Peak of angle before and after") && page.contains("selection: pt &gt; 5"), "no observables");
 
     let again = go();
     let said = stderr(&again);
@@ -149,9 +161,18 @@ fn a_run_leaves_a_report_that_its_schema_describes_and_a_page_that_stands_alone(
         std::fs::read_to_string(run.join("report.html")).unwrap(),
         "the page is made of report.json alone"
     );
-    for name in
-        ["overview", "ratios", "errors", "distributions", "residuals", "response", "correlation", "loss", "latents"]
-    {
+    for name in [
+        "overview",
+        "ratios",
+        "errors",
+        "distributions",
+        "residuals",
+        "response",
+        "correlation",
+        "loss",
+        "latents",
+        "peaks",
+    ] {
         let picture = std::fs::read(folder.path().join(format!("figures/{name}.png"))).unwrap();
         assert!(picture.starts_with(b"\x89PNG") && picture.len() > 4000, "{name}.png has {} bytes", picture.len());
     }

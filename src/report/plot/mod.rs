@@ -19,6 +19,7 @@ mod pareto;
 mod png;
 mod rows;
 mod search;
+mod spectrum;
 mod svg;
 
 pub use bars::{Kind, column_errors, quantization, sizes};
@@ -31,4 +32,5 @@ pub use pareto::pareto;
 pub use png::write_png;
 pub use rows::example;
 pub use search::{Candidate, search};
+pub use spectrum::spectrum;
 pub use svg::{escape, svg, svg_file};
