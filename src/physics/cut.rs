@@ -33,24 +33,31 @@ impl FromStr for Cut {
                 .cause(cause)
                 .hint("two formulas and < <= > >= == or != between them, such as `abs(eta) < 2.4`")
         };
-        // A name in backquotes may hold any sign.
-        let mut quoted = false;
-        let found = text.char_indices().find_map(|(at, c)| {
-            quoted ^= c == '`';
-            SIGNS.iter().filter(|_| !quoted).find(|(sign, _)| text[at..].starts_with(sign)).map(|s| (at, s))
-        });
-        let Some((at, (sign, holds))) = found else {
+        let Some((left, sign, holds, right)) = compared(text) else {
             return Err(wrong("nothing is compared".to_owned()));
         };
-        let (left, right) = (&text[..at], &text[at + sign.len()..]);
         if let Some(empty) = [left, right].iter().position(|s| s.trim().is_empty()) {
             return Err(wrong(format!("nothing stands {} `{sign}`", ["before", "after"][empty])));
+        }
+        if compared(right).is_some() {
+            return Err(wrong(format!("`{}` is compared again", right.trim())));
         }
         // The difference of two floats is 0 only where they are equal.
         let difference =
             format!("({left}) - ({right})").parse::<Expression>().map_err(|e| wrong(e.what().to_owned()))?;
-        Ok(Cut { difference, holds: *holds })
+        Ok(Cut { difference, holds })
     }
+}
+
+/// What stands before the first comparison, its sign and meaning, and what stands behind it.
+fn compared(text: &str) -> Option<(&str, &'static str, fn(f64) -> bool, &str)> {
+    // A name in backquotes may hold any sign.
+    let mut quoted = false;
+    let (at, (sign, holds)) = text.char_indices().find_map(|(at, c)| {
+        quoted ^= c == '`';
+        SIGNS.iter().filter(|_| !quoted).find(|(sign, _)| text[at..].starts_with(sign)).map(|s| (at, s))
+    })?;
+    Some((&text[..at], sign, *holds, &text[at + sign.len()..]))
 }
 
 /// Which rows pass all cuts; absent where a value that is compared is not finite.
@@ -97,7 +104,7 @@ mod tests {
             ("> 2", "nothing stands before `>`"),
             ("foo(x) > 2", "there is no function `foo`"),
             ("1 < 2", "it has no column"),
-            ("x < y < z", "`<` is not expected here"),
+            ("x < y < z", "`y < z` is compared again"),
         ] {
             let error = text.parse::<Cut>().unwrap_err().to_string();
             assert!(error.contains("is no cut") && error.contains(cause), "{text}: {error}");

@@ -143,7 +143,12 @@ fn an_image_has_the_errors_that_were_put_in() {
 #[test]
 fn the_algorithms_of_econt_stand_beside_an_image() {
     let mut chance = Chance::new(2);
-    let cells: Vec<f64> = (0..50 * 48).map(|_| (chance.below(16) * 8) as f64).collect();
+    // Charges of 3 bits of mantissa, large ones rare.
+    let mut charge = || match chance.below(96) {
+        small @ 0..8 => small as f64,
+        code => ((8 + code % 8) << (code / 8 - 1)) as f64,
+    };
+    let cells: Vec<f64> = (0..50 * 48).map(|_| charge()).collect();
     let a = table(vec![column("charge", vec![48], cells)], 50);
     let text = "[[physics]]\nkind = \"image\"\nshape = [6, 8]\necont_bits = 48\n";
     let Figures::Image(i) = one(text, &a, &a, None) else { panic!() };

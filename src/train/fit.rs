@@ -331,7 +331,9 @@ impl Autoencoder {
                 let factor = plan.schedule.factor(done(step) * plan.epochs as f64, plan.epochs as f64);
                 learning_rate = plan.learning_rate * factor;
                 let weights = (learning_rate, plan.weight_decay);
-                let formats = (widths::LEARNING_RATE * factor, 0.0);
+                // No decay: formats of 0 bits are no simpler than those that the price asks for.
+                let formats = widths::learning_rate(plan.learning_rate, steps_per_epoch * plan.epochs);
+                let formats = (formats * factor, 0.0);
                 let learned = self.learned.as_ref().map_or(usize::MAX, |_| self.own());
                 state.adam.step(&mut state.parameters, &gradients, |t| if t < learned { weights } else { formats });
                 if self.learned.is_some() {

@@ -28,8 +28,15 @@ fn at_weights(layer: usize) -> usize {
 /// Fraction and integer bits stay within these.
 const MOST_BITS: f32 = 20.0;
 
-/// Step size of formats, before the schedule: bits are bits, whatever the weights need.
-pub(super) const LEARNING_RATE: f64 = 3e-3;
+/// Bits that a format can move in a training whose rate does not fall; half of that with a cosine. Where weights are trained
+/// by small steps, formats would else stay where they began; larger steps than the weights' only shake them.
+const REACH: f64 = 4.0;
+
+/// Step size of formats, before the schedule, where weights have theirs and a training has so many steps. At most 0.003: a
+/// short training would tear the formats off their weights.
+pub(super) fn learning_rate(weights: f64, steps: usize) -> f64 {
+    weights.max((REACH / steps as f64).min(3e-3))
+}
 
 /// How much harder a price pulls a weight towards 0 than the digits saved are worth. Weights settle where many are 0 and
 /// few are large: with 3 in place of 1, an encoder of trigger cells took a fifth fewer adder bits at equal error.

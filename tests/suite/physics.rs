@@ -103,7 +103,7 @@ fn a_file_of_sections_that_cannot_be_done_is_refused_in_these_words() {
         folder.refused(&["evaluate", "a.csv", "a.csv", "--physics", "p.toml"], what);
     }
     folder.write("p.toml", "[[physics]]\nkind = \"selection\"\ncuts = [\"x > 1\"]\n");
-    folder.refused(&["evaluate", "a.csv", "a.csv", "--physics", "p.toml", "--ratio", "-1"], "no compression ratio");
+    folder.refused(&["evaluate", "a.csv", "a.csv", "--physics", "p.toml", "--ratio", "0"], "no compression ratio");
     folder.refused(&["evaluate", "a.csv", "a.csv", "--ratio", "2"], "--physics");
     folder.refused(&["evaluate", "a.csv", "a.csv", "--physics", "none.toml"], "error[I001]");
 }

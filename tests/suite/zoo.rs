@@ -15,7 +15,7 @@ fn cards_hold_for_new_rows_and_for_the_firmware() {
     let f = Folder::new();
     let models = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
     for (name, toy, rows) in
-        [("trigger_cells", "trigger-cells", "4000"), ("jets", "jets", "20000"), ("pulses", "pulses", "300")]
+        [("trigger_cells", "trigger-cells", "4000"), ("jets", "jets", "20000"), ("pulses", "pulses", "1500")]
     {
         let at = |file: &str| models.join(name).join(file).to_str().unwrap().to_owned();
         let (model, link) = (at("model.quant.json"), at("link.json"));

@@ -263,7 +263,7 @@ const CASES: &[Case] = &[
         "error[I001]: cannot read `missing.json`"),
     case("data of another shape than the model's", |_| {},
         "compress a.csv x.slc --mode neural --model m.quant.json",
-        "error[D003]: there is no column `code`\ncode"),
+        "error[D004]: column `code` has 1 values in a row, the model takes 48"),
     case("a design that is not there", |_| {}, "verify missing", "error[V001]: `missing` is not a design folder"),
     case("a design without its manifest", |at| std::fs::remove_file(at.join("d/design.json")).unwrap(),
         "verify d",
