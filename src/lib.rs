@@ -5,6 +5,7 @@
 //!                                   └──► reference (integers) ──► codec: container of CRC-checked blocks
 //! ```
 
+pub mod anomaly;
 pub mod circuit;
 #[cfg(all(feature = "train", feature = "verilog"))]
 pub mod cli;
@@ -20,6 +21,7 @@ pub mod hw;
 pub mod link;
 pub mod mix;
 pub mod model;
+pub mod monitor;
 #[cfg(feature = "verilog")]
 pub mod package;
 pub mod physics;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::monitor::BLOCK;
 use super::select::{SelectArgs, rows};
 use crate::hw::{Effort, Target};
 use crate::link::{LearnOptions, Predictor};
@@ -377,6 +378,60 @@ pub(super) enum Verb {
     Check {
         /// Container (.slc)
         file: PathBuf,
+    },
+    /// Score events by how unlike the background they are: by the error of their reconstruction, and by their latents as firmware can
+    ///
+    /// With signal: area under the curve, and what is kept of it at fixed shares of the background. docs/MONITOR.md has the formulas.
+    Anomaly {
+        /// Quantized model
+        model: PathBuf,
+        /// Data file of background
+        background: PathBuf,
+        /// Data file of signal
+        #[arg(conflicts_with_all = ["label", "inject"])]
+        signal: Option<PathBuf>,
+        /// Column of the background file that is not 0 for signal
+        #[arg(long, value_name = "COLUMN", conflicts_with = "inject")]
+        label: Option<String>,
+        /// Make signal of every other row of background: hot (one value is the largest of its place), shuffle (values of other
+        /// rows) or noise
+        #[arg(long, value_name = "KIND")]
+        inject: Option<String>,
+        /// Seed of these
+        #[arg(long, default_value_t = 1, requires = "inject")]
+        seed: u64,
+        /// Shares of the background to keep
+        #[arg(long, value_delimiter = ',', default_values_t = [1e-2, 1e-3])]
+        rates: Vec<f64>,
+        /// Write a model whose encoder gives the score of the latents too, with the threshold of the first of --rates
+        #[arg(long, value_name = "MODEL")]
+        score_out: Option<PathBuf>,
+        /// Draw the curves: a .svg
+        #[arg(long, value_name = "FILE")]
+        plot: Option<PathBuf>,
+        #[command(flatten)]
+        select: SelectArgs,
+    },
+    /// Say whether data are like those that a model is for: latents and errors of every block of rows beside what was learned
+    ///
+    /// Exit status: 0 they are, 1 a block is unlike the sample, 2 bad input. docs/MONITOR.md has the formulas.
+    Monitor {
+        /// Quantized model
+        model: PathBuf,
+        /// Data file
+        #[arg(required_unless_present = "learn", conflicts_with = "learn")]
+        data: Option<PathBuf>,
+        /// Learn from this data file instead, and write the model with what was learned
+        #[arg(long, value_name = "DATA")]
+        learn: Option<PathBuf>,
+        /// Model to write [default: the model itself]
+        #[arg(long, requires = "learn")]
+        out: Option<PathBuf>,
+        /// Rows of a block, 100 or more
+        #[arg(long, value_name = "ROWS", default_value_t = BLOCK, conflicts_with = "learn")]
+        block: usize,
+        #[command(flatten)]
+        select: SelectArgs,
     },
     /// Compare reconstructed data with the original, column by column
     ///

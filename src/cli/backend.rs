@@ -1,6 +1,7 @@
 //! The bridge between a quantized model and the codec: rows to latents with the reference integers, and back.
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1, s};
+use rayon::prelude::*;
 
 use crate::codec;
 use crate::codec::{ColumnMeta, DecoderModel, NeuralBackend, WeightPrecision};
@@ -37,7 +38,7 @@ impl Neural {
         Ok(Neural {
             transform: transform.clone(),
             decoder: stored.decoder,
-            formats: model.encoder.output_formats(),
+            formats: model.latent_formats(),
             encoder: Some(Engine::new(&model.encoder)?),
             bytes,
         })
@@ -56,6 +57,32 @@ impl Neural {
             formula: None,
         };
         self.transform.columns.iter().map(meta).collect()
+    }
+
+    /// Mean squared error of each row's features, as the decoder gives them back: in units of their normalisation.
+    ///
+    /// * `rows`: `[row, value]`; features of values that are not finite do not count
+    /// * `latents`: of these rows, `[row, latent]`
+    pub fn errors(&self, rows: &Array2<f64>, latents: &Array2<i64>) -> Vec<f64> {
+        // Flags follow the numbers; each belongs to the value that it tells the zeros of.
+        let flagged = self.transform.value_columns().enumerate().filter(|(_, c)| c.zero_flag).map(|(i, _)| i);
+        let value_of: Vec<usize> = (0..self.transform.n_values()).chain(flagged).collect();
+        let one = |r: usize| {
+            let (values, z) = (rows.row(r), self.real(latents.row(r)));
+            let filled: Vec<f64> = values.iter().map(|v| if v.is_finite() { *v } else { 0.0 }).collect();
+            let pairs = self.transform.features(&filled).into_iter().zip(self.decoder.forward(&z));
+            let finite = pairs.zip(&value_of).filter(|(_, i)| values[**i].is_finite());
+            let squares = finite.map(|((a, b), _)| (f64::from(a) - f64::from(b)).powi(2));
+            let (n, sum) = squares.fold((0usize, 0.0), |(n, sum), square| (n + 1, sum + square));
+            // What leaves the range of a number is as bad as anything.
+            if n > 0 { (sum / n as f64).min(1e30) } else { 0.0 }
+        };
+        (0..rows.nrows()).into_par_iter().map(one).collect()
+    }
+
+    /// Latents as the decoder reads them.
+    fn real(&self, latents: ArrayView1<i64>) -> Vec<f32> {
+        latents.iter().zip(&self.formats).map(|(raw, f)| f.to_f64(*raw) as f32).collect()
     }
 
     fn from_decoder(model: DecoderModel, bytes: &[u8]) -> Self {
@@ -105,14 +132,19 @@ impl NeuralBackend for Neural {
         let Some(engine) = &self.encoder else {
             return Err(Error::new(Code::ModelMismatch, "a container carries the decoder only, it cannot encode"));
         };
-        Ok(engine.infer_features(&features(&self.transform, values)))
+        // A score is no latent.
+        let outputs = engine.infer_features(&features(&self.transform, values));
+        Ok(if outputs.ncols() > self.formats.len() {
+            outputs.slice(s![.., ..self.formats.len()]).to_owned()
+        } else {
+            outputs
+        })
     }
 
     fn decode(&self, latents: &Array2<i64>) -> Result<Array2<f64>> {
         let mut out = Array2::zeros((latents.nrows(), self.transform.n_values()));
         ndarray::Zip::from(out.rows_mut()).and(latents.rows()).par_for_each(|mut out, row| {
-            let z: Vec<f32> = row.iter().zip(&self.formats).map(|(raw, f)| f.to_f64(*raw) as f32).collect();
-            out.assign(&ndarray::Array1::from(self.transform.values(&self.decoder.forward(&z))));
+            out.assign(&ndarray::Array1::from(self.transform.values(&self.decoder.forward(&self.real(row)))));
         });
         Ok(out)
     }

@@ -2,6 +2,7 @@
 //!
 //! `args` says what can be asked for; here is which stages do it.
 
+mod anomaly;
 mod args;
 mod backend;
 mod bounds;
@@ -13,6 +14,7 @@ mod init;
 mod inspect;
 mod ledger;
 mod link;
+mod monitor;
 mod principal;
 mod progress;
 mod rival;
@@ -280,6 +282,17 @@ impl Cli {
             }
             Verb::Compare { file, bound, plot, select, .. } => {
                 scoreboard::compare(&file, &select.into(), &bound, plot.as_deref(), json)
+            }
+            Verb::Anomaly { model, background, signal, label, inject, seed, rates, score_out, plot, select } => {
+                let inject = inject.as_deref().map(str::parse).transpose()?;
+                let asked = anomaly::Asked { signal, label, inject, seed, rates, score_out, plot };
+                anomaly::anomaly(&model, &background, &select.into(), &asked, json)
+            }
+            Verb::Monitor { model, learn: Some(data), out, select, .. } => {
+                monitor::learn(&model, &data, &select.into(), out.as_deref(), json)
+            }
+            Verb::Monitor { model, data, block, select, .. } => {
+                monitor::watch(&model, &data.unwrap_or_default(), &select.into(), block, json)
             }
             Verb::Report { run, png } => {
                 let report = crate::report::read(&run)?;

@@ -209,7 +209,7 @@ fn judge(recipe: &Recipe, data: &Dataset, model: &QuantizedModel, key: String) -
     let latents = neural.encode(&neural.rows(&data)?)?;
     let back = neural.restore(&neural.decode(&latents)?, &neural.sent_columns())?;
     let back = Dataset { columns: back, ..data.clone() };
-    let formats = model.encoder.output_formats();
+    let formats = model.latent_formats();
     // As training sees it: what takes a minute each would make a search of a day.
     let built = stages::built(&model.encoder, recipe, hw::Effort::Fast)?;
     let trained = recipe.train.widths.epochs > 0;

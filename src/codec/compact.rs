@@ -118,7 +118,7 @@ pub fn compact(model: &QuantizedModel, precision: WeightPrecision) -> Result<Vec
         name: model.name.clone(),
         sha256,
         transform: floats_to_bits(serde_json::to_value(transform).map_err(unwritable)?),
-        latents: model.encoder.output_formats(),
+        latents: model.latent_formats(),
         n_in: decoder.n_in,
         layers,
     };
@@ -274,6 +274,8 @@ mod tests {
             encoder: IntegerNetwork { n_in: 2, input: Granular::PerTensor(f), layers: vec![encode] },
             decoder: Some(Network { n_in: 1, layers: vec![decode] }),
             provenance: None,
+            monitor: None,
+            score: None,
         }
     }
 

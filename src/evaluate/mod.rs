@@ -7,6 +7,7 @@
 //!                                   └─► Example        single rows of vector columns
 //! ```
 
+mod chance;
 mod column;
 mod correlation;
 mod examples;
@@ -14,6 +15,7 @@ mod histogram;
 mod joint;
 mod pairs;
 
+pub use chance::Chance;
 pub use column::{ColumnError, ColumnFigures, EvaluateOptions, Label, QUANTILES, Response};
 pub use correlation::{Correlation, MOST_VARIABLES, correlation};
 pub use examples::{Example, examples};

@@ -74,6 +74,11 @@ impl QFormat {
         raw >= self.min() && raw <= self.max()
     }
 
+    /// Whether `raw` lies at an end of the range, where it may be saturated. Zero of an unsigned format is none, nor is a flag of one bit.
+    pub const fn is_end(self, raw: i64) -> bool {
+        self.width > 1 && (raw == self.max() || (self.signed && raw == self.min()))
+    }
+
     /// The distance between neighbours, `2^-frac`.
     pub fn step(self) -> f64 {
         exp2i(-self.frac)

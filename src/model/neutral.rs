@@ -143,6 +143,8 @@ fn read(text: &str, path: &Path) -> Result<QuantizedModel> {
         encoder,
         decoder: None,
         provenance: None,
+        monitor: None,
+        score: None,
     };
     model.check()?;
     if let Some(o) = file.output {

@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::integer::{Granular, IntegerLayer, IntegerNetwork, IntegerOp};
+use super::monitor::Monitor;
 use super::network::{Activation, INPUT, Network};
+use super::score::Score;
 use super::trained::Provenance;
 use super::transform::Transform;
 use crate::error::{Code, Error, Result};
@@ -36,6 +38,12 @@ pub struct QuantizedModel {
     /// What it was trained on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provenance: Option<Provenance>,
+    /// What its latents and errors look like for the data that it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monitor: Option<Monitor>,
+    /// The last output is no latent, but how unlike its background an event is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<Score>,
 }
 
 impl QuantizedModel {
@@ -65,9 +73,23 @@ impl QuantizedModel {
             encoder: IntegerNetwork { n_in: n, input: Granular::PerChannel(formats.to_vec()), layers: vec![copy] },
             decoder: None,
             provenance: None,
+            monitor: None,
+            score: None,
         };
         model.check()?;
         Ok(model)
+    }
+
+    /// Outputs of the encoder that the decoder reads: all, but for a score.
+    pub fn n_latents(&self) -> usize {
+        self.encoder.n_out().saturating_sub(usize::from(self.score.is_some()))
+    }
+
+    /// Formats of these.
+    pub fn latent_formats(&self) -> Vec<QFormat> {
+        let mut formats = self.encoder.output_formats();
+        formats.truncate(self.n_latents());
+        formats
     }
 
     /// Checks everything that can be wrong with it.
@@ -84,12 +106,18 @@ impl QuantizedModel {
         }
         check_name(&self.name)?;
         self.encoder.check().map_err(|e| e.at("encoder"))?;
+        if let Some(score) = &self.score {
+            score.check(&self.encoder.output_formats())?;
+        }
         if let Some(decoder) = &self.decoder {
             decoder.check().map_err(|e| e.at("decoder"))?;
         }
         if let Some(transform) = &self.transform {
             transform.check()?;
-            check_fit(transform, self.encoder.n_in, self.encoder.n_out(), self.decoder.as_ref())?;
+            check_fit(transform, self.encoder.n_in, self.n_latents(), self.decoder.as_ref())?;
+        }
+        if let Some(monitor) = &self.monitor {
+            monitor.check(self.n_latents(), self.decoder.is_some())?;
         }
         Ok(())
     }

@@ -228,7 +228,7 @@ fn solve(mut m: [[f64; 5]; 5], mut y: [f64; 5]) -> Option<[f64; 5]> {
 mod tests {
     use super::*;
     use crate::evaluate::Binning;
-    use crate::physics::chance::Chance;
+    use crate::evaluate::Chance;
 
     fn sample(seed: u64, signal: usize, background: usize) -> Histogram {
         let mut chance = Chance::new(seed);

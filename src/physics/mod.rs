@@ -7,7 +7,6 @@
 //!                         └─► pulse       waveforms: height, time, noise, a peak in the spectrum
 //! ```
 
-mod chance;
 mod cut;
 pub mod econt;
 mod fit;

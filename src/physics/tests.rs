@@ -1,6 +1,6 @@
-use super::chance::Chance;
 use super::*;
 use crate::data::{Column, DataSource, Layout, Values};
+use crate::evaluate::Chance;
 
 fn column(name: &str, shape: Vec<usize>, values: Vec<f64>) -> Column {
     Column { name: name.into(), unit: String::new(), shape, values: Values::F64(values) }

@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::chance::Chance;
 use crate::data::{Column, Dataset};
 use crate::error::{Code, Error, Result};
+use crate::evaluate::Chance;
 use crate::evaluate::{QUANTILES, counterpart, quantile};
 use crate::relation::Expression;
 

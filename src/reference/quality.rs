@@ -134,9 +134,7 @@ impl Sums {
             self.signal += a * a;
             self.error += (b_real - a) * (b_real - a);
             self.max_error = self.max_error.max((b_real - a).abs());
-            // A flag of one bit is at its end by nature.
-            let end = *b == format.max() || (format.signed && *b == format.min());
-            self.at_limit += usize::from(format.width > 1 && end);
+            self.at_limit += usize::from(format.is_end(*b));
         }
     }
 

@@ -16,7 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["verilog"],
     &["dut", "package"],
     &["verify", "synth", "proof", "codec", "evaluate"],
-    &["physics"],
+    &["physics", "monitor", "anomaly"],
     &["report"],
     &["recipe"],
     &["cli"],

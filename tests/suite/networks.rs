@@ -251,6 +251,8 @@ pub fn model(n: usize) -> QuantizedModel {
         encoder: network(n),
         decoder: None,
         provenance: None,
+        monitor: None,
+        score: None,
     };
     model.check().unwrap_or_else(|e| panic!("network {n}: {e}"));
     model

@@ -24,13 +24,11 @@ impl Chance {
     }
 
     /// Evenly in 0..1.
-    #[cfg(test)]
     pub fn uniform(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// Gaussian of width 1, by Box and Muller.
-    #[cfg(test)]
     pub fn normal(&mut self) -> f64 {
         let (u, v) = (1.0 - self.uniform(), self.uniform());
         (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
