@@ -7,12 +7,13 @@ use crate::codec::{ColumnMeta, DecoderModel, NeuralBackend, WeightPrecision};
 use crate::data::{self, Column, Dataset};
 use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
-use crate::model::{ColumnSpec, Network, QuantizedModel, Transform};
+use crate::model::{ColumnSpec, Network, QuantizedModel, Transform, Transformer, transformer};
 use crate::reference::Engine;
 
 /// A model that compresses: everything the codec needs of it.
 pub struct Neural {
     transform: Transform,
+    transformer: Option<Transformer>,
     decoder: Network,
     formats: Vec<QFormat>,
     /// Absent where only the decoder's part of a model is known.
@@ -36,6 +37,7 @@ impl Neural {
         let stored = DecoderModel::from_bytes(&bytes)?;
         Ok(Neural {
             transform: transform.clone(),
+            transformer: model.transformer.clone(),
             decoder: stored.decoder,
             formats: model.encoder.output_formats(),
             encoder: Some(Engine::new(&model.encoder)?),
@@ -61,6 +63,7 @@ impl Neural {
     fn from_decoder(model: DecoderModel, bytes: &[u8]) -> Self {
         Neural {
             transform: model.transform,
+            transformer: None,
             decoder: model.decoder,
             formats: model.latent_formats,
             encoder: None,
@@ -105,7 +108,8 @@ impl NeuralBackend for Neural {
         let Some(engine) = &self.encoder else {
             return Err(Error::new(Code::ModelMismatch, "a container carries the decoder only, it cannot encode"));
         };
-        Ok(engine.infer_features(&features(&self.transform, values)))
+        let features = features(&self.transform, values);
+        Ok(engine.infer_features(&transformer::inputs(self.transformer.as_ref(), &features)))
     }
 
     fn decode(&self, latents: &Array2<i64>) -> Result<Array2<f64>> {

@@ -129,7 +129,7 @@ impl Cli {
             }
             Verb::Emit { model: Some(model), out, target, effort, seed, pareto: true, .. } => {
                 let options = CompileOptions { target, effort, seed, ..Default::default() };
-                let points = stages::pareto(&QuantizedModel::load(&model)?, &options, &out)?;
+                let points = stages::pareto(&stages::for_firmware(&model)?, &options, &out)?;
                 print(json, &points, || stages::describe_points(&points))
             }
             Verb::Emit {
@@ -293,7 +293,7 @@ impl Cli {
             }
             Verb::Passes { model: None, .. } => passes(json),
             Verb::Passes { model: Some(model), after, clock_mhz } => {
-                let graphs = stages::graphs(&QuantizedModel::load(&model)?, clock_mhz, after.as_deref())?;
+                let graphs = stages::graphs(&stages::for_firmware(&model)?, clock_mhz, after.as_deref())?;
                 print(json, &graphs, || graphs.iter().map(|(step, g)| format!("# after {step}\n{g}\n")).collect())
             }
             Verb::Schema { document } => {

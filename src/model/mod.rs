@@ -22,6 +22,7 @@ pub mod pool;
 pub mod quantized;
 pub mod trained;
 pub mod transform;
+pub mod transformer;
 pub mod vectors;
 pub mod whole;
 
@@ -34,4 +35,5 @@ pub use pool::Pool2d;
 pub use quantized::QuantizedModel;
 pub use trained::TrainedModel;
 pub use transform::{ColumnSpec, Constraint, Norm, Transform};
+pub use transformer::Transformer;
 pub use vectors::Vectors;

@@ -24,6 +24,7 @@ mod select;
 mod several;
 mod spine;
 mod streamed;
+mod transformer;
 mod widths;
 mod zoo;
 
