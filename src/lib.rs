@@ -21,6 +21,7 @@ pub mod link;
 pub mod mix;
 pub mod model;
 #[cfg(feature = "verilog")]
+pub mod monitor;
 pub mod package;
 pub mod physics;
 #[cfg(feature = "verilog")]

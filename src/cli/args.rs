@@ -398,6 +398,30 @@ pub(super) enum Verb {
         #[command(flatten)]
         select: SelectArgs,
     },
+    /// Hold data against what a model knows: latents and errors of blocks of rows; exit status 1 if they drifted
+    Monitor {
+        /// Quantized model
+        model: PathBuf,
+        /// Data file
+        data: PathBuf,
+        /// Learn instead how latents and errors of these data are distributed, and write the model with that
+        #[arg(long, requires = "out", conflicts_with = "block")]
+        learn: bool,
+        /// Where the model goes; it may replace the one that was read
+        #[arg(long, requires = "learn")]
+        out: Option<PathBuf>,
+        /// Rows of a block
+        #[arg(long, default_value_t = 1000)]
+        block: usize,
+        /// With --learn: share of blocks without drift that are an alarm
+        #[arg(long, default_value_t = 1e-3, requires = "learn")]
+        false_alarms: f64,
+        /// With --learn: smallest population stability index that is an alarm, however sure
+        #[arg(long, default_value_t = 0.1, requires = "learn")]
+        least: f64,
+        #[command(flatten)]
+        select: SelectArgs,
+    },
     /// Print what other codecs and sluice make of a data file: sizes, errors, speed on one thread; the shortest is marked
     Compare {
         /// Data file

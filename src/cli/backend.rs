@@ -8,6 +8,7 @@ use crate::data::{self, Column, Dataset};
 use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
 use crate::model::{ColumnSpec, Network, QuantizedModel, Transform, Transformer, transformer};
+use crate::monitor::Seen;
 use crate::reference::Engine;
 
 /// A model that compresses: everything the codec needs of it.
@@ -87,6 +88,24 @@ pub fn features(transform: &Transform, rows: &Array2<f64>) -> Array2<f32> {
         out.assign(&ndarray::Array1::from(transform.features(&row.to_vec())));
     });
     out
+}
+
+impl Neural {
+    /// What the model makes of rows: latents, and the mean squared error of each row's reconstruction in normalised features.
+    ///
+    /// # Errors
+    /// Those of encoding and decoding.
+    pub fn seen(&self, rows: &Array2<f64>) -> Result<Seen> {
+        let latents = self.encode(rows)?;
+        let (x, y) = (features(&self.transform, rows), features(&self.transform, &self.decode(&latents)?));
+        // Flags of zeros behind the values say the same twice.
+        let n = self.transform.n_values();
+        let error = |(x, y): (ndarray::ArrayView1<f32>, ndarray::ArrayView1<f32>)| {
+            x.iter().zip(y).take(n).map(|(x, y)| f64::from(x - y).powi(2)).sum::<f64>() / n as f64
+        };
+        let errors = x.outer_iter().zip(y.outer_iter()).map(error).collect();
+        Ok(Seen { latents, formats: self.formats.clone(), errors })
+    }
 }
 
 impl NeuralBackend for Neural {

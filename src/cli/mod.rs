@@ -13,6 +13,7 @@ mod init;
 mod inspect;
 mod ledger;
 mod link;
+mod monitor;
 mod principal;
 mod progress;
 mod rival;
@@ -31,6 +32,7 @@ use crate::codec::{CompressOptions, CompressReport, Effort, Mode};
 use args::{EffortArg, ModeArg, Verb};
 use bounds::Bounds;
 use link::Learn;
+use monitor::Alarm;
 use progress::say;
 
 use crate::data;
@@ -274,6 +276,12 @@ impl Cli {
             }
             Verb::Evaluate { original, reconstructed, threshold, select, .. } => {
                 compare::evaluate(&original, &reconstructed, &select.into(), threshold, json)
+            }
+            Verb::Monitor { model, data, out: Some(out), false_alarms, least, select, .. } => {
+                monitor::learn(&model, &data, &select.into(), &Alarm { false_alarms, least }, &out, json)
+            }
+            Verb::Monitor { model, data, block, select, .. } => {
+                monitor::judge(&model, &data, &select.into(), block, json)
             }
             Verb::Compare { file, bound, families: true, model, select, .. } => {
                 families::compare(&file, &select.into(), &bound, model.as_deref(), json)

@@ -48,6 +48,7 @@ pub fn pca(recipe: &Recipe, transform: &Transform, all: &Dataset, part: &Dataset
         encoder: quantize::apply(&encoder, &plan)?,
         decoder: Some(linear("out", &transposed, &basis.mean)),
         provenance: None,
+        monitor: None,
     };
     let neural = Neural::new(model)?;
     let folder = tempfile::tempdir().map_err(|e| Error::io("create", &std::env::temp_dir(), &e))?;

@@ -237,6 +237,7 @@ pub fn quantize(model: &TrainedModel) -> Result<QuantizedModel> {
         encoder: quantize::apply(&model.encoder, plan)?,
         decoder: Some(model.decoder.clone()),
         provenance: Some(model.provenance.clone()),
+        monitor: None,
     };
     quantized.check()?;
     Ok(quantized)

@@ -275,6 +275,7 @@ mod tests {
             encoder: IntegerNetwork { n_in: 2, input: Granular::PerTensor(f), layers: vec![encode] },
             decoder: Some(Network { n_in: 1, layers: vec![decode] }),
             provenance: None,
+            monitor: None,
         }
     }
 

@@ -14,6 +14,7 @@ pub mod functions;
 pub mod integer;
 mod layer_check;
 mod layer_form;
+pub mod monitor;
 pub mod network;
 pub mod neutral;
 pub mod outputs;

@@ -144,6 +144,7 @@ fn read(text: &str, path: &Path) -> Result<QuantizedModel> {
         encoder,
         decoder: None,
         provenance: None,
+        monitor: None,
     };
     model.check()?;
     if let Some(o) = file.output {

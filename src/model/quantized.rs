@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::integer::{Granular, IntegerLayer, IntegerNetwork, IntegerOp};
+use super::monitor::Monitor;
 use super::network::{Activation, INPUT, Network};
 use super::trained::Provenance;
 use super::transform::Transform;
@@ -40,6 +41,9 @@ pub struct QuantizedModel {
     /// What it was trained on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provenance: Option<Provenance>,
+    /// How latents and errors were distributed, to notice other data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monitor: Option<Monitor>,
 }
 
 impl QuantizedModel {
@@ -70,6 +74,7 @@ impl QuantizedModel {
             encoder: IntegerNetwork { n_in: n, input: Granular::PerChannel(formats.to_vec()), layers: vec![copy] },
             decoder: None,
             provenance: None,
+            monitor: None,
         };
         model.check()?;
         Ok(model)
@@ -105,6 +110,9 @@ impl QuantizedModel {
             decoder.check().map_err(|e| e.at("decoder"))?;
         }
         let n_in = features(self.transformer.as_ref(), self.encoder.n_in)?;
+        if let Some(monitor) = &self.monitor {
+            monitor.check(self.encoder.n_out())?;
+        }
         if let Some(transform) = &self.transform {
             transform.check()?;
             check_fit(transform, n_in, self.encoder.n_out(), self.decoder.as_ref())?;

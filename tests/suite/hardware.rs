@@ -44,6 +44,7 @@ pub fn model(name: &str, n_in: usize, input: QFormat, layers: Vec<IntegerLayer>)
         encoder,
         decoder: None,
         provenance: None,
+        monitor: None,
     };
     model.check().unwrap();
     model

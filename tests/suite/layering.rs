@@ -15,7 +15,7 @@ const FLOORS: &[&[&str]] = &[
     &["circuit"],
     &["verilog"],
     &["dut", "package"],
-    &["verify", "synth", "proof", "codec", "evaluate"],
+    &["verify", "synth", "proof", "codec", "evaluate", "monitor"],
     &["physics"],
     &["report"],
     &["recipe"],

@@ -11,6 +11,7 @@ mod golden;
 mod hardware;
 mod init;
 mod layering;
+mod monitor;
 mod mutants;
 mod networks;
 mod package;

@@ -252,6 +252,7 @@ pub fn model(n: usize) -> QuantizedModel {
         encoder: network(n),
         decoder: None,
         provenance: None,
+        monitor: None,
     };
     model.check().unwrap_or_else(|e| panic!("network {n}: {e}"));
     model
