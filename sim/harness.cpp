@@ -133,16 +133,17 @@ void sluice_paced(void* handle, const uint32_t* in, uint64_t n, uint32_t* out, u
 
 // A ready/valid stream of `n` beats, of which `m` are to come back, with random stalls on both sides. `info` gets, in order:
 // cycle of the first and of the last accepted input, cycle of the first output offered, outputs taken, breaches of the
-// protocol, cycles run. Runs on for `tail` cycles after the last expected output, so that a surplus beat is noticed. With `pause`
-// nobody knows how many come back, `m` at most: the last beat goes in when nothing has come out for `tail` cycles, and so it ends.
+// protocol, cycles run, words that came at the port `side`; the first `n` of these go to `side`. Runs on for `tail` cycles after
+// the last expected output, so that a surplus beat is noticed. With `pause` nobody knows how many come back, `m` at most: the last
+// beat goes in when nothing has come out for `tail` cycles, and so it ends.
 void sluice_stream(void* handle, const uint32_t* in, uint64_t n, uint32_t* out, uint64_t m, uint32_t stall, uint64_t seed,
-                   uint64_t max_cycles, uint64_t tail, uint32_t pause, uint64_t* info) {
+                   uint64_t max_cycles, uint64_t tail, uint32_t pause, uint32_t* side, uint64_t* info) {
     Sim* sim = static_cast<Sim*>(handle);
     Random random{seed};
     uint32_t now[SLUICE_OUT_WORDS], held[SLUICE_OUT_WORDS];
     const uint32_t idle[SLUICE_IN_WORDS] = {};
     uint64_t sent = 0, taken = 0, breaches = 0, first_in = ~0ull, last_in = 0, first_out = ~0ull, done = 0, quiet = 0,
-             c = 0;
+             sides = 0, c = 0;
     bool offering = false, waiting = false;
     for (; c < max_cycles && done <= tail; c++) {
         // Valid never waits for ready, and once up it stays until the beat is taken.
@@ -163,6 +164,10 @@ void sluice_stream(void* handle, const uint32_t* in, uint64_t n, uint32_t* out, 
             if (taken < m) std::memcpy(out + taken * SLUICE_OUT_WORDS, now, sizeof now);
             taken++;
         }
+        if (sim->top->side_valid) {
+            if (sides < n) side[sides] = sim->top->side;
+            sides++;
+        }
         waiting = valid && !ready;
         std::memcpy(held, now, sizeof now);
         const bool entered = offering && sim->top->in_ready;
@@ -176,7 +181,7 @@ void sluice_stream(void* handle, const uint32_t* in, uint64_t n, uint32_t* out, 
         if (sent >= n && (taken >= m || (pause && quiet > tail))) done++;
         sim->rise();
     }
-    const uint64_t result[6] = {first_in, last_in, first_out, taken, breaches, c};
+    const uint64_t result[7] = {first_in, last_in, first_out, taken, breaches, c, sides};
     std::memcpy(info, result, sizeof result);
 }
 

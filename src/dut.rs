@@ -1,8 +1,9 @@
 //! The design under test, its buses, and the wrapper that gives every design the same ports.
 //!
 //! ```text
-//! sluice_simtop: clk rst din[P] in_valid -> in_ready, dout[Q] out_valid <- out_ready
+//! sluice_simtop: clk rst din[P] in_valid -> in_ready, dout[Q] out_valid <- out_ready, side[32] side_valid
 //!                 element i of a vector lies at din[i * in_width +: in_width]; P, Q padded to whole words
+//!                 side: the score of an event in 16 bits, above it whether it is over the threshold; 0 without a score
 //! ```
 
 use std::fmt::Write;
@@ -35,6 +36,8 @@ pub struct Frames {
     pub input: Option<(u32, u32)>,
     /// Whether events may be lost.
     pub drop: bool,
+    /// Bits of the port `score` and its threshold, if it has one.
+    pub score: Option<(u32, u16)>,
 }
 
 /// A design to simulate or synthesize: its files, ports and number formats.
@@ -126,6 +129,7 @@ impl Dut {
                 bits: link.output_bits,
                 input: link.options.input_bits.map(|bits| (bits, link.input_beats)),
                 drop: link.options.drop,
+                score: link.score.map(|score| (score.bits, score.threshold)),
             }),
             ties: link.ties(),
             dsp: manifest.dsp() > 0 || link.multipliers > 0,
@@ -277,6 +281,17 @@ impl Dut {
         let (wi, wo) = (self.in_bits(), self.out_bits());
         let pad = if q > wo { format!("{{{}{{1'b0}}}}, ", q - wo) } else { String::new() };
         let constant = self.constant_handshake();
+        // Above it whether it is more than the threshold.
+        let (score, side) = match self.frames.and_then(|f| f.score) {
+            Some((bits, _)) => (
+                format!(", .score(side[{}:0]), .score_above(side[16]), .score_valid(side_valid)", bits - 1),
+                format!("  assign side[31:17] = 15'd0;\n{}", match bits {
+                    16 => String::new(),
+                    _ => format!("  assign side[15:{bits}] = {}'d0;\n", 16 - bits),
+                }),
+            ),
+            None => (String::new(), "  assign side = 32'd0;\n  assign side_valid = 1'b0;\n".to_owned()),
+        };
         let mut handshake = ["in_valid", "in_ready", "out_valid", "out_ready"];
         let (pixels, bus) = match (&self.pixels, self.frames.and_then(|f| f.input)) {
             (Some(pixels), _) => (self.serializer(pixels), "pixel".to_owned()),
@@ -288,8 +303,9 @@ impl Dut {
         };
         format!(
             "module sluice_simtop(input clk, input rst, input [{}:0] din, input in_valid, output in_ready,\n\
-             \x20 output [{}:0] dout, output out_valid, input out_ready);\n  wire [{}:0] y;\n{constant}{pixels}\
-             \x20 {} dut({}, {});\n  assign dout = {{{pad}y}};\nendmodule\n",
+             \x20 output [{}:0] dout, output out_valid, input out_ready,\n\
+             \x20 output [31:0] side, output side_valid);\n  wire [{}:0] y;\n{constant}{pixels}\
+             \x20 {} dut({}, {}{score});\n  assign dout = {{{pad}y}};\n{side}endmodule\n",
             p - 1,
             q - 1,
             wo - 1,

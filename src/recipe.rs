@@ -380,6 +380,18 @@ impl Recipe {
         Ok(recipe)
     }
 
+    /// Refuses a recipe whose network has no firmware, for what ends in firmware.
+    ///
+    /// # Errors
+    /// `U003`.
+    pub fn firmware(&self) -> Result<()> {
+        if self.train.transformer.is_none() {
+            return Ok(());
+        }
+        Err(Error::new(Code::Unsupported, "a transformer has no firmware, and this ends in firmware")
+            .hint("`sluice train`, `quantize`, `compress --mode neural --model` and `evaluate` do the rest"))
+    }
+
     /// Parses and checks the text of a recipe.
     ///
     /// # Errors

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, Axis};
 
-use super::monitor::{Seen, Viewer};
+use super::backend::Neural;
+use super::monitor;
 use super::progress::{Progress, say};
 use super::stages;
 use crate::anomaly::{Injection, LatentScore, Point, Roc, WorkingPoint, inject};
+use crate::codec::NeuralBackend as _;
 use crate::data::{self, Dataset, Selection};
 use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
@@ -44,6 +46,8 @@ struct Anomaly {
     background: usize,
     /// Rows of signal.
     signal: usize,
+    /// Rows with a value that is not finite; they were left out.
+    not_finite: usize,
     scores: Vec<Figures>,
     /// How the score of the latents is computed; absent where the model computes it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,38 +79,46 @@ pub fn anomaly(path: &Path, background: &Path, selection: &Selection, asked: &As
             .cause("it is a share of the background, more than 0 and less than 1"));
     }
     let model = QuantizedModel::load(path)?;
+    if asked.score_out.is_some() && model.score.is_some() {
+        return Err(has_score(&model));
+    }
     let wait = Progress::spinner("anomaly", "scores");
-    let viewer = Viewer::new(&model)?;
-    let data = data::read(background, selection)?;
-    let (ordinary, unusual) = samples(&viewer, &data, selection, asked)?;
-    if ordinary.sample.rows() == 0 {
-        return Err(Error::new(Code::DataShape, "there is no background").at(background.display().to_string()));
+    let neural = Neural::new(model.clone())?;
+    let (ordinary, unusual) = samples(&neural, &model, background, selection, asked)?;
+    let not_finite = ordinary.not_finite + unusual.not_finite;
+    let (ordinary, unusual) = (Scored::new(&neural, &ordinary.values)?, Scored::new(&neural, &unusual.values)?);
+    let no_rows = |what: &str| Error::new(Code::DataShape, format!("there is no {what}"));
+    if ordinary.errors.is_empty() {
+        return Err(no_rows("background").at(background.display().to_string()));
+    }
+    if unusual.errors.is_empty() && asked.plot.is_some() {
+        return Err(no_rows("signal, and no curve to draw").hint("give a file of signal, --label or --inject"));
     }
     let learned = match model.score {
         Some(_) => None,
-        None => Some(LatentScore::learn(&ordinary.sample.latents, &model.latent_formats())?),
+        None => Some(LatentScore::learn(&ordinary.latents(), &model.latent_formats())?),
     };
-    let score = |seen: &Seen| -> Vec<f64> {
-        let n = model.n_latents();
-        let of = |z: &[i64]| learned.as_ref().map_or_else(|| z[n], |score| score.of(z));
-        seen.outputs.rows().into_iter().map(|z| of(&z.to_vec()) as f64).collect()
+    let n = model.n_latents();
+    let of_latents = |s: &Scored| -> Vec<f64> {
+        let of = |z: &[i64]| learned.as_ref().map_or_else(|| z[n], |score| score.of(z)) as f64;
+        s.outputs.rows().into_iter().map(|z| of(&z.to_vec())).collect()
     };
-    let mut rocs = Vec::new();
-    if let (Some(b), Some(s)) = (&ordinary.sample.errors, &unusual.sample.errors) {
-        rocs.push(("error".to_owned(), Roc::new(b, s)));
-    }
-    rocs.push(("latents".to_owned(), Roc::new(&score(&ordinary), &score(&unusual))));
+    let rocs = [
+        ("error", Roc::new(&ordinary.errors, &unusual.errors)),
+        ("latents", Roc::new(&of_latents(&ordinary), &of_latents(&unusual))),
+    ];
     drop(wait);
-    let figures = |(name, roc): &(String, Roc)| Figures {
-        name: name.clone(),
+    let figures = |(name, roc): &(&str, Roc)| Figures {
+        name: (*name).to_owned(),
         auc: roc.auc().map(|a| a.0),
         auc_error: roc.auc().map(|a| a.1),
         points: asked.rates.iter().map(|rate| roc.at(*rate)).collect(),
         curve: roc.curve(POINTS),
     };
     let found = Anomaly {
-        background: ordinary.sample.rows(),
-        signal: unusual.sample.rows(),
+        background: ordinary.errors.len(),
+        signal: unusual.errors.len(),
+        not_finite,
         scores: rocs.iter().map(figures).collect(),
         latent_score: learned.as_ref().map(|score| LatentFigures {
             centres: score.centres().to_vec(),
@@ -114,20 +126,13 @@ pub fn anomaly(path: &Path, background: &Path, selection: &Selection, asked: &As
             format: score.format,
         }),
     };
-    if let Some(out) = &asked.score_out {
+    if let Some((out, score)) = asked.score_out.as_ref().zip(learned.as_ref()) {
         let point = found.scores.last().and_then(|s| s.points.first().copied().flatten());
-        write_scored(&model, learned.as_ref(), point, background, out)?;
+        write_scored(&model, score, point, background, out)?;
     }
     if let Some(out) = &asked.plot {
-        let curves: Vec<(String, Vec<(f64, f64)>)> = found
-            .scores
-            .iter()
-            .map(|s| (s.name.clone(), s.curve.iter().map(|p| (p.background, p.signal)).collect()))
-            .collect();
-        if found.signal == 0 {
-            return Err(Error::new(Code::Usage, "without signal there is no curve to draw")
-                .hint("give a file of signal, --label or --inject"));
-        }
+        let curve = |s: &Figures| (s.name.clone(), s.curve.iter().map(|p| (p.background, p.signal)).collect());
+        let curves: Vec<(String, Vec<(f64, f64)>)> = found.scores.iter().map(curve).collect();
         let title = format!("Signal and background of {}", model.name);
         write_whole(out, plot::svg_file(&plot::roc(&title, &curves)).as_bytes())?;
         say(format_args!("anomaly: curves -> {}", out.display()));
@@ -135,46 +140,88 @@ pub fn anomaly(path: &Path, background: &Path, selection: &Selection, asked: &As
     super::print(json, &found, || describe(&found))
 }
 
+/// Values that the model reads.
+struct Rows {
+    /// `[row, value]`
+    values: Array2<f64>,
+    /// Rows left out.
+    not_finite: usize,
+}
+
+impl Rows {
+    fn new(neural: &Neural, data: &Dataset) -> Result<Self> {
+        let (finite, not_finite) = monitor::finite(neural, data);
+        Ok(Rows { values: neural.rows(&finite)?, not_finite })
+    }
+}
+
+/// What the model makes of rows.
+struct Scored {
+    /// All that the encoder gives, `[row, output]`.
+    outputs: Array2<i64>,
+    /// Mean squared error of each row, in normalised features.
+    errors: Vec<f64>,
+}
+
+impl Scored {
+    fn new(neural: &Neural, rows: &Array2<f64>) -> Result<Self> {
+        Ok(Scored { outputs: neural.outputs(rows)?, errors: neural.seen(rows)?.errors })
+    }
+
+    fn latents(&self) -> Vec<Vec<i64>> {
+        self.outputs.columns().into_iter().map(|z| z.to_vec()).collect()
+    }
+}
+
 /// Background and signal.
-fn samples(viewer: &Viewer, data: &Dataset, selection: &Selection, asked: &Asked) -> Result<(Seen, Seen)> {
+fn samples(
+    neural: &Neural,
+    model: &QuantizedModel,
+    background: &Path,
+    selection: &Selection,
+    asked: &Asked,
+) -> Result<(Rows, Rows)> {
+    let data = data::read(background, selection)?;
     if let Some(label) = &asked.label {
         let column = data.column(label)?;
         if column.width() != 1 {
             let what = format!("column `{label}` has {} numbers a row, a label has one", column.width());
             return Err(Error::new(Code::DataShape, what));
         }
-        let signal = column.values.to_f64();
-        let rows = |wanted: bool| -> Vec<usize> { (0..data.rows).filter(|r| (signal[*r] != 0.0) == wanted).collect() };
-        return Ok((viewer.see(&stages::pick(data, &rows(false)))?, viewer.see(&stages::pick(data, &rows(true)))?));
+        let part = |signal: bool| {
+            let rows: Vec<usize> = (0..data.rows).filter(|r| (column.values.get_f64(*r) != 0.0) == signal).collect();
+            Rows::new(neural, &stages::pick(&data, &rows))
+        };
+        return Ok((part(false)?, part(true)?));
     }
-    if let Some(kind) = asked.inject {
-        let rows = data::model_rows_with_gaps(data, viewer.transform)?;
+    let ordinary = Rows::new(neural, &data)?;
+    if let (Some(kind), Some(transform)) = (asked.inject, &model.transform) {
         // Every other row: what is compared are different events.
         let half = |first: usize| {
-            let at: Vec<usize> = (first..rows.nrows()).step_by(2).collect();
-            rows.select(Axis(0), &at)
+            let at: Vec<usize> = (first..ordinary.values.nrows()).step_by(2).collect();
+            ordinary.values.select(Axis(0), &at)
         };
-        let made: Array2<f64> = inject(kind, &half(1), viewer.transform, asked.seed);
-        return Ok((viewer.of_rows(&half(0)), viewer.of_rows(&made)));
+        let made = inject(kind, &half(1), transform, asked.seed);
+        return Ok((Rows { values: half(0), ..ordinary }, Rows { values: made, not_finite: 0 }));
     }
     let signal = match &asked.signal {
-        Some(path) => viewer.see(data::open(path, selection)?.as_ref())?,
-        None => viewer.see(&data.slice(0..0))?,
+        Some(path) => data::read(path, selection)?,
+        None => data.slice(0..0),
     };
-    Ok((viewer.see(data)?, signal))
+    Ok((ordinary, Rows::new(neural, &signal)?))
+}
+
+fn has_score(model: &QuantizedModel) -> Error {
+    Error::new(Code::Usage, format!("model `{}` has a score", model.name)).hint("give the model that it was made of")
 }
 
 fn write_scored(
     model: &QuantizedModel,
-    score: Option<&LatentScore>,
+    score: &LatentScore,
     point: Option<WorkingPoint>,
     background: &Path,
     out: &Path,
 ) -> Result<()> {
-    let Some(score) = score else {
-        return Err(Error::new(Code::Usage, format!("model `{}` has a score", model.name))
-            .hint("give the model that it was made of"));
-    };
     let Some(point) = point else {
         return Err(Error::new(Code::DataShape, "the background is too small for a threshold at the first of --rates")
             .at(background.display().to_string())
@@ -219,6 +266,9 @@ fn describe(a: &Anomaly) -> String {
                 None => writeln!(text, "{name:<8}  {auc:>15}  too few rows of background for the rate"),
             };
         }
+    }
+    if a.not_finite > 0 {
+        let _ = writeln!(text, "{} rows are not finite and were left out", a.not_finite);
     }
     text
 }

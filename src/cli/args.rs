@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use super::monitor::BLOCK;
 use super::select::{SelectArgs, rows};
 use crate::hw::{Effort, Target};
 use crate::link::{LearnOptions, Predictor};
@@ -379,9 +378,53 @@ pub(super) enum Verb {
         /// Container (.slc)
         file: PathBuf,
     },
+    /// Compare reconstructed data with the original, column by column
+    ///
+    /// What is taken of the original is taken of the reconstruction too, as far as it still has more.
+    Evaluate {
+        /// Original data file
+        original: PathBuf,
+        /// Reconstructed data file
+        reconstructed: PathBuf,
+        /// Response skips originals of a smaller magnitude [default: a tenth of the median magnitude, column by column]
+        #[arg(long, allow_hyphen_values = true)]
+        threshold: Option<f64>,
+        /// Print instead the observables of the [[physics]] sections of a TOML file: peaks, selections, images, pulses
+        #[arg(long, value_name = "FILE", conflicts_with = "threshold")]
+        physics: Option<PathBuf>,
+        /// Raw bytes over compressed bytes, for the significance at equal storage
+        #[arg(long, requires = "physics")]
+        ratio: Option<f64>,
+        #[command(flatten)]
+        select: SelectArgs,
+    },
+    /// Hold data against what a model knows: latents and errors of blocks of rows; exit status 1 if they drifted
+    Monitor {
+        /// Quantized model
+        model: PathBuf,
+        /// Data file
+        data: PathBuf,
+        /// Learn instead how latents and errors of these data are distributed, and write the model with that
+        #[arg(long, requires = "out", conflicts_with = "block")]
+        learn: bool,
+        /// Where the model goes; it may replace the one that was read
+        #[arg(long, requires = "learn")]
+        out: Option<PathBuf>,
+        /// Rows of a block
+        #[arg(long, default_value_t = 1000)]
+        block: usize,
+        /// With --learn: share of blocks without drift that are an alarm
+        #[arg(long, default_value_t = 1e-3, requires = "learn")]
+        false_alarms: f64,
+        /// With --learn: smallest population stability index that is an alarm, however sure
+        #[arg(long, default_value_t = 0.1, requires = "learn")]
+        least: f64,
+        #[command(flatten)]
+        select: SelectArgs,
+    },
     /// Score events by how unlike the background they are: by the error of their reconstruction, and by their latents as firmware can
     ///
-    /// With signal: area under the curve, and what is kept of it at fixed shares of the background. docs/MONITOR.md has the formulas.
+    /// With signal: area under the curve, and what is kept of it at fixed shares of the background. docs/ANOMALY.md has the formulas.
     Anomaly {
         /// Quantized model
         model: PathBuf,
@@ -409,47 +452,6 @@ pub(super) enum Verb {
         /// Draw the curves: a .svg
         #[arg(long, value_name = "FILE")]
         plot: Option<PathBuf>,
-        #[command(flatten)]
-        select: SelectArgs,
-    },
-    /// Say whether data are like those that a model is for: latents and errors of every block of rows beside what was learned
-    ///
-    /// Exit status: 0 they are, 1 a block is unlike the sample, 2 bad input. docs/MONITOR.md has the formulas.
-    Monitor {
-        /// Quantized model
-        model: PathBuf,
-        /// Data file
-        #[arg(required_unless_present = "learn", conflicts_with = "learn")]
-        data: Option<PathBuf>,
-        /// Learn from this data file instead, and write the model with what was learned
-        #[arg(long, value_name = "DATA")]
-        learn: Option<PathBuf>,
-        /// Model to write [default: the model itself]
-        #[arg(long, requires = "learn")]
-        out: Option<PathBuf>,
-        /// Rows of a block, 100 or more
-        #[arg(long, value_name = "ROWS", default_value_t = BLOCK, conflicts_with = "learn")]
-        block: usize,
-        #[command(flatten)]
-        select: SelectArgs,
-    },
-    /// Compare reconstructed data with the original, column by column
-    ///
-    /// What is taken of the original is taken of the reconstruction too, as far as it still has more.
-    Evaluate {
-        /// Original data file
-        original: PathBuf,
-        /// Reconstructed data file
-        reconstructed: PathBuf,
-        /// Response skips originals of a smaller magnitude [default: a tenth of the median magnitude, column by column]
-        #[arg(long, allow_hyphen_values = true)]
-        threshold: Option<f64>,
-        /// Print instead the observables of the [[physics]] sections of a TOML file: peaks, selections, images, pulses
-        #[arg(long, value_name = "FILE", conflicts_with = "threshold")]
-        physics: Option<PathBuf>,
-        /// Raw bytes over compressed bytes, for the significance at equal storage
-        #[arg(long, requires = "physics")]
-        ratio: Option<f64>,
         #[command(flatten)]
         select: SelectArgs,
     },

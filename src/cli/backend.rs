@@ -1,19 +1,20 @@
 //! The bridge between a quantized model and the codec: rows to latents with the reference integers, and back.
 
-use ndarray::{Array2, ArrayView1, s};
-use rayon::prelude::*;
+use ndarray::{Array2, s};
 
 use crate::codec;
 use crate::codec::{ColumnMeta, DecoderModel, NeuralBackend, WeightPrecision};
 use crate::data::{self, Column, Dataset};
 use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
-use crate::model::{ColumnSpec, Network, QuantizedModel, Transform};
+use crate::model::{ColumnSpec, Network, QuantizedModel, Transform, Transformer, transformer};
+use crate::monitor::Seen;
 use crate::reference::Engine;
 
 /// A model that compresses: everything the codec needs of it.
 pub struct Neural {
     transform: Transform,
+    transformer: Option<Transformer>,
     decoder: Network,
     formats: Vec<QFormat>,
     /// Absent where only the decoder's part of a model is known.
@@ -37,6 +38,7 @@ impl Neural {
         let stored = DecoderModel::from_bytes(&bytes)?;
         Ok(Neural {
             transform: transform.clone(),
+            transformer: model.transformer.clone(),
             decoder: stored.decoder,
             formats: model.latent_formats(),
             encoder: Some(Engine::new(&model.encoder)?),
@@ -59,35 +61,10 @@ impl Neural {
         self.transform.columns.iter().map(meta).collect()
     }
 
-    /// Mean squared error of each row's features, as the decoder gives them back: in units of their normalisation.
-    ///
-    /// * `rows`: `[row, value]`; features of values that are not finite do not count
-    /// * `latents`: of these rows, `[row, latent]`
-    pub fn errors(&self, rows: &Array2<f64>, latents: &Array2<i64>) -> Vec<f64> {
-        // Flags follow the numbers; each belongs to the value that it tells the zeros of.
-        let flagged = self.transform.value_columns().enumerate().filter(|(_, c)| c.zero_flag).map(|(i, _)| i);
-        let value_of: Vec<usize> = (0..self.transform.n_values()).chain(flagged).collect();
-        let one = |r: usize| {
-            let (values, z) = (rows.row(r), self.real(latents.row(r)));
-            let filled: Vec<f64> = values.iter().map(|v| if v.is_finite() { *v } else { 0.0 }).collect();
-            let pairs = self.transform.features(&filled).into_iter().zip(self.decoder.forward(&z));
-            let finite = pairs.zip(&value_of).filter(|(_, i)| values[**i].is_finite());
-            let squares = finite.map(|((a, b), _)| (f64::from(a) - f64::from(b)).powi(2));
-            let (n, sum) = squares.fold((0usize, 0.0), |(n, sum), square| (n + 1, sum + square));
-            // What leaves the range of a number is as bad as anything.
-            if n > 0 { (sum / n as f64).min(1e30) } else { 0.0 }
-        };
-        (0..rows.nrows()).into_par_iter().map(one).collect()
-    }
-
-    /// Latents as the decoder reads them.
-    fn real(&self, latents: ArrayView1<i64>) -> Vec<f32> {
-        latents.iter().zip(&self.formats).map(|(raw, f)| f.to_f64(*raw) as f32).collect()
-    }
-
     fn from_decoder(model: DecoderModel, bytes: &[u8]) -> Self {
         Neural {
             transform: model.transform,
+            transformer: None,
             decoder: model.decoder,
             formats: model.latent_formats,
             encoder: None,
@@ -113,6 +90,36 @@ pub fn features(transform: &Transform, rows: &Array2<f64>) -> Array2<f32> {
     out
 }
 
+impl Neural {
+    /// All that the encoder gives for rows: latents, and behind them the score of a model that has one.
+    ///
+    /// # Errors
+    /// `M003` for a container's model, which has no encoder.
+    pub fn outputs(&self, values: &Array2<f64>) -> Result<Array2<i64>> {
+        let Some(engine) = &self.encoder else {
+            return Err(Error::new(Code::ModelMismatch, "a container carries the decoder only, it cannot encode"));
+        };
+        let features = features(&self.transform, values);
+        Ok(engine.infer_features(&transformer::inputs(self.transformer.as_ref(), &features)))
+    }
+
+    /// What the model makes of rows: latents, and the mean squared error of each row's reconstruction in normalised features.
+    ///
+    /// # Errors
+    /// Those of encoding and decoding.
+    pub fn seen(&self, rows: &Array2<f64>) -> Result<Seen> {
+        let latents = self.encode(rows)?;
+        let (x, y) = (features(&self.transform, rows), features(&self.transform, &self.decode(&latents)?));
+        // Flags of zeros behind the values say the same twice.
+        let n = self.transform.n_values();
+        let error = |(x, y): (ndarray::ArrayView1<f32>, ndarray::ArrayView1<f32>)| {
+            x.iter().zip(y).take(n).map(|(x, y)| f64::from(x - y).powi(2)).sum::<f64>() / n as f64
+        };
+        let errors = x.outer_iter().zip(y.outer_iter()).map(error).collect();
+        Ok(Seen { latents, formats: self.formats.clone(), errors })
+    }
+}
+
 impl NeuralBackend for Neural {
     fn rows(&self, data: &Dataset) -> Result<Array2<f64>> {
         data::model_rows(data, &self.transform)
@@ -129,22 +136,17 @@ impl NeuralBackend for Neural {
     }
 
     fn encode(&self, values: &Array2<f64>) -> Result<Array2<i64>> {
-        let Some(engine) = &self.encoder else {
-            return Err(Error::new(Code::ModelMismatch, "a container carries the decoder only, it cannot encode"));
-        };
+        let mut outputs = self.outputs(values)?;
         // A score is no latent.
-        let outputs = engine.infer_features(&features(&self.transform, values));
-        Ok(if outputs.ncols() > self.formats.len() {
-            outputs.slice(s![.., ..self.formats.len()]).to_owned()
-        } else {
-            outputs
-        })
+        outputs.slice_collapse(s![.., ..self.formats.len()]);
+        Ok(outputs)
     }
 
     fn decode(&self, latents: &Array2<i64>) -> Result<Array2<f64>> {
         let mut out = Array2::zeros((latents.nrows(), self.transform.n_values()));
         ndarray::Zip::from(out.rows_mut()).and(latents.rows()).par_for_each(|mut out, row| {
-            out.assign(&ndarray::Array1::from(self.transform.values(&self.decoder.forward(&self.real(row)))));
+            let z: Vec<f32> = row.iter().zip(&self.formats).map(|(raw, f)| f.to_f64(*raw) as f32).collect();
+            out.assign(&ndarray::Array1::from(self.transform.values(&self.decoder.forward(&z))));
         });
         Ok(out)
     }

@@ -191,7 +191,7 @@ impl Source {
 
     fn events(&self, rows: &Dataset) -> Result<Array2<i64>> {
         match self {
-            Source::Model(model) => model.encode(&model.rows(rows)?),
+            Source::Model(model) => model.outputs(&model.rows(rows)?),
             Source::Samples(samples) => samples::events(samples, rows),
         }
     }
@@ -236,6 +236,7 @@ impl Source {
                 (samples::columns(samples, events)?, if one { Layout::Array } else { Layout::Table })
             }
             Source::Model(model) => {
+                // Without the score.
                 let n = model.latent_formats().len();
                 let latents = Array2::from_shape_fn((events.len(), n), |(r, c)| events[r][c]);
                 (model.restore(&model.decode(&latents)?, &model.sent_columns())?, Layout::Table)

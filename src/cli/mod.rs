@@ -33,6 +33,7 @@ use crate::codec::{CompressOptions, CompressReport, Effort, Mode};
 use args::{EffortArg, ModeArg, Verb};
 use bounds::Bounds;
 use link::Learn;
+use monitor::Alarm;
 use progress::say;
 
 use crate::data;
@@ -131,7 +132,7 @@ impl Cli {
             }
             Verb::Emit { model: Some(model), out, target, effort, seed, pareto: true, .. } => {
                 let options = CompileOptions { target, effort, seed, ..Default::default() };
-                let points = stages::pareto(&QuantizedModel::load(&model)?, &options, &out)?;
+                let points = stages::pareto(&stages::for_firmware(&model)?, &options, &out)?;
                 print(json, &points, || stages::describe_points(&points))
             }
             Verb::Emit {
@@ -277,22 +278,22 @@ impl Cli {
             Verb::Evaluate { original, reconstructed, threshold, select, .. } => {
                 compare::evaluate(&original, &reconstructed, &select.into(), threshold, json)
             }
-            Verb::Compare { file, bound, families: true, model, select, .. } => {
-                families::compare(&file, &select.into(), &bound, model.as_deref(), json)
+            Verb::Monitor { model, data, out: Some(out), false_alarms, least, select, .. } => {
+                monitor::learn(&model, &data, &select.into(), &Alarm { false_alarms, least }, &out, json)
             }
-            Verb::Compare { file, bound, plot, select, .. } => {
-                scoreboard::compare(&file, &select.into(), &bound, plot.as_deref(), json)
+            Verb::Monitor { model, data, block, select, .. } => {
+                monitor::judge(&model, &data, &select.into(), block, json)
             }
             Verb::Anomaly { model, background, signal, label, inject, seed, rates, score_out, plot, select } => {
                 let inject = inject.as_deref().map(str::parse).transpose()?;
                 let asked = anomaly::Asked { signal, label, inject, seed, rates, score_out, plot };
                 anomaly::anomaly(&model, &background, &select.into(), &asked, json)
             }
-            Verb::Monitor { model, learn: Some(data), out, select, .. } => {
-                monitor::learn(&model, &data, &select.into(), out.as_deref(), json)
+            Verb::Compare { file, bound, families: true, model, select, .. } => {
+                families::compare(&file, &select.into(), &bound, model.as_deref(), json)
             }
-            Verb::Monitor { model, data, block, select, .. } => {
-                monitor::watch(&model, &data.unwrap_or_default(), &select.into(), block, json)
+            Verb::Compare { file, bound, plot, select, .. } => {
+                scoreboard::compare(&file, &select.into(), &bound, plot.as_deref(), json)
             }
             Verb::Report { run, png } => {
                 let report = crate::report::read(&run)?;
@@ -306,7 +307,7 @@ impl Cli {
             }
             Verb::Passes { model: None, .. } => passes(json),
             Verb::Passes { model: Some(model), after, clock_mhz } => {
-                let graphs = stages::graphs(&QuantizedModel::load(&model)?, clock_mhz, after.as_deref())?;
+                let graphs = stages::graphs(&stages::for_firmware(&model)?, clock_mhz, after.as_deref())?;
                 print(json, &graphs, || graphs.iter().map(|(step, g)| format!("# after {step}\n{g}\n")).collect())
             }
             Verb::Schema { document } => {

@@ -44,6 +44,7 @@ pub fn pca(recipe: &Recipe, transform: &Transform, all: &Dataset, part: &Dataset
         schema: QUANTIZED_SCHEMA.to_owned(),
         name: "pca".to_owned(),
         transform: Some(transform.clone()),
+        transformer: None,
         encoder: quantize::apply(&encoder, &plan)?,
         decoder: Some(linear("out", &transposed, &basis.mean)),
         provenance: None,

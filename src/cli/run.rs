@@ -45,6 +45,7 @@ pub fn run(path: &Path, data: Option<PathBuf>, out: Option<PathBuf>, json: bool)
     if let Some(section) = run.recipe.link.clone().filter(|l| l.encoder != Encoder::Neural) {
         return run.send(&section, json);
     }
+    run.recipe.firmware()?;
     let trained = run.train()?;
     let model = run.quantize(&trained)?;
     let link = run.link(&model)?;

@@ -95,6 +95,7 @@ pub fn search(recipe: &Recipe, folder: &Path) -> Result<Found> {
         return Err(Error::new(Code::Recipe, "the recipe has no search")
             .hint("add a section: [search] with hidden = [[], [16]], latent = [8, 16], adder_price = [3e-5, 1e-4]"));
     };
+    recipe.firmware()?;
     let all = candidates(recipe, section)?;
     let (dataset, split) = stages::load_data(recipe)?;
     let trials = folder.join("trials");

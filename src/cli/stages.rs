@@ -79,7 +79,7 @@ pub fn train(recipe: &Recipe, dataset: &Dataset, path: &Path) -> Result<TrainedM
     say(format_args!(
         "train: {} rows, {} features -> {} latents, {} epochs, loss {:.3e}",
         model.provenance.train_rows,
-        model.encoder.n_in,
+        model.decoder.n_out(),
         options.latent,
         model.history.len(),
         model.history.last().map_or(f64::NAN, |e| e.train_loss),
@@ -120,9 +120,11 @@ fn train_with(
     ));
     let mut session = training::Session { progress, checkpoint: Some((path, &key)) };
     let mut trained = training::train(&train, validation.as_ref(), &weights, options, &mut session)?;
-    let flags = transform.n_features() - transform.n_values();
+    // A transformer gives no flags.
+    let flags = if trained.transformer.is_some() { 0 } else { transform.n_features() - transform.n_values() };
     let gains = training::latents::gains(&trained, &train, &weights.features);
-    let mut plan = quantize::calibrate(&trained.encoder, &train, flags, Some(&gains), &recipe.quantize)?;
+    let mut plan =
+        quantize::calibrate(&trained.encoder, &trained.inputs(&train), flags, Some(&gains), &recipe.quantize)?;
     if options.widths.epochs > 0 {
         let by = |network: &Network, plan: &QuantPlan| hardware_of(&quantize::apply(network, plan)?, recipe);
         (trained, plan) = training::learn_widths(&trained, &plan, &train, &weights, options, Some(&by), &mut session)?;
@@ -134,6 +136,7 @@ fn train_with(
         schema: TRAINED_SCHEMA.to_owned(),
         name: recipe.name.clone(),
         transform,
+        transformer: trained.transformer,
         encoder: trained.encoder,
         decoder: trained.decoder,
         plan: Some(plan),
@@ -230,6 +233,7 @@ pub fn quantize(model: &TrainedModel) -> Result<QuantizedModel> {
         schema: QUANTIZED_SCHEMA.to_owned(),
         name: model.name.clone(),
         transform: Some(model.transform.clone()),
+        transformer: model.transformer.clone(),
         encoder: quantize::apply(&model.encoder, plan)?,
         decoder: Some(model.decoder.clone()),
         provenance: Some(model.provenance.clone()),
@@ -276,13 +280,23 @@ pub fn multipliers(max_dsp: Option<u32>, reuse: Reuse) -> Result<u32> {
     }
 }
 
+/// A model that becomes firmware.
+///
+/// # Errors
+/// Those of reading it; `U003` for one that cannot.
+pub fn for_firmware(path: &Path) -> Result<QuantizedModel> {
+    let model = QuantizedModel::load(path)?;
+    model.firmware().map_err(|e| e.note("model", path.display().to_string()))?;
+    Ok(model)
+}
+
 /// The model to emit: the one named, or for a link that sends data as they are one that gives its inputs.
 ///
 /// # Errors
 /// `U001` if there are both, or neither.
 pub fn kernel(model: Option<&Path>, link: Option<&Link>) -> Result<QuantizedModel> {
     match (model, link.and_then(|link| link.samples.as_ref().map(|samples| (link, samples)))) {
-        (Some(path), None) => QuantizedModel::load(path),
+        (Some(path), None) => for_firmware(path),
         (None, Some((link, samples))) => {
             let formats: Vec<_> = link.numbers.iter().map(|n| n.format).collect();
             QuantizedModel::pass_through(&samples.name, &formats)
@@ -457,7 +471,8 @@ pub fn words(model: &QuantizedModel, dataset: &Dataset) -> Result<Array2<i64>> {
         return Err(Error::new(Code::ModelMismatch, "an encoder without a transform cannot read data"));
     };
     let rows = data::model_rows(dataset, transform)?;
-    Ok(quantize::input_words(&model.encoder, &backend::features(transform, &rows)))
+    let features = backend::features(transform, &rows);
+    Ok(quantize::input_words(&model.encoder, &crate::model::transformer::inputs(model.transformer.as_ref(), &features)))
 }
 
 /// Writes the first rows of the data, as the encoder sees them, with the reference's outputs.

@@ -271,6 +271,7 @@ mod tests {
             schema: QUANTIZED_SCHEMA.into(),
             name: "m".into(),
             transform: Some(Transform { window: None, columns: vec![column] }),
+            transformer: None,
             encoder: IntegerNetwork { n_in: 2, input: Granular::PerTensor(f), layers: vec![encode] },
             decoder: Some(Network { n_in: 1, layers: vec![decode] }),
             provenance: None,

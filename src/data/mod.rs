@@ -32,7 +32,7 @@ pub use dataset::{Column, DataSource, Dataset, Layout, Values};
 pub use fit::{Domain, NormKind, TransformSpec, fit_transform};
 pub use gaps::{Gaps, filled, training_rows};
 pub use listing::{ItemSummary, ValueSummary, inspect};
-pub use rows::{model_rows, model_rows_with_gaps, restore_columns};
+pub use rows::{model_rows, restore_columns};
 pub use selection::{NanPolicy, Selection, fits};
 pub use split::{SplitOptions, SplitRows, split};
 pub use stream::{RowSink, RowSource, create, open};

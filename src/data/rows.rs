@@ -13,21 +13,13 @@ use crate::model::Transform;
 /// # Errors
 /// `D003` for a missing column, `D004` for another width.
 pub fn model_rows(data: &Dataset, transform: &Transform) -> Result<Array2<f64>> {
-    Ok(model_rows_with_gaps(data, transform)?.mapv_into(finite))
-}
-
-/// The same with NaN and infinities where they are.
-///
-/// # Errors
-/// As [`model_rows`].
-pub fn model_rows_with_gaps(data: &Dataset, transform: &Transform) -> Result<Array2<f64>> {
     let names = data.called(transform.columns.iter().map(|c| c.name.clone()).collect());
     if let Some(window) = transform.window {
         let column = data.column(&names[0])?;
         let (width, per_row) = (column.width(), column.width().div_ceil(window));
         return Ok(Array2::from_shape_fn((data.rows * per_row, window), |(r, i)| {
             let at = ((r % per_row) * window + i).min(width - 1);
-            column.values.get_f64((r / per_row) * width + at)
+            finite(column.values.get_f64((r / per_row) * width + at))
         }));
     }
     let mut rows = Array2::zeros((data.rows, transform.n_values()));
@@ -47,7 +39,7 @@ pub fn model_rows_with_gaps(data: &Dataset, transform: &Transform) -> Result<Arr
         }
         for r in 0..data.rows {
             for i in 0..spec.width {
-                rows[[r, start + i]] = column.values.get_f64(r * spec.width + i);
+                rows[[r, start + i]] = finite(column.values.get_f64(r * spec.width + i));
             }
         }
         start += spec.width;

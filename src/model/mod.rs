@@ -24,6 +24,7 @@ pub mod quantized;
 pub mod score;
 pub mod trained;
 pub mod transform;
+pub mod transformer;
 pub mod vectors;
 pub mod whole;
 
@@ -38,4 +39,5 @@ pub use quantized::QuantizedModel;
 pub use score::Score;
 pub use trained::TrainedModel;
 pub use transform::{ColumnSpec, Constraint, Norm, Transform};
+pub use transformer::Transformer;
 pub use vectors::Vectors;

@@ -140,6 +140,7 @@ fn read(text: &str, path: &Path) -> Result<QuantizedModel> {
         schema: QUANTIZED_SCHEMA.into(),
         name,
         transform: None,
+        transformer: None,
         encoder,
         decoder: None,
         provenance: None,

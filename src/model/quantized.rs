@@ -9,6 +9,7 @@ use super::network::{Activation, INPUT, Network};
 use super::score::Score;
 use super::trained::Provenance;
 use super::transform::Transform;
+use super::transformer::Transformer;
 use crate::error::{Code, Error, Result};
 use crate::fixed::{Overflow, QFormat, Rounding};
 
@@ -30,6 +31,9 @@ pub struct QuantizedModel {
     /// From columns to network inputs and back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transform: Option<Transform>,
+    /// Before the encoder, in floating point and for software only: the encoder then reads what it gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transformer: Option<Transformer>,
     /// What the hardware computes.
     pub encoder: IntegerNetwork,
     /// Latents (as real numbers, raw integer times step) → features.
@@ -38,7 +42,7 @@ pub struct QuantizedModel {
     /// What it was trained on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provenance: Option<Provenance>,
-    /// What its latents and errors look like for the data that it is for.
+    /// How latents and errors were distributed, to notice other data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub monitor: Option<Monitor>,
     /// The last output is no latent, but how unlike its background an event is.
@@ -70,6 +74,7 @@ impl QuantizedModel {
             schema: QUANTIZED_SCHEMA.to_owned(),
             name: name.to_owned(),
             transform: None,
+            transformer: None,
             encoder: IntegerNetwork { n_in: n, input: Granular::PerChannel(formats.to_vec()), layers: vec![copy] },
             decoder: None,
             provenance: None,
@@ -78,6 +83,18 @@ impl QuantizedModel {
         };
         model.check()?;
         Ok(model)
+    }
+
+    /// Refuses a model that has no firmware.
+    ///
+    /// # Errors
+    /// `U003` for a transformer.
+    pub fn firmware(&self) -> Result<()> {
+        if self.transformer.is_none() {
+            return Ok(());
+        }
+        Err(Error::new(Code::Unsupported, format!("model `{}` begins with a transformer, which has no firmware", self.name))
+            .hint("it compresses on the CPU: `sluice compress --mode neural --model`; for firmware train a dense, convolutional or set encoder"))
     }
 
     /// Outputs of the encoder that the decoder reads: all, but for a score.
@@ -112,15 +129,27 @@ impl QuantizedModel {
         if let Some(decoder) = &self.decoder {
             decoder.check().map_err(|e| e.at("decoder"))?;
         }
+        let n_in = features(self.transformer.as_ref(), self.encoder.n_in)?;
+        if let Some(monitor) = &self.monitor {
+            monitor.check(self.n_latents())?;
+        }
         if let Some(transform) = &self.transform {
             transform.check()?;
-            check_fit(transform, self.encoder.n_in, self.n_latents(), self.decoder.as_ref())?;
-        }
-        if let Some(monitor) = &self.monitor {
-            monitor.check(self.n_latents(), self.decoder.is_some())?;
+            check_fit(transform, n_in, self.n_latents(), self.decoder.as_ref())?;
         }
         Ok(())
     }
+}
+
+/// Features of a model whose encoder takes `n_in` numbers.
+pub(super) fn features(transformer: Option<&Transformer>, n_in: usize) -> Result<usize> {
+    let Some(transformer) = transformer else { return Ok(n_in) };
+    transformer.check()?;
+    if transformer.n_out() != n_in {
+        let what = format!("the transformer gives {} numbers, the encoder takes {n_in}", transformer.n_out());
+        return Err(Error::new(Code::ModelShape, what));
+    }
+    Ok(transformer.n_in())
 }
 
 /// A model's name becomes a Verilog module and a file name.

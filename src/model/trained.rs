@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::network::Network;
 use super::plan::QuantPlan;
 use super::transform::Transform;
+use super::transformer::Transformer;
 use crate::error::{Code, Error, Result};
 
 /// The value of the `schema` field of a trained model.
@@ -22,6 +23,9 @@ pub struct TrainedModel {
     pub name: String,
     /// From columns to network inputs and back.
     pub transform: Transform,
+    /// Before the encoder, for software only: the encoder then reads what it gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transformer: Option<Transformer>,
     /// Features → latents.
     pub encoder: Network,
     /// Latents → features.
@@ -78,7 +82,8 @@ impl TrainedModel {
         self.transform.check()?;
         self.encoder.check().map_err(|e| e.at("encoder"))?;
         self.decoder.check().map_err(|e| e.at("decoder"))?;
-        super::quantized::check_fit(&self.transform, self.encoder.n_in, self.encoder.n_out(), Some(&self.decoder))?;
+        let n_in = super::quantized::features(self.transformer.as_ref(), self.encoder.n_in)?;
+        super::quantized::check_fit(&self.transform, n_in, self.encoder.n_out(), Some(&self.decoder))?;
         match &self.plan {
             Some(plan) if plan.layers.len() != self.encoder.layers.len() => Err(Error::new(
                 Code::ModelShape,

@@ -8,6 +8,7 @@ use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
 
 use super::adam::Adam;
+use super::attention::Attention;
 use super::checkpoint::{Checkpoint, State};
 use super::fake::FakeNetwork;
 use super::graph::{Graph, Grids};
@@ -21,9 +22,11 @@ use super::widths::{self, LearnedWidths};
 use crate::error::{Code, Error, Result};
 use crate::model::trained::Epoch;
 
-/// What is fitted: encoder and decoder end to end. Parameters are the encoder's, then the decoder's, then those of
-/// formats, or of the variances of latents.
+/// What is fitted: encoder and decoder end to end. Parameters are the encoder's, then the decoder's, then a transformer's,
+/// then those of formats, or of the variances of latents.
 pub(super) struct Autoencoder {
+    /// Before the encoder, where it is trained too.
+    pub(super) transformer: Option<Attention>,
     pub(super) encoder: Graph,
     pub(super) decoder: Graph,
     /// Tensors that belong to the encoder.
@@ -42,6 +45,29 @@ pub(super) struct Autoencoder {
     pub(super) variational: bool,
     pub(super) criterion: Criterion,
     pub(super) device: Device,
+}
+
+/// Rows of features, and what the network reads of them: the same, but behind a transformer that is not trained any more.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    /// `[rows, inputs]`.
+    pub(super) inputs: &'a Array2<f32>,
+    /// `[rows, features]`.
+    pub(super) targets: &'a Array2<f32>,
+}
+
+/// The same as tensors.
+pub(super) struct Held {
+    inputs: Tensor<2>,
+    targets: Tensor<2>,
+}
+
+impl Rows<'_> {
+    pub(super) fn held(self, device: &Device) -> Held {
+        let targets = tensor(self.targets, device);
+        let same = std::ptr::eq(self.inputs, self.targets);
+        Held { inputs: if same { targets.clone() } else { tensor(self.inputs, device) }, targets }
+    }
 }
 
 /// What hardware the parameters of an encoder and its formats become.
@@ -117,6 +143,10 @@ impl Autoencoder {
 
     fn encode(&self, parameters: &[Tensor<2>], x: Tensor<2>) -> Tensor<2> {
         let (encoder, rest) = parameters.split_at(self.encoder_tensors);
+        let x = match &self.transformer {
+            Some(transformer) => transformer.forward(&rest[self.decoder_tensors..][..transformer.count()], x),
+            None => x,
+        };
         let grids = match (&self.fake, &self.learned) {
             (Some(fake), _) => Grids::Fixed(fake),
             (_, Some(learned)) => Grids::Learned(learned, &rest[self.decoder_tensors..]),
@@ -129,9 +159,9 @@ impl Autoencoder {
         self.decoder.forward(&parameters[self.encoder_tensors..][..self.decoder_tensors], z, Grids::None)
     }
 
-    /// Where the parameters begin that are neither the encoder's nor the decoder's.
+    /// Where the parameters begin that are no network's.
     fn own(&self) -> usize {
-        self.encoder_tensors + self.decoder_tensors
+        self.encoder_tensors + self.decoder_tensors + self.transformer.as_ref().map_or(0, Attention::count)
     }
 
     /// The steps of the latents, where they have any.
@@ -146,22 +176,25 @@ impl Autoencoder {
         }
     }
 
-    /// How long codes of the latents of `rows` (those `chosen`) would be.
-    fn rate(&self, parameters: &[Vec<f32>], rows: &Array2<f32>, chosen: &[i64]) -> Option<Rate> {
+    /// How long codes of the latents of rows (those `chosen`) would be.
+    ///
+    /// * `inputs`: `[rows, inputs]`
+    fn rate(&self, parameters: &[Vec<f32>], inputs: &Array2<f32>, chosen: &[i64]) -> Option<Rate> {
         let steps = self.latent_steps(parameters)?;
-        let x: Vec<f32> = chosen.iter().flat_map(|r| rows.row(*r as usize).to_vec()).collect();
-        let x = Tensor::from_data(TensorData::new(x, [chosen.len(), rows.ncols()]), &self.device);
+        let x: Vec<f32> = chosen.iter().flat_map(|r| inputs.row(*r as usize).to_vec()).collect();
+        let x = Tensor::from_data(TensorData::new(x, [chosen.len(), inputs.ncols()]), &self.device);
         Some(Rate::of(&read(self.encode(&self.tensors(parameters), x)), &steps))
     }
 
     /// The mean loss over all rows, without gradients.
-    pub(super) fn evaluate(&self, parameters: &[Vec<f32>], rows: &Tensor<2>) -> f64 {
-        let n = rows.dims()[0];
+    pub(super) fn evaluate(&self, parameters: &[Vec<f32>], rows: &Held) -> f64 {
+        let n = rows.targets.dims()[0];
         let parameters = self.tensors(parameters);
         let mut sum = 0.0;
         for start in (0..n).step_by(CHUNK) {
-            let part = rows.clone().slice(s![start..(start + CHUNK).min(n), ..]);
-            sum += self.criterion.loss(&read(self.forward(&parameters, part.clone())), &read(part));
+            let part = |of: &Tensor<2>| of.clone().slice(s![start..(start + CHUNK).min(n), ..]);
+            let found = self.forward(&parameters, part(&rows.inputs));
+            sum += self.criterion.loss(&read(found), &read(part(&rows.targets)));
         }
         sum / n as f64
     }
@@ -176,11 +209,11 @@ impl Autoencoder {
         terms: &LatentTerms<'_>,
         rng: &mut ChaCha8Rng,
     ) -> (f64, Vec<Option<Vec<f32>>>) {
-        let n = self.criterion.weights.len();
-        let rows = x.len() / n;
+        let rows = target.len() / self.criterion.weights.len();
+        let columns = x.len() / rows;
         let tracked: Vec<Tensor<2>> =
             self.tensors(parameters).into_iter().map(|p| p.autodiff().require_grad()).collect();
-        let x = Tensor::from_data(TensorData::new(x, [rows, n]), &self.device);
+        let x = Tensor::from_data(TensorData::new(x, [rows, columns]), &self.device);
         let z = self.encode(&tracked, x.clone());
         let (sent, divergence) = match self.variational {
             true => {
@@ -263,13 +296,13 @@ impl Autoencoder {
     pub(super) fn fit(
         &self,
         parameters: Vec<Vec<f32>>,
-        rows: &Array2<f32>,
-        validation: Option<&Tensor<2>>,
+        rows: Rows<'_>,
+        validation: Option<&Held>,
         plan: &Plan<'_>,
         history: &mut Vec<Epoch>,
         progress: &mut dyn FnMut(&Epoch),
     ) -> Result<Vec<Vec<f32>>> {
-        let n = rows.nrows();
+        let n = rows.targets.nrows();
         let steps_per_epoch = n.div_ceil(plan.batch);
         let saved = plan.checkpoint.as_ref().and_then(Checkpoint::load);
         let mut state = match saved {
@@ -292,7 +325,7 @@ impl Autoencoder {
             let order = shuffled(n, &mut rng);
             let done = |step: usize| (epoch as f64 + step as f64 / steps_per_epoch as f64) / plan.epochs as f64;
             let rate = match plan.latents.rate > 0.0 {
-                true => self.rate(&state.parameters, rows, &order[..n.min(rate::ROWS)]),
+                true => self.rate(&state.parameters, rows.inputs, &order[..n.min(rate::ROWS)]),
                 false => None,
             };
             let (mut sum, mut learning_rate) = (0.0, 0.0);
@@ -304,11 +337,12 @@ impl Autoencoder {
                 state.course.follow(epoch as f64 / plan.epochs as f64, excess);
             }
             for (step, chosen) in order.chunks(plan.batch).enumerate() {
-                let mut target = Vec::with_capacity(chosen.len() * rows.ncols());
-                for row in chosen {
-                    target.extend(rows.row(*row as usize));
-                }
-                let mut x = target.clone();
+                let gathered = |of: &Array2<f32>| {
+                    let mut all = Vec::with_capacity(chosen.len() * of.ncols());
+                    chosen.iter().for_each(|row| all.extend(of.row(*row as usize)));
+                    all
+                };
+                let (target, mut x) = (gathered(rows.targets), gathered(rows.inputs));
                 if plan.noise > 0.0 {
                     super::initial::add_noise(&mut x, plan.noise as f32, &mut rng);
                 }

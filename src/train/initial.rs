@@ -24,9 +24,10 @@ pub(super) fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
 pub(super) fn networks(data: &Array2<f32>, weights: &[f32], options: &TrainOptions) -> (Network, Network) {
     let n = data.ncols();
     let mut rng = generator(options.seed, 0);
+    let n_in = n + options.transformer.as_ref().map_or(0, |t| t.tokens * t.width);
     let start = options.linear_path.then(|| LinearStart::new(data, weights, options.latent));
 
-    let mut encoder = Network { n_in: n, layers: vec![] };
+    let mut encoder = Network { n_in, layers: vec![] };
     if let Some(conv) = &options.conv {
         let geometry = conv.geometry();
         let weights = random(&mut rng, geometry.filters, geometry.taps(), 6.0);
@@ -136,13 +137,16 @@ fn last(
     let mut weights = random(rng, size, network.n_out(), 3.0);
     let mut bias = vec![0.0; size];
     if let Some((matrix, offset)) = linear {
+        // Behind the features stands what a transformer gives, which begins without weight.
+        let beside = vec![0.0; network.n_in.saturating_sub(matrix[0].len())];
+        let matrix = matrix.iter().map(|row| [&row[..], &beside].concat());
         if network.layers.is_empty() {
-            weights.clone_from(matrix);
+            weights = matrix.collect();
         } else {
             inputs.insert(0, INPUT.into());
             for (row, linear) in weights.iter_mut().zip(matrix) {
                 row.iter_mut().for_each(|w| *w = 0.0);
-                row.splice(0..0, linear.iter().copied());
+                row.splice(0..0, linear);
             }
         }
         bias.clone_from(offset);
@@ -156,7 +160,7 @@ fn last_name(network: &Network) -> String {
 }
 
 /// `[rows][columns]`, uniform with variance `power / (3 columns)`: 6 keeps the size of signals through `relu`.
-fn random(rng: &mut ChaCha8Rng, rows: usize, columns: usize, power: f32) -> Vec<Vec<f32>> {
+pub(super) fn random(rng: &mut ChaCha8Rng, rows: usize, columns: usize, power: f32) -> Vec<Vec<f32>> {
     let bound = (power / columns as f32).sqrt();
     let mut one = || ((rng.next_u32() >> 8) as f32 / (1u32 << 23) as f32 - 1.0) * bound;
     (0..rows).map(|_| (0..columns).map(|_| one()).collect()).collect()

@@ -76,8 +76,9 @@ pub(super) fn straighten(encoder: &mut Network, decoder: &mut Network, features:
 /// * `weights`: loss weight of each feature
 pub fn gains(trained: &Trained, features: &Array2<f32>, weights: &[f32]) -> Vec<f64> {
     let every = features.nrows().div_ceil(GAIN_ROWS).max(1);
+    let few = features.slice(ndarray::s![..;every, ..]).to_owned();
     let latents: Vec<Vec<f32>> =
-        features.outer_iter().step_by(every).map(|row| trained.encoder.forward(&row.to_vec())).collect();
+        trained.inputs(&few).outer_iter().map(|row| trained.encoder.forward(&row.to_vec())).collect();
     let (_, covariance) = moments(&latents);
     let spread: Vec<f64> = covariance.diagonal().iter().map(|v| v.sqrt()).collect();
     let all: Vec<&Vec<f32>> = latents.iter().collect();
@@ -190,7 +191,7 @@ mod tests {
         let gain = gain(&decoder, &all, &[1.0, 1.0], &weights);
         // Measured on other rows than those that chose the basis.
         assert!(gain[(0, 0)] > gain[(1, 1)] && gain[(0, 1)].abs() < 0.1 * gain[(1, 1)], "{gain}");
-        let trained = Trained { encoder, decoder, history: vec![] };
+        let trained = Trained { transformer: None, encoder, decoder, history: vec![] };
         let roots = gains(&trained, &data, &weights);
         assert!(
             (roots[0].powi(2) / gain[(0, 0)] - 1.0).abs() < 0.1 && (roots[1].powi(2) / gain[(1, 1)] - 1.0).abs() < 0.1

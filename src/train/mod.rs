@@ -9,6 +9,7 @@
 //! bit-identical networks; across machines the order of sums in matrix products may differ.
 
 mod adam;
+mod attention;
 mod checkpoint;
 mod fake;
 mod fit;
@@ -24,18 +25,23 @@ mod rate;
 mod refit;
 mod widths;
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use burn::tensor::Device;
 use ndarray::Array2;
 
 pub use loss::Weights;
-pub use options::{ConvOptions, ImageLoss, LossWeights, Schedule, ScheduleKind, SetOptions, TrainOptions};
+pub use options::{
+    ConvOptions, ImageLoss, LossWeights, Schedule, ScheduleKind, SetOptions, TrainOptions, TransformerOptions,
+};
 pub use pca::{Pca, pca};
 
 use crate::error::{Code, Error, Result};
 use crate::model::trained::Epoch;
+use crate::model::transformer::{Transformer, inputs};
 use crate::model::{Network, QuantPlan};
+use attention::Attention;
 use checkpoint::Checkpoint;
 use fake::FakeNetwork;
 use fit::{Autoencoder, Plan};
@@ -47,12 +53,27 @@ use widths::LearnedWidths;
 /// What training gives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trained {
+    /// Before the encoder, which then reads what it gives; for software only.
+    pub transformer: Option<Transformer>,
     /// Features → latents.
     pub encoder: Network,
     /// Latents → features.
     pub decoder: Network,
     /// All epochs so far.
     pub history: Vec<Epoch>,
+}
+
+impl Trained {
+    /// What the encoder reads of rows of features, `[rows, n_in]`.
+    pub fn inputs<'a>(&self, features: &'a Array2<f32>) -> Cow<'a, Array2<f32>> {
+        inputs(self.transformer.as_ref(), features)
+    }
+
+    /// The reconstruction of one row of features.
+    pub fn forward(&self, x: &[f32]) -> Vec<f32> {
+        let seen = self.transformer.as_ref().map_or_else(|| x.to_vec(), |t| t.forward(x));
+        self.decoder.forward(&self.encoder.forward(&seen))
+    }
 }
 
 /// Where a training tells how far it is, and where it remembers it.
@@ -78,6 +99,9 @@ pub fn remove_checkpoints(model: &Path) {
         let _ = std::fs::remove_file(checkpoint::path_of(model, phase));
     }
 }
+
+/// The stream of random numbers that a transformer starts with; phases have the first ones.
+const FRONT: u64 = 7;
 
 /// The phases, as they stand in the history.
 const FLOAT: &str = "float";
@@ -118,9 +142,11 @@ pub fn train(
     check_data(train, validation, weights, train.ncols())?;
     options.check(train.ncols())?;
     let (encoder, decoder) = initial::networks(train, &weights.features, options);
-    let start = Trained { encoder, decoder, history: vec![] };
+    let front = |o| attention::initial(o, train.ncols(), &mut initial::generator(options.seed, FRONT));
+    let start = Trained { transformer: options.transformer.as_ref().map(front), encoder, decoder, history: vec![] };
     let (mut trained, _) = run(start, Phase::Float, train, validation, weights, options, session)?;
-    latents::straighten(&mut trained.encoder, &mut trained.decoder, train, &weights.features);
+    let seen = inputs(trained.transformer.as_ref(), train);
+    latents::straighten(&mut trained.encoder, &mut trained.decoder, &seen, &weights.features);
     Ok(trained)
 }
 
@@ -146,7 +172,7 @@ pub fn learn_widths(
 ) -> Result<(Trained, QuantPlan)> {
     trained.encoder.check()?;
     trained.decoder.check()?;
-    check_data(train, None, weights, trained.encoder.n_in)?;
+    check_data(train, None, weights, trained.decoder.n_out())?;
     options.check(train.ncols())?;
     let phase = Phase::Widths(plan, measure);
     let (trained, found) = run(trained.clone(), phase, train, None, weights, options, session)?;
@@ -173,7 +199,7 @@ pub fn fine_tune(
 ) -> Result<Trained> {
     trained.encoder.check()?;
     trained.decoder.check()?;
-    check_data(train, validation, weights, trained.encoder.n_in)?;
+    check_data(train, validation, weights, trained.decoder.n_out())?;
     options.check(train.ncols())?;
     let phase = Phase::Aware(plan);
     Ok(run(trained.clone(), phase, train, validation, weights, options, session)?.0)
@@ -198,11 +224,15 @@ fn run(
     session: &mut Session<'_>,
 ) -> Result<(Trained, Option<QuantPlan>)> {
     let device = Device::flex();
-    let Trained { encoder, decoder, mut history } = start;
+    let Trained { transformer, encoder, decoder, mut history } = start;
     let mut tensors = graph::parameters(&encoder, &device);
     let encoder_tensors = tensors.len();
     tensors.extend(graph::parameters(&decoder, &device));
     let decoder_tensors = tensors.len() - encoder_tensors;
+    // After the first phase a transformer stays what it is: the encoder behind it meets its formats alone.
+    let moving = transformer.as_ref().filter(|_| matches!(phase, Phase::Float));
+    tensors.extend(moving.iter().flat_map(|t| attention::parameters(t, &device)));
+    let network_tensors = tensors.len();
     let mut shapes: Vec<[usize; 2]> = tensors.iter().map(burn::Tensor::dims).collect();
     let mut parameters: Vec<Vec<f32>> = tensors.into_iter().map(fit::read).collect();
     let criterion = Criterion::new(weights, options);
@@ -234,7 +264,11 @@ fn run(
             (AWARE, options.qat_epochs, options.qat_rate, 2, Some(plan))
         }
     };
+    let still = transformer.as_ref().filter(|_| moving.is_none());
+    let (seen, seen_too) = (inputs(still, train), validation.map(|v| inputs(still, v)));
+    let rows = fit::Rows { inputs: &seen, targets: train };
     let autoencoder = Autoencoder {
+        transformer: moving.map(Attention::new),
         encoder: Graph::new(&encoder, &device),
         decoder: Graph::new(&decoder, &device),
         encoder_tensors,
@@ -288,21 +322,27 @@ fn run(
             every: options.checkpoint_every,
         }),
     };
-    let validation = validation.map(|v| fit::tensor(v, &device));
+    let pair = validation.zip(seen_too.as_deref());
+    let validation = pair.map(|(targets, inputs)| fit::Rows { inputs, targets }.held(&device));
     // Rounding shifts and mixes the latents; what a linear map can undo need not be learned in small steps.
     let refits = from.is_some() && plan.epochs > 0 && autoencoder.criterion.is_squares();
     if refits {
-        parameters = autoencoder.refit(&parameters, train);
+        parameters = autoencoder.refit(&parameters, rows);
     }
-    let mut fitted = autoencoder.fit(parameters, train, validation.as_ref(), &plan, &mut history, session.progress)?;
+    let mut fitted = autoencoder.fit(parameters, rows, validation.as_ref(), &plan, &mut history, session.progress)?;
     if refits {
-        let better = autoencoder.refit(&fitted, train);
+        let better = autoencoder.refit(&fitted, rows);
         let worse = |v| autoencoder.evaluate(&better, v) > autoencoder.evaluate(&fitted, v);
         if !validation.as_ref().is_some_and(worse) {
             fitted = better;
         }
     }
-    let formats = fitted.split_off(encoder_tensors + decoder_tensors);
+    let formats = fitted.split_off(network_tensors);
+    let own = fitted.split_off(encoder_tensors + decoder_tensors);
+    let transformer = match moving {
+        Some(moving) => Some(attention::with_parameters(moving, &own)),
+        None => transformer,
+    };
     let (for_encoder, for_decoder) = fitted.split_at_mut(encoder_tensors);
     let decoder = graph::with_parameters(&decoder, for_decoder);
     let (encoder, plan) = match autoencoder.learned {
@@ -312,7 +352,7 @@ fn run(
         }
         None => (graph::with_parameters(&encoder, for_encoder), None),
     };
-    Ok((Trained { encoder, decoder, history }, plan))
+    Ok((Trained { transformer, encoder, decoder, history }, plan))
 }
 
 /// The loss of principal components: what prices of bits are shares of. It knows the data and the number of latents, and

@@ -25,6 +25,9 @@ pub struct TrainOptions {
     /// A set of like things as input: particles, hits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub set: Option<SetOptions>,
+    /// Attention between particles or hits, in front of the encoder's layers: for software only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transformer: Option<TransformerOptions>,
     /// Passes over the training rows in floating point.
     pub epochs: usize,
     /// Passes with fake-quantized encoder.
@@ -133,6 +136,77 @@ impl SetOptions {
     }
 }
 
+/// Self-attention over the parts of a row; the encoder's layers read the features and the vectors of all parts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TransformerOptions {
+    /// Parts of a row: particles, hits, cells.
+    pub tokens: usize,
+    /// Length of the vector that each becomes.
+    #[serde(default = "transformer_width")]
+    pub width: usize,
+    /// Parts of that vector that attend by themselves.
+    #[serde(default = "transformer_heads")]
+    pub heads: usize,
+    /// Rounds of attention.
+    #[serde(default = "transformer_blocks")]
+    pub blocks: usize,
+    /// Whether the features are those of all tokens one column after the other, not token after token.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_column: bool,
+}
+
+fn transformer_width() -> usize {
+    16
+}
+
+fn transformer_heads() -> usize {
+    4
+}
+
+fn transformer_blocks() -> usize {
+    2
+}
+
+impl TransformerOptions {
+    /// Checks it against rows of `n_features`, and what stands beside it.
+    fn check(&self, options: &TrainOptions, n_features: usize) -> Result<()> {
+        let wrong = |what: String, hint: &str| Err(Error::new(Code::Recipe, what).hint(hint));
+        if options.conv.is_some() || options.set.is_some() {
+            return wrong(
+                "`transformer` stands beside a convolution or a set, which would read its vectors".into(),
+                "leave `conv` and `set` out",
+            );
+        }
+        if options.widths.epochs > 0 {
+            return wrong(
+                "`transformer` stands beside `widths`, whose bits are those of firmware".into(),
+                "leave `widths` out: a transformer has no firmware",
+            );
+        }
+        if self.tokens == 0 || !n_features.is_multiple_of(self.tokens) {
+            return wrong(
+                format!("{n_features} features are not those of {} tokens each", self.tokens),
+                "`transformer.tokens` divides the number of features; zero flags count as features",
+            );
+        }
+        if self.width == 0 || self.heads == 0 || !self.width.is_multiple_of(self.heads) {
+            return wrong(
+                format!("vectors of {} numbers are not {} heads", self.width, self.heads),
+                "`transformer.heads` divides `transformer.width`",
+            );
+        }
+        let own = self.width.saturating_mul(self.width).saturating_mul(8).saturating_mul(self.blocks.max(1));
+        let read = self.tokens.saturating_mul(self.width);
+        let next = options.hidden.first().copied().unwrap_or(0).saturating_add(options.latent);
+        let weights = own.saturating_add(read.saturating_mul(next));
+        if weights > TrainOptions::MAX_WEIGHTS {
+            return wrong(format!("the transformer would have some {weights} weights"), "use a smaller `width`");
+        }
+        Ok(())
+    }
+}
+
 /// A distance between images: the first features are one, row-major.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -219,6 +293,7 @@ impl Default for TrainOptions {
             linear_path: true,
             conv: None,
             set: None,
+            transformer: None,
             epochs: 30,
             widths: WidthOptions::default(),
             qat_epochs: 10,
@@ -268,6 +343,9 @@ impl TrainOptions {
     /// [`Code::Recipe`] or [`Code::ModelShape`], naming the option.
     pub fn check(&self, n_features: usize) -> Result<()> {
         let wrong = |what: String, hint: &str| Err(Error::new(Code::Recipe, what).hint(hint));
+        if let Some(transformer) = &self.transformer {
+            transformer.check(self, n_features)?;
+        }
         if self.latent == 0 || self.latent > n_features {
             return wrong(
                 format!("`latent` is {}, the rows have {n_features} features", self.latent),

@@ -3,6 +3,7 @@ use crate::fixed::{Overflow, QFormat, Rounding};
 use crate::model::Granular;
 use crate::model::plan::LayerPlan;
 use burn::tensor::{Tensor, TensorData};
+use rand_chacha::rand_core::Rng as _;
 
 /// A curved sheet in five dimensions: two numbers hold it, but no plane does.
 fn sheet(rows: usize, phase: f32) -> Array2<f32> {
@@ -30,7 +31,7 @@ fn mse(t: &Trained, data: &Array2<f32>) -> f64 {
     let rows = data.outer_iter().map(|r| r.to_vec());
     let sum: f64 = rows
         .map(|x| {
-            let y = t.decoder.forward(&t.encoder.forward(&x));
+            let y = t.forward(&x);
             x.iter().zip(&y).map(|(x, y)| f64::from(x - y).powi(2)).sum::<f64>()
         })
         .sum();
@@ -500,4 +501,64 @@ fn an_encoder_of_a_set_does_not_see_the_order_of_its_members() {
     // The same rows in another layout are the same sets.
     let (start, other) = (trained(&data, false, 0), trained(&by_column, true, 0));
     assert!(close(&start.encoder.forward(&row), &other.encoder.forward(&by_column.row(3).to_vec())));
+}
+
+/// Rows of six hits on a line, which each row has in another order: where they lie, and two numbers of the line.
+fn hits(rows: usize, seed: u64) -> Array2<f32> {
+    let mut rng = initial::generator(seed, 99);
+    let mut data = Array2::zeros((rows, 12));
+    for mut row in data.rows_mut() {
+        let mut number = || (rng.next_u32() >> 8) as f32 / (1u32 << 23) as f32 - 1.0;
+        let (slope, offset) = (number(), number());
+        for hit in 0..6 {
+            let x = number();
+            row[2 * hit] = x;
+            row[2 * hit + 1] = slope * x + offset;
+        }
+    }
+    data
+}
+
+#[test]
+fn a_transformer_is_trained_with_the_encoder_and_stays_when_formats_come() {
+    let (data, held_out) = (hits(2000, 1), hits(300, 2));
+    let transformer = Some(TransformerOptions { tokens: 6, width: 16, heads: 2, blocks: 1, by_column: false });
+    let options = TrainOptions {
+        latent: 8,
+        hidden: vec![16],
+        decoder_hidden: vec![32],
+        epochs: 30,
+        qat_epochs: 3,
+        batch: 64,
+        learning_rate: 0.004,
+        transformer,
+        ..TrainOptions::default()
+    };
+    let weights = Weights::even(12);
+    let mut silent = |_: &Epoch| {};
+    let trained = train(&data, Some(&held_out), &weights, &options, &mut Session::new(&mut silent)).unwrap();
+    let again = train(&data, Some(&held_out), &weights, &options, &mut Session::new(&mut silent)).unwrap();
+    assert_eq!(trained, again);
+    let (first, rival) = (mse(&trained, &held_out), pca_mse(&data, &held_out, 8));
+    let dense = TrainOptions { transformer: None, ..options.clone() };
+    let dense = train(&data, Some(&held_out), &weights, &dense, &mut Session::new(&mut silent)).unwrap();
+    let dense = mse(&dense, &held_out);
+    assert!(first < 0.7 * rival && first < 0.9 * dense, "{first} {dense} {rival}");
+    let before = trained.transformer.clone().unwrap();
+    before.check().unwrap();
+    let mut plan = plan(&trained.encoder);
+    plan.input = Granular::PerTensor(QFormat::signed(12, 8));
+    for layer in &mut plan.layers {
+        layer.weight = Granular::PerTensor(QFormat::signed(14, 11));
+        layer.bias = Granular::PerTensor(QFormat::signed(14, 11));
+        layer.output = Granular::PerTensor(QFormat::signed(14, 9));
+    }
+    let tuned =
+        fine_tune(&trained, &plan, &data, Some(&held_out), &weights, &options, &mut Session::new(&mut silent)).unwrap();
+    assert_eq!(tuned.transformer, Some(before));
+    assert!(
+        tuned.encoder != trained.encoder && mse(&tuned, &held_out) < 1.3 * first,
+        "{} {first}",
+        mse(&tuned, &held_out)
+    );
 }

@@ -33,6 +33,9 @@ pub struct FramesReport {
     pub lost: usize,
     /// How often each side was stalled, in percent.
     pub stall_percent: u32,
+    /// Events whose score was compared, of a core with a port for it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub scores: usize,
     /// Events that Icarus ran too.
     pub icarus: usize,
     /// The first difference; `null` if every byte, every `tkeep` and every `tlast` is the same.
@@ -57,6 +60,9 @@ impl fmt::Display for FramesReport {
         }
         if self.lost > 0 {
             write!(f, "{} events lost and told, ", self.lost)?;
+        }
+        if self.scores > 0 {
+            write!(f, "{} scores compared, ", self.scores)?;
         }
         write!(
             f,
@@ -109,6 +115,8 @@ struct Job {
     per_beat: usize,
     frames: usize,
     bytes: usize,
+    /// What has to come at the ports of the score, if there are any.
+    scores: Option<Vec<u32>>,
 }
 
 impl Job {
@@ -116,18 +124,36 @@ impl Job {
         let Sender { dut, link, engine } = *sender;
         let width = dut.frames.map_or(32, |f| f.bits) as usize;
         let mut writer = FrameWriter::new(link);
+        let threshold = dut.frames.and_then(|f| f.score).map(|(_, threshold)| u32::from(threshold));
+        let mut scores = threshold.map(|_| Vec::with_capacity(inputs.nrows()));
         for (row, (crossing, last)) in inputs.rows().into_iter().zip(marks) {
-            writer.event(&engine.infer(&row.to_vec()), *crossing, *last)?;
+            let event = engine.infer(&row.to_vec());
+            writer.event(&event, *crossing, *last)?;
+            if let (Some(scores), Some(threshold), Some(score)) = (&mut scores, threshold, event.last()) {
+                let score = *score as u32;
+                scores.push(u32::from(score > threshold) << 16 | score);
+            }
         }
         let bytes = writer.finish();
         let (expected, frames) = beats(&bytes, link, width)?;
         let mut bus = dut.pack(inputs)?;
         dut.mark(&mut bus, marks);
-        Ok(Job { vectors: inputs.nrows(), bus, expected, per_beat: width / 32 + 2, frames, bytes: bytes.len() })
+        Ok(Job { vectors: inputs.nrows(), bus, expected, per_beat: width / 32 + 2, frames, bytes: bytes.len(), scores })
     }
 
     fn beats(&self) -> usize {
         self.expected.len() / self.per_beat
+    }
+
+    /// The first of the scores that came which is another.
+    fn score_difference(&self, came: &[u32]) -> Option<String> {
+        let expected = self.scores.as_ref()?;
+        let say = |word: Option<&u32>| {
+            word.map_or("none".to_owned(), |w| format!("{}{}", w & 0xFFFF, if w >> 16 == 1 { " (above)" } else { "" }))
+        };
+        let longest = expected.len().max(came.len());
+        let at = (0..longest).find(|k| expected.get(*k) != came.get(*k))?;
+        Some(format!("score of event {at}: expected {}, got {}", say(expected.get(at)), say(came.get(at))))
     }
 
     /// The first of the beats that came which is another.
@@ -171,6 +197,7 @@ impl Sender<'_> {
         if difference.is_none() && run.taken != job.beats() as u64 {
             difference = Some(format!("{} beats came, the software makes {}", run.taken, job.beats()));
         }
+        difference = difference.or_else(|| job.score_difference(&run.scores));
         let few = few.min(inputs.nrows());
         if difference.is_none() && few > 0 {
             let part = inputs.slice(s![..few, ..]).to_owned();
@@ -183,6 +210,7 @@ impl Sender<'_> {
             bytes: job.bytes,
             input_cycles: run.input_cycles,
             lost: 0,
+            scores: job.scores.as_ref().map_or(0, Vec::len),
             stall_percent,
             icarus: few,
             difference,
@@ -239,6 +267,7 @@ impl Sender<'_> {
             let at = sent.iter().zip(&wanted).position(|(a, b)| a != b);
             at.or((sent.len() != wanted.len()).then_some(sent.len().min(wanted.len())))
                 .map(|at| format!("byte {at} differs"))
+                .or_else(|| job.score_difference(&run.scores))
         };
         let report = FramesReport {
             events: job.vectors,
@@ -246,6 +275,7 @@ impl Sender<'_> {
             bytes: sent.len(),
             input_cycles: run.input_cycles,
             lost,
+            scores: job.scores.as_ref().map_or(0, Vec::len),
             stall_percent,
             icarus: 0,
             difference,

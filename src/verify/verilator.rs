@@ -193,6 +193,8 @@ pub(super) struct Beats {
     pub breaches: u64,
     /// From the first accepted input to the last.
     pub input_cycles: u64,
+    /// What came at the ports of the score: it in 16 bits, above it whether it is over the threshold.
+    pub scores: Vec<u32>,
 }
 
 /// Runs packed input beats through a core of which `beats` are to come back.
@@ -201,9 +203,10 @@ pub(super) struct Beats {
 /// Those of [`simulate`].
 pub(super) fn frames(dut: &Dut, input: &[u32], [vectors, beats]: [usize; 2], stall: u32, seed: u64) -> Result<Beats> {
     let model = Model::load(dut, &tool("verilator", HINT)?)?;
-    let (bus, info) = model.stream(dut, input, [vectors, beats], stall, seed)?;
+    let (bus, mut info) = model.stream(dut, input, [vectors, beats], stall, seed)?;
+    let scores = std::mem::take(&mut info.side);
     let input_cycles = info.last_in.saturating_sub(info.first_in);
-    Ok(Beats { bus, taken: info.taken, breaches: info.breaches, input_cycles })
+    Ok(Beats { bus, taken: info.taken, breaches: info.breaches, input_cycles, scores })
 }
 
 /// What `sluice_paced` counts.
@@ -222,13 +225,15 @@ struct StreamInfo {
     taken: u64,
     breaches: u64,
     cycles: u64,
+    side: Vec<u32>,
 }
 
 type New = unsafe extern "C" fn() -> *mut c_void;
 type Free = unsafe extern "C" fn(*mut c_void);
 type Run = unsafe extern "C" fn(*mut c_void, *const u32, u64, *mut u32, u64);
 type Paced = unsafe extern "C" fn(*mut c_void, *const u32, u64, *mut u32, u32, u32, u64, u64, u64, *mut u64);
-type Stream = unsafe extern "C" fn(*mut c_void, *const u32, u64, *mut u32, u64, u32, u64, u64, u64, u32, *mut u64);
+type Stream =
+    unsafe extern "C" fn(*mut c_void, *const u32, u64, *mut u32, u64, u32, u64, u64, u64, u32, *mut u32, *mut u64);
 
 /// A compiled design, loaded.
 struct Model {
@@ -316,28 +321,31 @@ impl Model {
         }
         assert_eq!(input.len(), n * self.in_words);
         let mut out = vec![0u32; m * self.out_words];
-        let mut info = [0u64; 6];
+        let mut side = vec![0u32; n];
+        let mut info = [0u64; 7];
         let tail = 2 * u64::from(dut.latency) + 64;
         // Generous: an II of 64 with both sides stalled still ends by itself; a hang stops here.
         let limit = (n.max(m) as u64 * u64::from(dut.ii.max(64)) + 1000 + tail) * 200 / u64::from(100 - stall) + tail;
         let stream = self.symbol::<Stream>("sluice_stream")?;
         let reset = self.symbol::<Free>("sluice_reset")?;
         let loses = u32::from(dut.frames.is_some_and(|f| f.drop));
-        let (x, y, i) = (input.as_ptr(), out.as_mut_ptr(), info.as_mut_ptr());
+        let (x, y, s, i) = (input.as_ptr(), out.as_mut_ptr(), side.as_mut_ptr(), info.as_mut_ptr());
         let (n, m) = (n as u64, m as u64);
         // A core that sends frames is reset in the midst of them first, several times.
         let cuts = if dut.frames.is_some() { RESETS } else { 0 };
         let cut = |k: u64| limit.min(64 + u64::from(dut.latency) + 31 * k + (n / 3).min(2000));
-        // SAFETY: the buffers hold n and m whole bus vectors, `info` its six numbers.
+        // SAFETY: the buffers hold n and m whole bus vectors, `side` n words and `info` its seven numbers.
         self.with_instance(|h| unsafe {
             for k in 0..cuts {
-                stream(h, x, n, y, m, stall, seed ^ (k + 1), cut(k), tail, loses, i);
+                stream(h, x, n, y, m, stall, seed ^ (k + 1), cut(k), tail, loses, s, i);
                 reset(h);
             }
-            stream(h, x, n, y, m, stall, seed, limit, tail, loses, i);
+            stream(h, x, n, y, m, stall, seed, limit, tail, loses, s, i);
         })?;
-        let [first_in, last_in, first_out, taken, breaches, cycles] = info;
-        Ok((out, StreamInfo { first_in, last_in, first_out, taken, breaches, cycles }))
+        let [first_in, last_in, first_out, taken, breaches, cycles, sides] = info;
+        // One too many is a difference, whatever it is.
+        side.resize(sides as usize, u32::MAX);
+        Ok((out, StreamInfo { first_in, last_in, first_out, taken, breaches, cycles, side }))
     }
 }
 

@@ -39,7 +39,7 @@ use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
 use crate::hw::stream::Grid;
 use crate::hw::{CompileOptions, Effort, Folded, LayerCost, StageGraph, Streamed, layer_costs};
-use crate::model::QuantizedModel;
+use crate::model::{QuantizedModel, Score};
 use crate::model::file::{read_json, write_json, write_whole};
 use crate::units::Cycles;
 
@@ -133,6 +133,9 @@ pub struct DesignManifest {
     /// What each layer is built of; absent from folded designs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<LayerCost>,
+    /// The last output is no latent, but how unlike its background an event is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<Score>,
     /// Where the output of each layer can be seen inside the design.
     pub stages: Vec<StageSignals>,
     /// The core around the data path that codes and frames what it gives; absent without one. `top` and everything above
@@ -460,6 +463,7 @@ impl<'a> Printer<'a> {
             memory_bits: 0,
             lut_estimate: 0,
             layers: Vec::new(),
+            score: self.model.score,
             stages: Vec::new(),
             link: None,
             model: "model.quant.json".to_owned(),

@@ -65,3 +65,50 @@ fn the_commands_of_the_guide_work_in_the_order_given() {
         assert!(out.status.success(), "{block}\n{}", stderr(&out));
     }
 }
+
+/// A recipe of little training, which blocks of the page complete.
+const SHORT: &str = r#"
+name = "page"
+[data]
+toy = "trigger-cells"
+toy_rows = 300
+[train]
+latent = 8
+hidden = [8]
+epochs = 1
+qat_epochs = 1
+batch = 64
+"#;
+
+#[test]
+fn what_the_training_page_says_is_trained() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for block in blocks("docs/TRAINING.md", "toml") {
+        let mut recipe: toml::Table = toml::from_str(SHORT).unwrap();
+        let mut said: toml::Table = toml::from_str(&block.replace("epochs = 20,", "epochs = 2,")).unwrap();
+        if let Some(mut search) = said.remove("search") {
+            search.as_table_mut().unwrap().insert("trials".into(), 2.into());
+            recipe["train"]
+                .as_table_mut()
+                .unwrap()
+                .extend(toml::from_str::<toml::Table>("widths = { epochs = 2 }").unwrap());
+            recipe.insert("search".into(), search);
+            std::fs::write(path("s.toml"), toml::to_string(&recipe).unwrap()).unwrap();
+            must_work(folder.path(), &["search", "s.toml", "--out", "found"]);
+            assert!(path("found/search.svg").exists() && path("found/search.json").exists());
+            continue;
+        }
+        recipe["train"].as_table_mut().unwrap().extend(said);
+        std::fs::write(path("r.toml"), toml::to_string(&recipe).unwrap()).unwrap();
+        must_work(folder.path(), &["train", "r.toml", "--out", "t.json"]);
+        must_work(folder.path(), &["quantize", "t.json", "--out", "q.json"]);
+        // What the page says of each family: it becomes firmware, or this is refused.
+        if block.starts_with("transformer") {
+            let out = sluice(folder.path(), &["emit", "q.json", "--out", "none"]);
+            assert!(stderr(&out).starts_with("error[U003]"), "{}", stderr(&out));
+            continue;
+        }
+        must_work(folder.path(), &["emit", "q.json", "--out", "design", "--effort", "fast"]);
+    }
+}

@@ -40,6 +40,7 @@ pub fn model(name: &str, n_in: usize, input: QFormat, layers: Vec<IntegerLayer>)
         schema,
         name: name.into(),
         transform: None,
+        transformer: None,
         encoder,
         decoder: None,
         provenance: None,

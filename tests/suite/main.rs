@@ -1,5 +1,6 @@
 //! The tests that cross modules, in one binary (one link).
 
+mod anomaly;
 mod bad_input;
 mod codec;
 mod data;
@@ -11,6 +12,7 @@ mod golden;
 mod hardware;
 mod init;
 mod layering;
+mod monitor;
 mod mutants;
 mod networks;
 mod package;
@@ -24,6 +26,7 @@ mod select;
 mod several;
 mod spine;
 mod streamed;
+mod transformer;
 mod widths;
 mod zoo;
 

@@ -248,6 +248,7 @@ pub fn model(n: usize) -> QuantizedModel {
         schema,
         name: format!("net_{n}"),
         transform: None,
+        transformer: None,
         encoder: network(n),
         decoder: None,
         provenance: None,

@@ -76,9 +76,9 @@ icarus = 0
 synth = false
 [[physics]]
 kind = "peak"
-name = "angle"
-value = "eta"
-range = [-5, 5]
+name = "momentum"
+value = "ln(pt)"
+range = [0, 6]
 bins = 30
 [[physics]]
 kind = "selection"

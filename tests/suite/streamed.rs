@@ -89,6 +89,7 @@ fn model(name: String, encoder: IntegerNetwork) -> QuantizedModel {
         schema,
         name,
         transform: None,
+        transformer: None,
         encoder,
         decoder: None,
         provenance: None,

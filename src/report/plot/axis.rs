@@ -142,12 +142,18 @@ impl Axis {
     }
 
     fn linear_ticks(&self, wanted: usize) -> Vec<Tick> {
-        let rough = (self.high - self.low) / wanted.max(1) as f64;
+        let wanted = wanted.max(1) as f64;
+        // On a logarithmic axis steps are smallest at the high end, and must not become smaller.
+        let (rough, [one, two, five]) = if self.log {
+            (self.high * (1.0 - (self.low / self.high).powf(0.7 / wanted)), [1.0, 2.0, 5.0])
+        } else {
+            ((self.high - self.low) / wanted, [1.5, 3.5, 7.5])
+        };
         let decade = 10f64.powf(rough.log10().floor());
         let (step, parts) = match rough / decade {
-            r if r < 1.5 => (decade, 5),
-            r if r < 3.5 => (2.0 * decade, 4),
-            r if r < 7.5 => (5.0 * decade, 5),
+            r if r < one => (decade, 5),
+            r if r < two => (2.0 * decade, 4),
+            r if r < five => (5.0 * decade, 5),
             _ => (10.0 * decade, 5),
         };
         let (step, parts) = if self.whole && step < 1.0 { (1.0, 1) } else { (step, parts) };
@@ -167,17 +173,7 @@ impl Axis {
             });
             Tick { at: self.at(v), label }
         });
-        let mut ticks: Vec<Tick> = ticks.collect();
-        // On a logarithmic axis they stand closer and closer.
-        let mut last = f64::NEG_INFINITY;
-        for tick in ticks.iter_mut().filter(|t| t.label.is_some()) {
-            if tick.at - last < 0.7 / wanted.max(1) as f64 {
-                tick.label = None;
-            } else {
-                last = tick.at;
-            }
-        }
-        ticks
+        ticks.collect()
     }
 
     fn log_ticks(&self, wanted: usize) -> Vec<Tick> {

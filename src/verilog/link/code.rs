@@ -444,7 +444,7 @@ fn of_bus(low: u32, width: u32) -> String {
 }
 
 /// `text` of `width` bits with zeros above to `to`.
-fn pad(text: &str, width: u32, to: u32) -> String {
+pub(super) fn pad(text: &str, width: u32, to: u32) -> String {
     if width >= to { text.to_owned() } else { format!("{{{}'d0, {text}}}", to - width) }
 }
 

@@ -8,6 +8,8 @@
 //! frames of a fixed size:               <name>_code ─► link_fixed ─► link_fifo ─► m_axis
 //! ```
 //!
+//! Of a model with a score, that of each event comes out beside its frame, a cycle after the kernel.
+//!
 //! On request `link_gather` before the kernel, `link_cross` before `m_axis`, `link_registers` beside all.
 //!
 //! Nothing between `s_axis` and the words ever waits: a beat is taken only if everything on its way has room. So the kernel is
@@ -134,6 +136,21 @@ pub struct LinkCore {
     pub words: u32,
     /// Bits of a word.
     pub word_bits: u32,
+    /// Ports that say how unlike its background each event is, of a model with a score.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<ScorePorts>,
+}
+
+/// `score`, `score_above` and `score_valid`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScorePorts {
+    /// Bits of `score`.
+    pub bits: u32,
+    /// Events with a larger score are `score_above`; after reset, where there is a register.
+    pub threshold: u16,
+    /// Cycles from the last input beat of an event to its score.
+    pub latency_cycles: Cycles,
 }
 
 fn is_zero(n: &u32) -> bool {
@@ -191,6 +208,10 @@ pub fn with_link(mut design: VerilogDesign, link: &Link, options: &CoreOptions) 
         return Err(Error::new(Code::DataShape, "the link has other numbers than the encoder gives")
             .hint("learn it of this model: `sluice link`"));
     }
+    if kernel.score.is_some() && options.registers && link.zero_suppression {
+        return Err(Error::new(Code::Unsupported, "a core with registers has one threshold: for its score, or for zero suppression")
+            .hint("leave --registers or --zero-suppression out"));
+    }
     let sizes = Sizes::new(kernel, link, options)?;
     let (name, top) = (kernel.top.clone(), format!("{}_link", kernel.top));
     let mut used = vec!["link_fifo"];
@@ -231,6 +252,11 @@ pub fn with_link(mut design: VerilogDesign, link: &Link, options: &CoreOptions) 
         latency_cycles: Cycles(sizes.flight),
         words: 1 << sizes.words_log2,
         word_bits: sizes.word_bits(),
+        score: kernel.score.map(|score| ScorePorts {
+            bits: kernel.output_formats.last().map_or(1, |f| f.width),
+            threshold: score.threshold,
+            latency_cycles: Cycles(kernel.latency_cycles.0 + 1),
+        }),
     };
     let mut files = vec![
         (format!("{top}.v"), shell::text(kernel, link, &sizes, options, &header("frames."))),

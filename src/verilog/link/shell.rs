@@ -19,6 +19,7 @@ pub(super) fn text(
         shell.control(),
         shell.input(),
         shell.kernel(),
+        shell.score(),
         shell.credits(),
         if link.fixed_bits.is_some() { shell.fixed_frames() } else { shell.frames() },
         shell.output(),
@@ -56,6 +57,9 @@ impl Shell<'_> {
         self.declare(Output, &[("s_axis_tready", 1), ("m_axis_tdata", out), ("m_axis_tkeep", out / 8)]);
         self.declare(Output, &[("m_axis_tlast", 1), ("m_axis_tvalid", 1)]);
         self.declare(Input, &[("m_axis_tready", 1)]);
+        if self.kernel.score.is_some() {
+            self.declare(Output, &[("score", self.score_bits()), ("score_above", 1), ("score_valid", 1)]);
+        }
         if self.options.registers {
             self.declare(Input, &[("s_axil_awaddr", 8), ("s_axil_awvalid", 1)]);
             self.declare(Output, &[("s_axil_awready", 1)]);
@@ -84,16 +88,21 @@ impl Shell<'_> {
         }
         self.declare(Kind::Wire, &[("count", 8), ("threshold", 16), ("wrong_crc", 1), ("core_resetn", 1)]);
         let identity = Identity::new(self.kernel, self.link.id());
-        let threshold = if self.link.zero_suppression { self.link.threshold } else { 0 };
+        let threshold = match self.kernel.score {
+            Some(score) => score.threshold,
+            None if self.link.zero_suppression => self.link.threshold,
+            None => 0,
+        };
+        let has_threshold = self.link.zero_suppression || self.kernel.score.is_some();
         let mut text = String::new();
         if !self.options.drop {
             self.declare(Kind::Wire, &[("may_drop", 1)]);
         }
-        if !self.options.drop || !self.link.zero_suppression {
+        if !self.options.drop || !has_threshold {
             self.declare(Kind::Wire, &[("unused_settings", 1)]);
             let mut unused = vec!["1'b0"];
             unused.extend((!self.options.drop).then_some("may_drop"));
-            unused.extend((!self.link.zero_suppression).then_some("threshold"));
+            unused.extend((!has_threshold).then_some("threshold"));
             text = format!("assign unused_settings = &{{{}}};\n", unused.join(", "));
         }
         format!(
@@ -186,6 +195,39 @@ assign unused_gathered = &{{1'b0, misframed{above}}};
         self.declare(Kind::Wire, &[("y", y_bits), ("chunk", chunk), ("bits", code::count_bits(chunk))]);
         self.declare(Kind::Reg, &[("valid", code)]);
         text
+    }
+
+    fn score_bits(&self) -> u32 {
+        self.kernel.output_formats.last().map_or(1, |f| f.width)
+    }
+
+    /// The last output of the kernel beside the stream: of every vector taken, also of one that is lost.
+    fn score(&mut self) -> String {
+        let Some(score) = self.kernel.score else { return String::new() };
+        let (bits, low) = (self.score_bits(), self.kernel.out_width * (self.kernel.output_formats.len() as u32 - 1));
+        let value = if bits == 1 { format!("y[{low}]") } else { format!("y[{}:{low}]", low + bits - 1) };
+        let (threshold, wide) = match self.options.registers {
+            true => ("threshold".to_owned(), code::pad(&value, bits, 16)),
+            false => (format!("{bits}'d{}", score.threshold), value.clone()),
+        };
+        let there = match self.kernel.latency_cycles.0 {
+            0 => "take".to_owned(),
+            cycles => format!("valid[{}]", cycles - 1),
+        };
+        self.declare(Kind::Reg, &[("score_now", bits), ("above_now", 1), ("valid_now", 1)]);
+        format!(
+            "
+// How unlike its background an event is, and whether it is to be kept.
+always @(posedge aclk) begin
+  score_now <= {value};
+  above_now <= {wide} > {threshold};
+  valid_now <= resetn & {there};
+end
+assign score = score_now;
+assign score_above = above_now;
+assign score_valid = valid_now;
+"
+        )
     }
 
     /// What may come in, and what comes with it.
