@@ -285,10 +285,13 @@ impl Dut {
         let (score, side) = match self.frames.and_then(|f| f.score) {
             Some((bits, _)) => (
                 format!(", .score(side[{}:0]), .score_above(side[16]), .score_valid(side_valid)", bits - 1),
-                format!("  assign side[31:17] = 15'd0;\n{}", match bits {
-                    16 => String::new(),
-                    _ => format!("  assign side[15:{bits}] = {}'d0;\n", 16 - bits),
-                }),
+                format!(
+                    "  assign side[31:17] = 15'd0;\n{}",
+                    match bits {
+                        16 => String::new(),
+                        _ => format!("  assign side[15:{bits}] = {}'d0;\n", 16 - bits),
+                    }
+                ),
             ),
             None => (String::new(), "  assign side = 32'd0;\n  assign side_valid = 1'b0;\n".to_owned()),
         };

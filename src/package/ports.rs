@@ -89,8 +89,10 @@ pub(super) fn ports(package: &Package) -> Vec<Port> {
     ports.push(port("m_axis_tvalid", true, 1, "a beat is offered; holds, and so does its data, until it is taken"));
     ports.push(port("m_axis_tready", false, 1, "it is taken in this cycle if tvalid is high too"));
     if let Some(score) = package.framed.and_then(|(core, _)| core.score) {
-        let after = format!("how unlike its background an event is, {} after its last input beat", score.latency_cycles);
-        let register = if package.has_registers() { "the register THRESHOLD".to_owned() } else { score.threshold.to_string() };
+        let after =
+            format!("how unlike its background an event is, {} after its last input beat", score.latency_cycles);
+        let register =
+            if package.has_registers() { "the register THRESHOLD".to_owned() } else { score.threshold.to_string() };
         ports.extend([
             port("score", true, score.bits, after),
             port("score_above", true, 1, format!("it is larger than {register}")),

@@ -39,8 +39,8 @@ use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
 use crate::hw::stream::Grid;
 use crate::hw::{CompileOptions, Effort, Folded, LayerCost, StageGraph, Streamed, layer_costs};
-use crate::model::{QuantizedModel, Score};
 use crate::model::file::{read_json, write_json, write_whole};
+use crate::model::{QuantizedModel, Score};
 use crate::units::Cycles;
 
 /// The ports of a design.

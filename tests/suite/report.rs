@@ -145,7 +145,10 @@ fn a_run_leaves_a_report_that_its_schema_describes_and_a_page_that_stands_alone(
     assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
     assert!(page.matches("<svg").count() > 3 * 24, "a distribution, residual and response for each of 24 columns");
     assert!(!page.contains("NaN"), "a figure without a number");
-    assert!(page.contains("Peak of angle before and after") && page.contains("selection: pt &gt; 5"), "no observables");
+    assert!(
+        page.contains("Peak of momentum before and after") && page.contains("selection: pt &gt; 5"),
+        "no observables"
+    );
 
     let again = go();
     let said = stderr(&again);

@@ -209,8 +209,11 @@ pub fn with_link(mut design: VerilogDesign, link: &Link, options: &CoreOptions) 
             .hint("learn it of this model: `sluice link`"));
     }
     if kernel.score.is_some() && options.registers && link.zero_suppression {
-        return Err(Error::new(Code::Unsupported, "a core with registers has one threshold: for its score, or for zero suppression")
-            .hint("leave --registers or --zero-suppression out"));
+        return Err(Error::new(
+            Code::Unsupported,
+            "a core with registers has one threshold: for its score, or for zero suppression",
+        )
+        .hint("leave --registers or --zero-suppression out"));
     }
     let sizes = Sizes::new(kernel, link, options)?;
     let (name, top) = (kernel.top.clone(), format!("{}_link", kernel.top));

@@ -90,7 +90,7 @@ impl Shell<'_> {
         let identity = Identity::new(self.kernel, self.link.id());
         let threshold = match self.kernel.score {
             Some(score) => score.threshold,
-            None if self.link.zero_suppression => self.link.threshold,
+            None if self.link.zero_suppression => self.link.threshold as u16,
             None => 0,
         };
         let has_threshold = self.link.zero_suppression || self.kernel.score.is_some();
