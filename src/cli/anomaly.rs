@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use ndarray::{Array2, Axis};
 
 use super::backend::Neural;
+use super::figure::Figure;
 use super::monitor;
 use super::progress::{Progress, say};
 use super::stages;
@@ -15,7 +16,7 @@ use crate::data::{self, Dataset, Selection};
 use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
 use crate::model::QuantizedModel;
-use crate::model::file::{write_json, write_whole};
+use crate::model::file::write_json;
 use crate::report::plot;
 
 /// Points of a curve.
@@ -78,6 +79,7 @@ pub fn anomaly(path: &Path, background: &Path, selection: &Selection, asked: &As
         return Err(Error::new(Code::Usage, format!("`{bad}` is not a background rate"))
             .cause("it is a share of the background, more than 0 and less than 1"));
     }
+    let figure = asked.plot.as_deref().map(Figure::new).transpose()?;
     let model = QuantizedModel::load(path)?;
     if asked.score_out.is_some() && model.score.is_some() {
         return Err(has_score(&model));
@@ -91,7 +93,7 @@ pub fn anomaly(path: &Path, background: &Path, selection: &Selection, asked: &As
     if ordinary.errors.is_empty() {
         return Err(no_rows("background").at(background.display().to_string()));
     }
-    if unusual.errors.is_empty() && asked.plot.is_some() {
+    if unusual.errors.is_empty() && figure.is_some() {
         return Err(no_rows("signal, and no curve to draw").hint("give a file of signal, --label or --inject"));
     }
     let learned = match model.score {
@@ -130,11 +132,11 @@ pub fn anomaly(path: &Path, background: &Path, selection: &Selection, asked: &As
         let point = found.scores.last().and_then(|s| s.points.first().copied().flatten());
         write_scored(&model, score, point, background, out)?;
     }
-    if let Some(out) = &asked.plot {
+    if let Some((figure, out)) = figure.zip(asked.plot.as_ref()) {
         let curve = |s: &Figures| (s.name.clone(), s.curve.iter().map(|p| (p.background, p.signal)).collect());
         let curves: Vec<(String, Vec<(f64, f64)>)> = found.scores.iter().map(curve).collect();
         let title = format!("Signal and background of {}", model.name);
-        write_whole(out, plot::svg_file(&plot::roc(&title, &curves)).as_bytes())?;
+        figure.write(&plot::roc(&title, &curves))?;
         say(format_args!("anomaly: curves -> {}", out.display()));
     }
     super::print(json, &found, || describe(&found))

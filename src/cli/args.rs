@@ -449,7 +449,7 @@ pub(super) enum Verb {
         /// Write a model whose encoder gives the score of the latents too, with the threshold of the first of --rates
         #[arg(long, value_name = "MODEL")]
         score_out: Option<PathBuf>,
-        /// Draw the curves: a .svg
+        /// Draw the curves: a .svg or .png
         #[arg(long, value_name = "FILE")]
         plot: Option<PathBuf>,
         #[command(flatten)]

@@ -10,6 +10,7 @@ mod compare;
 mod container;
 mod facts;
 mod families;
+mod figure;
 mod init;
 mod inspect;
 mod ledger;

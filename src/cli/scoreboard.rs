@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
+use super::figure::Figure;
 use super::progress::Progress;
 use super::{compare, principal, print};
 use crate::codec::{self, Bound, CompressOptions, Effort, Mode, PeerSize};
 use crate::data::{self, Dataset, Selection};
 use crate::error::{Code, Error, Result};
 use crate::evaluate;
-use crate::model::file::write_whole;
 use crate::report::plot::{self, Curve};
 
 /// Wider tables are not tried with principal components.
@@ -122,10 +122,7 @@ const EFFORTS: [Effort; 3] = [Effort::Fast, Effort::Default, Effort::Max];
 /// * `figure`: where the figure of rate and distortion goes, `.svg` or `.png`
 pub fn compare(file: &Path, selection: &Selection, bounds: &[f64], figure: Option<&Path>, json: bool) -> Result<bool> {
     compare::check(bounds)?;
-    let kind = figure.map(|f| f.extension().and_then(|e| e.to_str()).unwrap_or_default().to_owned());
-    if let Some(kind) = kind.as_deref().filter(|k| !["svg", "png"].contains(k)) {
-        return Err(Error::new(Code::Usage, format!("a figure cannot be a `.{kind}`")).hint("name a .svg or .png"));
-    }
+    let figure = figure.map(Figure::new).transpose()?;
     let data = data::read(file, selection)?;
     let values = data.columns.iter().map(|c| c.values.len()).sum::<usize>() as f64;
     let board = Board { data: &data, values, raw: data.raw_bytes() as f64 };
@@ -145,13 +142,9 @@ pub fn compare(file: &Path, selection: &Selection, bounds: &[f64], figure: Optio
         let least = group.iter().map(|s| s.bytes).min();
         group.iter_mut().for_each(|s| s.best = Some(s.bytes) == least);
     }
-    if let (Some(path), Some(kind)) = (figure, kind) {
+    if let Some(figure) = figure {
         let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let sketch = sketch(&name, &groups);
-        match &kind[..] {
-            "svg" => write_whole(path, plot::svg_file(&sketch).as_bytes())?,
-            _ => plot::write_png(&sketch, path)?,
-        }
+        figure.write(&sketch(&name, &groups))?;
     }
     let text = || {
         let head =

@@ -85,9 +85,18 @@ impl Frame {
 
     /// Lines of text in the upper right corner, each with a sample of what it names.
     pub fn legend(&self, s: &mut Sketch, lines: &[(Sample, &str)]) {
-        let [left, top, width, _] = self.inside;
+        let [left, _, width, _] = self.inside;
         let widest = lines.iter().map(|(_, t)| Words::new(*t, (0.0, 0.0), TITLE).width()).fold(0.0, f64::max);
-        let start = left + width - 14.0 - widest;
+        self.legend_at(s, left + width - 14.0 - widest, lines);
+    }
+
+    /// The same in the upper left corner.
+    pub fn legend_left(&self, s: &mut Sketch, lines: &[(Sample, &str)]) {
+        self.legend_at(s, self.inside[0] + 38.0, lines);
+    }
+
+    fn legend_at(&self, s: &mut Sketch, start: f64, lines: &[(Sample, &str)]) {
+        let top = self.inside[1];
         for (i, (sample, text)) in lines.iter().enumerate() {
             let y = top + 16.0 + 16.0 * i as f64;
             match sample {

@@ -14,7 +14,7 @@ pub fn roc(title: &str, curves: &[(String, Vec<Point>)]) -> Sketch {
     let frame = Frame {
         inside: [62.0, 14.0, 444.0, 340.0],
         x: Axis::log(least, 1.0).titled("background kept", ""),
-        y: Axis::linear(0.0, 1.25).titled("signal kept", ""),
+        y: Axis::linear(0.0, 1.0).titled("signal kept", ""),
     };
     let even = (0..=60).map(|i| least.powf(1.0 - f64::from(i) / 60.0));
     s.dashes(even.map(|v| frame.at(v, v)).collect(), SOFT, 1.0);
@@ -25,6 +25,7 @@ pub fn roc(title: &str, curves: &[(String, Vec<Point>)]) -> Sketch {
         legend.push((Sample::Line(color), name.as_str()));
     }
     frame.draw(&mut s);
-    frame.legend(&mut s, &legend);
+    // A curve comes there only if it is nearly perfect.
+    frame.legend_left(&mut s, &legend);
     s
 }
