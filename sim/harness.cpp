@@ -185,4 +185,37 @@ void sluice_stream(void* handle, const uint32_t* in, uint64_t n, uint32_t* out, 
     std::memcpy(info, result, sizeof result);
 }
 
+// A stream whose beats come when they are due: beat i is offered from cycle `due[i]` on, after those before it, until it is taken. The
+// output is ready in the cycles whose bit in `ready` is set, the lowest first; after its last word comes the first again. Stops when
+// nothing has moved for `tail` cycles, with no beat to come. `taken` gets the cycle in which each went in, `left` twice the cycle in which each
+// output was taken, plus its bit SLUICE_LAST_BIT: the first `most` of them. `info` gets: beats taken, outputs, cycles run.
+void sluice_trace(void* handle, const uint32_t* in, uint64_t n, const uint64_t* due, const uint64_t* ready, uint64_t words,
+                  uint64_t tail, uint64_t* taken, uint64_t* left, uint64_t most, uint64_t* info) {
+    Sim* sim = static_cast<Sim*>(handle);
+    uint32_t now[SLUICE_OUT_WORDS];
+    const uint32_t idle[SLUICE_IN_WORDS] = {};
+    uint64_t sent = 0, out = 0, quiet = 0, c = 0;
+    for (; quiet <= tail; c++) {
+        const bool early = sent < n && c < due[sent];
+        const bool offering = sent < n && !early;
+        sim->drive(offering ? in + sent * SLUICE_IN_WORDS : idle, 0u);
+        sim->top->in_valid = offering;
+        sim->top->out_ready = ready[(c / 64) % words] >> (c % 64) & 1;
+        sim->settle();
+        const bool moved = sim->top->out_valid && sim->top->out_ready;
+        if (moved) {
+            sim->sample(now);
+            const uint32_t last = SLUICE_LAST_BIT < 0 ? 1u : now[SLUICE_LAST_BIT / 32] >> (SLUICE_LAST_BIT % 32) & 1;
+            if (out < most) left[out] = 2 * c + last;
+            out++;
+        }
+        const bool entered = offering && sim->top->in_ready;
+        if (entered) taken[sent++] = c;
+        quiet = moved || entered || early ? 0 : quiet + 1;
+        sim->rise();
+    }
+    const uint64_t result[3] = {sent, out, c};
+    std::memcpy(info, result, sizeof result);
+}
+
 }  // extern "C"

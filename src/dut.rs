@@ -374,7 +374,7 @@ impl Dut {
     ///
     /// # Errors
     /// [`Code::DataShape`] for a wrong number of columns, [`Code::FormatRange`] for a number outside its format.
-    pub(crate) fn pack(&self, rows: ArrayView2<i64>) -> Result<Vec<u32>> {
+    pub fn pack(&self, rows: ArrayView2<i64>) -> Result<Vec<u32>> {
         if rows.ncols() != self.input_formats.len() {
             return Err(Error::new(
                 Code::DataShape,
@@ -401,7 +401,7 @@ impl Dut {
     }
 
     /// Puts bunch crossing and end of frame beside each packed vector.
-    pub(crate) fn mark(&self, bus: &mut [u32], marks: &[(u16, bool)]) {
+    pub fn mark(&self, bus: &mut [u32], marks: &[(u16, bool)]) {
         let at = self.in_bits() - USER_BITS - 1;
         for (row, (crossing, last)) in bus.chunks_exact_mut(self.in_words()).zip(marks) {
             put(row, at, USER_BITS + 1, u64::from(*crossing) | u64::from(*last) << USER_BITS);

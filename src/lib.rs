@@ -18,6 +18,8 @@ pub mod error;
 pub mod evaluate;
 pub mod fixed;
 pub mod hw;
+#[cfg(feature = "verilog")]
+pub mod latency;
 pub mod link;
 pub mod mix;
 pub mod model;

@@ -80,6 +80,8 @@ pub struct FrameWriter<'a> {
     header: Header,
     /// Number of the next event.
     next: u32,
+    /// Bits of the last event.
+    spent: u32,
 }
 
 impl<'a> FrameWriter<'a> {
@@ -95,6 +97,7 @@ impl<'a> FrameWriter<'a> {
             bits: 0,
             header: Header { link: 0, event: 0, crossing: 0, events: 0, units: 0, lost: 0 },
             next: 0,
+            spent: 0,
         }
     }
 
@@ -107,7 +110,7 @@ impl<'a> FrameWriter<'a> {
         if let Some(bits) = self.link.fixed_bits {
             self.end_losses();
             fixed::write(&mut self.out, bits, self.id, self.next, crossing, |payload| {
-                self.coder.put(payload, event);
+                self.spent = self.coder.put(payload, event);
             });
             self.next = self.next.wrapping_add(1);
             return Ok(());
@@ -117,13 +120,19 @@ impl<'a> FrameWriter<'a> {
         }
         self.begin(crossing);
         let full = self.bits >= 1 << self.link.frame_limit_log2;
-        self.bits += u64::from(self.coder.put(&mut self.payload, event));
+        self.spent = self.coder.put(&mut self.payload, event);
+        self.bits += u64::from(self.spent);
         self.header.events += 1;
         self.next = self.next.wrapping_add(1);
         if last || full || self.header.events == self.link.frame_events {
             self.end();
         }
         Ok(())
+    }
+
+    /// Bits of the codes of the event that was added last.
+    pub fn event_bits(&self) -> u32 {
+        self.spent
     }
 
     /// An event that is not sent, only counted: in its frame, which ends before the next event that is sent, or of a fixed size

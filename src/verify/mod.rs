@@ -20,7 +20,7 @@ pub use design::{DEFAULT_VECTORS, DesignOptions, RecordedRows, first_difference,
 pub use frames::{FramesReport, Marks, Sender, plain_marks, varied_marks};
 pub use icarus::{IcarusOptions, IcarusRun, Probe, icarus};
 pub use stimuli::stimuli;
-pub use verilator::{SimRun, simulate};
+pub use verilator::{Moves, SimRun, moves, simulate};
 
 use ndarray::{Array2, s};
 

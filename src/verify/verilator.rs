@@ -209,6 +209,54 @@ pub(super) fn frames(dut: &Dut, input: &[u32], [vectors, beats]: [usize; 2], sta
     Ok(Beats { bus, taken: info.taken, breaches: info.breaches, input_cycles, scores })
 }
 
+/// When the beats of a stream move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moves {
+    /// Cycle in which each input went in.
+    pub taken: Vec<u64>,
+    /// Cycle in which each output was taken, and whether it ends a packet.
+    pub left: Vec<(u64, bool)>,
+}
+
+/// Offers inputs to a stream in Verilator when they are due, and notes in which cycles, counted from reset, beats move.
+///
+/// * `inputs`: packed, as [`Dut::pack`] and [`Dut::mark`] make them
+/// * `due`: a cycle for each input, never one before the last
+/// * `ready`: whether the output is ready, cycle after cycle; after its end it begins anew
+///
+/// # Errors
+/// Those of [`simulate`]; [`Code::Usage`] if the output is never ready.
+pub fn moves(dut: &Dut, inputs: &[u32], due: &[u64], ready: &[bool]) -> Result<Moves> {
+    if !ready.contains(&true) || due.is_empty() {
+        return Err(Error::new(Code::Usage, "there is nothing to send, or the output is never ready"));
+    }
+    assert_eq!(inputs.len(), due.len() * dut.in_words());
+    // Whole words: the pattern as often as it takes.
+    let times = if ready.len().is_multiple_of(64) { 1 } else { 64 };
+    let bits: Vec<bool> = ready.iter().copied().cycle().take(ready.len() * times).collect();
+    let word = |bits: &[bool]| bits.iter().rev().fold(0u64, |word, bit| word << 1 | u64::from(*bit));
+    let ready: Vec<u64> = bits.chunks(64).map(word).collect();
+    let model = Model::load(dut, &tool("verilator", HINT)?)?;
+    let trace = model.symbol::<Trace>("sluice_trace")?;
+    // An event makes a frame of its own at most, of a header, its bits and what fills up.
+    let most = due.len() * (dut.frames.map_or(1, |f| 4 + 1024 / f.bits as usize)) + 16;
+    let (mut taken, mut left, mut info) = (vec![0u64; due.len()], vec![0u64; most], [0u64; 3]);
+    let tail = 4 * u64::from(dut.latency) + 4096 + 2 * bits.len() as u64;
+    let (n, words) = (due.len() as u64, ready.len() as u64);
+    let (x, d, r) = (inputs.as_ptr(), due.as_ptr(), ready.as_ptr());
+    let (t, l, i) = (taken.as_mut_ptr(), left.as_mut_ptr(), info.as_mut_ptr());
+    // SAFETY: inputs, `due` and `taken` hold n items, `ready` its words, `left` `most` and `info` three numbers.
+    model.with_instance(|h| unsafe { trace(h, x, n, d, r, words, tail, t, l, most as u64, i) })?;
+    if info[0] != n {
+        return Err(Error::new(Code::ToolFailed, format!("`{}` took {} of {n} events", dut.top, info[0])));
+    }
+    if info[1] > most as u64 {
+        return Err(Error::new(Code::ToolFailed, format!("`{}` gave {} beats for {n} events", dut.top, info[1])));
+    }
+    left.truncate(info[1] as usize);
+    Ok(Moves { taken, left: left.into_iter().map(|l| (l / 2, l % 2 == 1)).collect() })
+}
+
 /// What `sluice_paced` counts.
 struct PacedInfo {
     seen: u64,
@@ -234,6 +282,20 @@ type Run = unsafe extern "C" fn(*mut c_void, *const u32, u64, *mut u32, u64);
 type Paced = unsafe extern "C" fn(*mut c_void, *const u32, u64, *mut u32, u32, u32, u64, u64, u64, *mut u64);
 type Stream =
     unsafe extern "C" fn(*mut c_void, *const u32, u64, *mut u32, u64, u32, u64, u64, u64, u32, *mut u32, *mut u64);
+
+type Trace = unsafe extern "C" fn(
+    *mut c_void,
+    *const u32,
+    u64,
+    *const u64,
+    *const u64,
+    u64,
+    u64,
+    *mut u64,
+    *mut u64,
+    u64,
+    *mut u64,
+);
 
 /// A compiled design, loaded.
 struct Model {
@@ -362,7 +424,12 @@ fn temp_folder(inside: Option<&Path>) -> Result<tempfile::TempDir> {
 /// The shared object of the design in `cache`, compiled unless the same one is there.
 fn build(dut: &Dut, verilator: &Tool, cache: &Path) -> Result<PathBuf> {
     let wrapper = dut.wrapper();
-    let params = format!("#define SLUICE_IN_WORDS {}\n#define SLUICE_OUT_WORDS {}\n", dut.in_words(), dut.out_words());
+    let last_bit = dut.frames.map_or(-1, |f| (f.bits + f.bits / 8) as i32);
+    let params = format!(
+        "#define SLUICE_IN_WORDS {}\n#define SLUICE_OUT_WORDS {}\n#define SLUICE_LAST_BIT ({last_bit})\n",
+        dut.in_words(),
+        dut.out_words()
+    );
     let mut hash = Sha256::new();
     let mut feed = |bytes: &[u8]| {
         // With its length before it, no part can pass for the end of another.

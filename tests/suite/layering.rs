@@ -16,7 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["verilog"],
     &["dut", "package"],
     &["verify", "synth", "proof", "codec", "evaluate", "monitor"],
-    &["physics", "anomaly"],
+    &["physics", "anomaly", "latency"],
     &["report"],
     &["recipe"],
     &["cli"],

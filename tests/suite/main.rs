@@ -11,6 +11,7 @@ mod frames;
 mod golden;
 mod hardware;
 mod init;
+mod latency;
 mod layering;
 mod monitor;
 mod mutants;

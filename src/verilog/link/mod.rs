@@ -158,6 +158,22 @@ fn is_zero(n: &u32) -> bool {
 }
 
 impl LinkCore {
+    /// Cycles from a vector to its chunk of bits, of a kernel with this link.
+    pub fn code_cycles(&self) -> u32 {
+        let behind = if self.fixed_bits.is_some() { FIXED_CYCLES } else { pack_cycles(self.word_bits.trailing_zeros()) };
+        self.latency_cycles.0 - behind
+    }
+
+    /// Words or frames in memory that have to be free for an event to be taken.
+    pub fn margin(&self) -> u32 {
+        self.latency_cycles.0 + SLACK
+    }
+
+    /// Frames that the memory holds.
+    pub fn frames(&self) -> u32 {
+        frames(self.margin())
+    }
+
     /// Inputs that a bench without them holds still, and the constants or nets: no access to the registers, and the same clock
     /// for input and output.
     pub fn ties(&self) -> Vec<(String, String)> {
@@ -277,6 +293,11 @@ pub fn with_link(mut design: VerilogDesign, link: &Link, options: &CoreOptions) 
     Ok(design)
 }
 
+/// Of a margin: frames that are too short to fill the time of one are rare.
+fn frames(margin: u32) -> u32 {
+    (margin + 8).next_power_of_two()
+}
+
 /// Widths and depths.
 struct Sizes {
     /// Bits of an output beat.
@@ -327,8 +348,7 @@ impl Sizes {
             code,
             // At least two of the store's banks.
             words_log2: log2(words + margin).max(5),
-            // Frames that are too short to fill the time of one are rare.
-            frames_log2: log2(margin + 8),
+            frames_log2: frames(margin as u32).trailing_zeros(),
         })
     }
 
