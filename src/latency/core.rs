@@ -364,9 +364,7 @@ impl Core {
         let below = |used: u32, log2: u32| used < (1 << log2) - self.shape.margin;
         match self.shape.fixed {
             true => below(self.outgoing.used, self.shape.words_log2),
-            false => {
-                below(self.words_used, self.shape.words_log2) && below(self.frames.used, self.shape.frames_log2)
-            }
+            false => below(self.words_used, self.shape.words_log2) && below(self.frames.used, self.shape.frames_log2),
         }
     }
 

@@ -1,5 +1,6 @@
 //! When events come, how long they take, and what is lost: readout chains simulated event by event.
 
+pub mod chain;
 pub mod core;
 
 #[cfg(test)]

@@ -33,3 +33,176 @@ fn an_idle_core_comes_back_to_rest_after_every_frame() {
         assert!(core.is_idle(), "{core:#?}");
     }
 }
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+
+use super::chain::{Arbiter, Chain, Places, Slots, Stage};
+
+/// A link that is never busy.
+const FREE: Slots = Slots { bits: u32::MAX, period: 1 << 32, overhead: 0, least: 0, latency: 0 };
+const QUEUE: Places = Places { most: None, loses: false };
+
+fn uniform(rng: &mut ChaCha8Rng) -> f64 {
+    ((rng.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+}
+
+/// Mean and its error, of values that follow each other and are alike: by the means of 50 parts.
+fn mean(values: &[f64]) -> (f64, f64) {
+    let parts: Vec<f64> =
+        values.chunks(values.len() / 50).take(50).map(|c| c.iter().sum::<f64>() / c.len() as f64).collect();
+    let mean = parts.iter().sum::<f64>() / 50.0;
+    let variance = parts.iter().map(|p| (p - mean).powi(2)).sum::<f64>() / 49.0;
+    (mean, (variance / 50.0).sqrt())
+}
+
+fn agrees(what: &str, values: &[f64], expected: f64) {
+    let (mean, error) = mean(values);
+    let pull = (mean - expected) / error.max(1e-12 * expected.abs()).max(1e-12);
+    assert!(
+        pull.abs() < 4.5 && error < 0.05 * expected.abs().max(1e-9),
+        "{what}: {mean} +- {error}, expected {expected}"
+    );
+}
+
+/// Waiting times in front of one stage, and losses as 0 or 1.
+fn one_stage(stage: Stage, events: usize, mut source: impl FnMut() -> (u64, u32)) -> (Vec<f64>, Vec<f64>) {
+    let mut chain = Chain::new(1, &[stage], QUEUE, Arbiter::Fixed, FREE);
+    let (mut waits, mut passed, mut left) = (Vec::new(), Vec::new(), events);
+    let mut arrivals = Vec::new();
+    chain.run(
+        |_| {
+            left = left.checked_sub(1)?;
+            let event = source();
+            arrivals.push(event.0);
+            Some(event)
+        },
+        |_, p| {
+            waits.push((p.steps[0].1 - p.arrival) as f64);
+            passed.push(p.arrival);
+        },
+    );
+    let mut passed = passed.into_iter().peekable();
+    let lost = arrivals.iter().map(|a| if passed.next_if_eq(a).is_some() { 0.0 } else { 1.0 }).collect();
+    (waits, lost)
+}
+
+#[test]
+fn waiting_for_a_stage_of_fixed_time_is_that_of_m_d_1() {
+    const D: u64 = 1000;
+    for load in [0.3, 0.7, 0.9] {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut now = 0.0;
+        let stage = Stage { ii: D, ..Stage::default() };
+        let (waits, lost) = one_stage(stage, 2_000_000, || {
+            now -= uniform(&mut rng).ln() * D as f64 / load;
+            (now as u64, 1)
+        });
+        agrees("M/D/1", &waits, load * D as f64 / (2.0 * (1.0 - load)));
+        assert!(lost.iter().all(|l| *l == 0.0));
+    }
+}
+
+#[test]
+fn losses_and_waiting_of_a_short_fifo_are_those_of_m_m_1_k() {
+    const MEAN: f64 = 2000.0;
+    for (load, system) in [(0.5, 3), (0.9, 5), (1.2, 4)] {
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        let mut now = 0.0;
+        let places = Places { most: Some(system - 1), loses: true };
+        let stage = Stage { places, ii: 1, bits_per_cycle: Some(1), latency: 0 };
+        let (waits, lost) = one_stage(stage, 2_000_000, || {
+            now -= uniform(&mut rng).ln() * MEAN / load;
+            (now as u64, (-uniform(&mut rng).ln() * MEAN).ceil() as u32)
+        });
+        let r: f64 = load;
+        let k = system as i32;
+        let p = |n: i32| (1.0 - r) * r.powi(n) / (1.0 - r.powi(k + 1));
+        agrees("losses of M/M/1/K", &lost, p(k));
+        // Who finds n before him waits for n services.
+        let wait: f64 = (0..k).map(|n| f64::from(n) * p(n)).sum::<f64>() / (1.0 - p(k)) * MEAN;
+        agrees("waiting of M/M/1/K", &waits, wait);
+    }
+}
+
+#[test]
+fn waiting_in_slots_is_that_of_geo_d_1() {
+    for (p, d) in [(0.1, 4), (0.15, 6), (0.4, 2), (0.9, 1)] {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let mut now = 0;
+        let (waits, _) = one_stage(Stage { ii: d, ..Stage::default() }, 1_000_000, || {
+            loop {
+                now += 1;
+                if uniform(&mut rng) < p {
+                    return (now, 1);
+                }
+            }
+        });
+        let d = d as f64;
+        let expected = p * d * (d - 1.0) / (2.0 * (1.0 - p * d));
+        match expected {
+            0.0 => assert!(waits.iter().all(|w| *w == 0.0)),
+            _ => agrees("Geo/D/1", &waits, expected),
+        }
+    }
+}
+
+#[test]
+fn events_at_equal_distances_wait_for_nothing_or_longer_and_longer() {
+    let stage = Stage { ii: 7, latency: 3, ..Stage::default() };
+    let mut now = 0;
+    let mut every = |step: u64| one_stage(stage, 1000, || (std::mem::replace(&mut now, now + step), 1)).0;
+    assert!(every(7).iter().all(|w| *w == 0.0));
+    let late = every(5);
+    assert!(late.iter().enumerate().all(|(i, w)| *w == 2.0 * i as f64), "{late:?}");
+}
+
+#[test]
+fn a_stage_without_a_place_behind_it_waits_and_loses_nothing() {
+    let fast = Stage { places: Places { most: Some(4), loses: true }, ii: 1, latency: 5, bits_per_cycle: None };
+    let slow = Stage { places: Places { most: Some(2), loses: false }, ii: 10, latency: 1, bits_per_cycle: None };
+    let mut chain = Chain::new(1, &[fast, slow], QUEUE, Arbiter::Fixed, FREE);
+    let (mut left, mut seen, mut begins) = (100u64, 0, Vec::new());
+    chain.run(
+        |_| {
+            left = left.checked_sub(1)?;
+            Some((99 - left, 1))
+        },
+        |_, p| {
+            seen += 1;
+            begins.push(p.steps[1].1);
+            // Two wait at most, and who begins has a place to come to.
+            assert!(p.steps[1].0 == p.steps[0].1 + 5, "{p:?}");
+        },
+    );
+    assert!(begins.windows(2).all(|b| b[1] - b[0] == 10), "{begins:?}");
+    let [first, second, queue] = chain.occupancies(0)[..] else { panic!() };
+    assert_eq!((first.lost + seen, second.lost, queue.lost), (100, 0, 0));
+    assert!(second.cycles.len() <= 3 && first.cycles.len() <= 5, "{second:?}");
+    // All cycles until the last event are accounted for.
+    assert!(first.cycles.iter().sum::<u64>() >= 99);
+}
+
+#[test]
+fn channels_share_a_link_in_turn_or_by_rank() {
+    let slots = Slots { bits: 32, period: 6 << 32, overhead: 16, least: 0, latency: 2 };
+    let order = |arbiter| {
+        let mut chain = Chain::new(3, &[], QUEUE, arbiter, slots);
+        let mut left = [4u32; 3];
+        let mut order = Vec::new();
+        chain.run(
+            |channel| {
+                left[channel] = left[channel].checked_sub(1)?;
+                Some((1, 40))
+            },
+            |channel, p| order.push((channel, p.steps[0].1, p.end)),
+        );
+        order
+    };
+    let turns = order(Arbiter::RoundRobin);
+    // 56 bits are two slots of six cycles; the first begins in cycle 6.
+    let expected: Vec<_> = (0..12).map(|i| (i % 3, 6 + 12 * i as u64, 6 + 12 * (i as u64 + 1) + 2)).collect();
+    assert_eq!(turns, expected);
+    let ranks: Vec<usize> = order(Arbiter::Fixed).iter().map(|o| o.0).collect();
+    assert_eq!(ranks, [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]);
+}

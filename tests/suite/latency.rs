@@ -52,17 +52,30 @@ fn check(model: &QuantizedModel, link: &Link, core: &CoreOptions, reuse: u32, ma
     let offers = offers(link, model, &inputs, &marks);
     let mut bus = dut.pack(inputs.view()).unwrap();
     dut.mark(&mut bus, &marks);
-    let patterns = [vec![true], vec![false, true, true], [vec![false; 150], vec![true; 50]].concat(), vec![false, false, false, true]];
+    let patterns = [
+        vec![true],
+        vec![false, true, true],
+        [vec![false; 150], vec![true; 50]].concat(),
+        vec![false, false, false, true],
+    ];
     for (k, ready) in patterns.iter().enumerate() {
         for mean in [1, 6, 40] {
             let due = due(n, mean, 7 * k as u64 + mean);
             let rtl = verify::moves(&dut, &bus, &due, ready).unwrap();
             let model = moves(shape, &offers, &due, ready);
             let differs = rtl.taken.iter().zip(&model.taken).position(|(a, b)| a != b);
-            assert_eq!(differs.map(|i| (i, rtl.taken[i], model.taken[i])), None, "{shape:?} {k} {mean}: an event is taken");
+            assert_eq!(
+                differs.map(|i| (i, rtl.taken[i], model.taken[i])),
+                None,
+                "{shape:?} {k} {mean}: an event is taken"
+            );
             let differs = rtl.left.iter().zip(&model.left).position(|(a, b)| a != b);
             assert_eq!(differs.map(|i| (i, rtl.left[i], model.left[i])), None, "{shape:?} {k} {mean}: a beat leaves");
-            assert_eq!((rtl.taken.len(), rtl.left.len()), (model.taken.len(), model.left.len()), "{shape:?} {k} {mean}");
+            assert_eq!(
+                (rtl.taken.len(), rtl.left.len()),
+                (model.taken.len(), model.left.len()),
+                "{shape:?} {k} {mean}"
+            );
         }
     }
 }

@@ -160,7 +160,8 @@ fn is_zero(n: &u32) -> bool {
 impl LinkCore {
     /// Cycles from a vector to its chunk of bits, of a kernel with this link.
     pub fn code_cycles(&self) -> u32 {
-        let behind = if self.fixed_bits.is_some() { FIXED_CYCLES } else { pack_cycles(self.word_bits.trailing_zeros()) };
+        let behind =
+            if self.fixed_bits.is_some() { FIXED_CYCLES } else { pack_cycles(self.word_bits.trailing_zeros()) };
         self.latency_cycles.0 - behind
     }
 
