@@ -150,8 +150,14 @@ fn waiting_in_slots_is_that_of_geo_d_1() {
 #[test]
 fn events_at_equal_distances_wait_for_nothing_or_longer_and_longer() {
     let stage = Stage { ii: 7, latency: 3, ..Stage::default() };
-    let mut now = 0;
-    let mut every = |step: u64| one_stage(stage, 1000, || (std::mem::replace(&mut now, now + step), 1)).0;
+    let every = |step: u64| {
+        let mut now = 0;
+        let source = || {
+            now += step;
+            (now, 1)
+        };
+        one_stage(stage, 1000, source).0
+    };
     assert!(every(7).iter().all(|w| *w == 0.0));
     let late = every(5);
     assert!(late.iter().enumerate().all(|(i, w)| *w == 2.0 * i as f64), "{late:?}");
