@@ -2,6 +2,8 @@
 
 pub mod chain;
 pub mod core;
+pub mod filling;
+pub mod source;
 
 #[cfg(test)]
 mod tests;

@@ -212,3 +212,86 @@ fn channels_share_a_link_in_turn_or_by_rank() {
     let ranks: Vec<usize> = order(Arbiter::Fixed).iter().map(|o| o.0).collect();
     assert_eq!(ranks, [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]);
 }
+
+use super::source::{Arrivals, Clock, Source};
+
+fn arrivals(source: &Source, n: usize) -> Vec<u64> {
+    // Six cycles a crossing.
+    Arrivals::new(source, Clock::new(240.474), 5).unwrap().take(n).collect()
+}
+
+/// Of single crossings that follow each other.
+fn rate_of(cycles: &[u64]) -> f64 {
+    cycles.len() as f64 / (*cycles.last().unwrap() as f64 / 6.0)
+}
+
+#[test]
+fn crossings_of_an_orbit_have_events_as_often_as_asked_and_only_where_there_are_bunches() {
+    let filling = super::filling::NOMINAL.to_owned();
+    let share = 2808.0 / 3564.0;
+    for (probability, clustering) in [(1.0, 1.0), (0.3, 1.0), (0.05, 1.0), (0.05, 10.0), (0.5, 2.0)] {
+        let source = Source::Orbit { filling: filling.clone(), probability, clustering };
+        let cycles = arrivals(&source, 400_000);
+        assert!(cycles.windows(2).all(|c| c[0] < c[1]) && cycles.iter().all(|c| c % 6 == 0));
+        let filled: super::filling::Filling = filling.parse().unwrap();
+        let filled: std::collections::HashSet<u64> = filled.filled().map(|n| n as u64).collect();
+        assert!(cycles.iter().all(|c| filled.contains(&(c / 6 % 3564))));
+        let rate = rate_of(&cycles) / share / probability;
+        // Behind a gap nothing draws an event in.
+        assert!((rate - 1.0).abs() < if clustering > 1.0 { 0.02 } else { 0.01 }, "{probability} {clustering}: {rate}");
+        let pairs = cycles.windows(2).filter(|c| c[1] - c[0] == 6).count() as f64 / cycles.len() as f64;
+        let expected = probability * clustering * 71.0 / 72.0;
+        assert!((pairs - expected).abs() < 0.01, "{probability} {clustering}: {pairs}");
+    }
+}
+
+#[test]
+fn a_trigger_keeps_its_rules_and_its_rate() {
+    let filling = super::filling::NOMINAL.to_owned();
+    let source = |rate_khz, rules: Vec<[u32; 2]>| Source::Trigger { filling: filling.clone(), rate_khz, rules };
+    let free = arrivals(&source(750.0, vec![]), 200_000);
+    assert!((rate_of(&free) / (750.0 / 40_078.9) - 1.0).abs() < 0.01, "{}", rate_of(&free));
+    let held = arrivals(&source(750.0, vec![[1, 3], [2, 25], [4, 240]]), 200_000);
+    for (n, m) in [(1, 3), (2, 25), (4, 240)] {
+        assert!(held.windows(n + 1).all(|w| w[n] - w[0] >= 6 * m), "{n} in {m}");
+        assert!(free.windows(n + 1).any(|w| w[n] - w[0] < 6 * m), "{n} in {m}");
+    }
+    assert!(rate_of(&held) < 0.9 * rate_of(&free));
+}
+
+#[test]
+fn other_sources_keep_their_rates() {
+    let mhz = |cycles: &[u64]| cycles.len() as f64 / (*cycles.last().unwrap() as f64 / 240.4734);
+    let poisson = arrivals(&Source::Poisson { rate_mhz: 3.0 }, 200_000);
+    assert!((mhz(&poisson) / 3.0 - 1.0).abs() < 0.01);
+    let periodic = arrivals(&Source::Periodic { rate_mhz: 7.0 }, 100_000);
+    assert!(periodic.windows(2).all(|c| (34..=35).contains(&(c[1] - c[0]))));
+    let bursts = arrivals(&Source::Bursts { rate_mhz: 0.5, length: 6.0, spacing_ns: 25.0 }, 300_000);
+    assert!((mhz(&bursts) / 3.0 - 1.0).abs() < 0.02, "{}", mhz(&bursts));
+    assert!(bursts.windows(2).all(|c| c[0] <= c[1]));
+    // Another clock than a multiple of the crossing.
+    assert_eq!((Clock::new(240.474).per_crossing(), Clock::new(240.48).per_crossing()), (6.0, 6.0));
+    assert!((Clock::new(100.0).per_crossing() - 2.4951).abs() < 1e-4);
+}
+
+#[test]
+fn sources_without_sense_are_refused() {
+    let filling = super::filling::NOMINAL.to_owned();
+    let orbit = |probability, clustering| Source::Orbit { filling: filling.clone(), probability, clustering };
+    let trigger = |rate_khz, rules| Source::Trigger { filling: filling.clone(), rate_khz, rules };
+    for (source, what) in [
+        (orbit(0.0, 1.0), "`source.probability` is 0"),
+        (orbit(1.1, 1.0), "`source.probability` is 1.1"),
+        (orbit(f64::NAN, 1.0), "`source.probability` is NaN"),
+        (orbit(0.5, 3.0), "`source.clustering` is 3"),
+        (trigger(40_000.0, vec![]), "`source.rate_khz` is 40000"),
+        (trigger(-1.0, vec![]), "`source.rate_khz` is -1"),
+        (trigger(100.0, vec![[3, 3]]), "no more than 3 accepted in 3"),
+        (Source::Poisson { rate_mhz: -2.0 }, "`source.rate_mhz` is -2"),
+        (Source::Periodic { rate_mhz: f64::INFINITY }, "`source.rate_mhz` is inf"),
+        (Source::Bursts { rate_mhz: 1.0, length: 0.5, spacing_ns: 25.0 }, "`source.length` is 0.5"),
+    ] {
+        let error = source.check().unwrap_err().to_string();
+        assert!(error.contains(what), "{what}: {error}");
+    }
+}
