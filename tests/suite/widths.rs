@@ -86,7 +86,8 @@ fn a_search_keeps_its_trials_and_finds_what_nothing_beats() {
     }
     // Beside them what needs no training: the codec comes to about the errors of the front.
     let rivals = found["rivals"].as_array().unwrap();
-    let named = |name: &str| rivals.iter().filter(|r| r["name"].as_str().unwrap().starts_with(name)).collect::<Vec<_>>();
+    let named =
+        |name: &str| rivals.iter().filter(|r| r["name"].as_str().unwrap().starts_with(name)).collect::<Vec<_>>();
     let (components, codec) = (named("PCA"), named("bounded codec"));
     assert!(components.len() == 1 && !codec.is_empty(), "{rivals:?}");
     let error = |r: &serde_json::Value| r["rms_over_range"].as_f64().unwrap();
