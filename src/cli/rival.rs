@@ -27,30 +27,7 @@ pub struct Rival {
 ///
 /// * `all`: every column; `part`: the columns of the model
 pub fn pca(recipe: &Recipe, transform: &Transform, all: &Dataset, part: &Dataset, split: &SplitRows) -> Result<Rival> {
-    let own = Components::fit(transform.clone(), recipe.train.latent, part, split)?;
-    let plain = Components::fit(over_range(transform, part)?, recipe.train.latent, part, split)?;
-    let overall = |c: &Components| evaluate::overall(&c.float).rms_over_range;
-    let Components { transform, training, basis, float, held_out } =
-        if overall(&plain) < overall(&own) { plain } else { own };
-
-    // The network's weights are trained to be short; the rival's are rounded afterwards, so it gets 16 bits.
-    let options = QuantizeOptions { weight_bits: 16, ..recipe.quantize.clone() };
-    let encoder = linear("latent", &basis.components, &projected(&basis));
-    let flags = transform.n_features() - transform.n_values();
-    let plan = quantize::calibrate(&encoder, &training, flags, None, &options)?;
-    let transposed: Vec<Vec<f64>> =
-        (0..basis.mean.len()).map(|i| basis.components.iter().map(|c| c[i]).collect()).collect();
-    let model = QuantizedModel {
-        schema: QUANTIZED_SCHEMA.to_owned(),
-        name: "pca".to_owned(),
-        transform: Some(transform.clone()),
-        transformer: None,
-        encoder: quantize::apply(&encoder, &plan)?,
-        decoder: Some(linear("out", &transposed, &basis.mean)),
-        provenance: None,
-        monitor: None,
-        score: None,
-    };
+    let (Components { basis, float, held_out, .. }, model) = quantized(recipe, transform, part, split)?;
     let neural = Neural::new(model)?;
     let folder = tempfile::tempdir().map_err(|e| Error::io("create", &std::env::temp_dir(), &e))?;
     let container = folder.path().join("pca.slc");
@@ -70,8 +47,42 @@ pub fn pca(recipe: &Recipe, transform: &Transform, all: &Dataset, part: &Dataset
     })
 }
 
+/// The better components, and a model of them.
+pub fn quantized(
+    recipe: &Recipe,
+    transform: &Transform,
+    part: &Dataset,
+    split: &SplitRows,
+) -> Result<(Components, QuantizedModel)> {
+    let own = Components::fit(transform.clone(), recipe.train.latent, part, split)?;
+    let plain = Components::fit(over_range(transform, part)?, recipe.train.latent, part, split)?;
+    let overall = |c: &Components| evaluate::overall(&c.float).rms_over_range;
+    let components = if overall(&plain) < overall(&own) { plain } else { own };
+    let (transform, basis) = (&components.transform, &components.basis);
+
+    // The network's weights are trained to be short; the rival's are rounded afterwards, so it gets 16 bits.
+    let options = QuantizeOptions { weight_bits: 16, ..recipe.quantize.clone() };
+    let encoder = linear("latent", &basis.components, &projected(basis));
+    let flags = transform.n_features() - transform.n_values();
+    let plan = quantize::calibrate(&encoder, &components.training, flags, None, &options)?;
+    let transposed: Vec<Vec<f64>> =
+        (0..basis.mean.len()).map(|i| basis.components.iter().map(|c| c[i]).collect()).collect();
+    let model = QuantizedModel {
+        schema: QUANTIZED_SCHEMA.to_owned(),
+        name: "pca".to_owned(),
+        transform: Some(transform.clone()),
+        transformer: None,
+        encoder: quantize::apply(&encoder, &plan)?,
+        decoder: Some(linear("out", &transposed, &basis.mean)),
+        provenance: None,
+        monitor: None,
+        score: None,
+    };
+    Ok((components, model))
+}
+
 /// Principal components of the training rows in one kind of features.
-struct Components {
+pub struct Components {
     transform: Transform,
     /// Features of the training rows.
     training: Array2<f32>,

@@ -13,10 +13,12 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::backend::Neural;
+use super::compare;
 use super::progress::{Progress, say};
+use super::rival;
 use super::stages;
 use crate::codec::NeuralBackend;
-use crate::data::{Column, Dataset};
+use crate::data::{self, Column, Dataset, SplitRows};
 use crate::error::{Code, Error, Result};
 use crate::model::QuantizedModel;
 use crate::model::file::{read_json, write_json, write_whole};
@@ -76,6 +78,17 @@ impl Trial {
     }
 }
 
+/// What needs no training, on the same rows.
+#[derive(Clone, Debug, Serialize)]
+pub struct Rival {
+    /// Principal components in the recipe's formats, or the bounded codec.
+    pub name: String,
+    /// As of a trial.
+    pub rms_over_range: f64,
+    /// Bits a row: of principal components by an ideal code of each latent for itself, as of a trial; of the codec all of its container.
+    pub bits: f64,
+}
+
 /// A search: all trials, and which of them nothing beats.
 #[derive(Clone, Debug, Serialize)]
 pub struct Found {
@@ -83,6 +96,8 @@ pub struct Found {
     pub trials: Vec<Trial>,
     /// Keys of the Pareto front in error, entropy of latents, lookup tables and latency.
     pub front: Vec<String>,
+    /// Principal components of as many latents, and the bounded codec at errors of the front.
+    pub rivals: Vec<Rival>,
 }
 
 /// Runs what is not done yet of a recipe's trials. Writes `trials/KEY.json` and `trials/KEY.quant.json` of each, `search.json` and
@@ -138,8 +153,10 @@ pub fn search(recipe: &Recipe, folder: &Path) -> Result<Found> {
     drop(bar);
     trials.sort_by(|a, b| a.rms_over_range.total_cmp(&b.rms_over_range).then_with(|| a.key.cmp(&b.key)));
     trials.dedup_by(|a, b| a.key == b.key);
-    let front = trials.iter().filter(|t| !trials.iter().any(|other| other.beats(t))).map(|t| t.key.clone()).collect();
-    let found = Found { trials, front };
+    let front: Vec<&Trial> = trials.iter().filter(|t| !trials.iter().any(|other| other.beats(t))).collect();
+    let rivals = rivals(recipe, &dataset, &split, &judged, &trials, &front)?;
+    let front = front.into_iter().map(|t| t.key.clone()).collect();
+    let found = Found { trials, front, rivals };
     write_json(&folder.join("search.json"), &found)?;
     let points: Vec<plot::Candidate> = (found.trials.iter())
         .map(|t| plot::Candidate {
@@ -149,7 +166,10 @@ pub fn search(recipe: &Recipe, folder: &Path) -> Result<Found> {
             best: found.front.contains(&t.key),
         })
         .collect();
-    write_whole(&folder.join("search.svg"), plot::svg_file(&plot::search(&recipe.name, &points)).as_bytes())?;
+    let rivals: Vec<(bool, f64, f64)> =
+        found.rivals.iter().map(|r| (r.name == BOUNDED, r.rms_over_range, r.bits)).collect();
+    let sketch = plot::search(&recipe.name, &points, &rivals);
+    write_whole(&folder.join("search.svg"), plot::svg_file(&sketch).as_bytes())?;
     say(format_args!(
         "search: {} trials, {} of them on the front -> {}",
         found.trials.len(),
@@ -201,15 +221,70 @@ fn candidates(recipe: &Recipe, section: &SearchSection) -> Result<Vec<Recipe>> {
     Ok(all)
 }
 
-/// What a model came to on the rows `data`.
-fn judge(recipe: &Recipe, data: &Dataset, model: &QuantizedModel, key: String) -> Result<Trial> {
-    let neural = Neural::new(model.clone())?;
-    let names = data.called(neural.columns());
+/// The name of the codec among the rivals.
+const BOUNDED: &str = "bounded codec";
+
+/// What needs no training, on the rows that the trials were judged by.
+fn rivals(
+    recipe: &Recipe,
+    dataset: &Dataset,
+    split: &SplitRows,
+    judged: &Dataset,
+    trials: &[Trial],
+    front: &[&Trial],
+) -> Result<Vec<Rival>> {
+    let mut latents: Vec<usize> = trials.iter().map(|t| t.latent).collect();
+    latents.sort_unstable();
+    latents.dedup();
+    let mut rivals = Vec::new();
+    let dataset = &data::filled(dataset, recipe.data.select.nan)?;
+    let transform = data::fit_transform(dataset, &recipe.transform, &split.train)?;
+    let model_rows = data::model_rows(judged, &transform)?.nrows();
+    let part = of_model(dataset, transform.columns.iter().map(|c| c.name.clone()).collect());
+    for latent in latents {
+        let mut one = recipe.clone();
+        one.train.latent = latent;
+        let (_, model) = rival::quantized(&one, &transform, &part, split)?;
+        let (latents, rms_over_range) = measured(&model, judged)?;
+        rivals.push(Rival { name: format!("PCA, {latent} latents"), rms_over_range, bits: entropy(&latents) });
+    }
+    let errors: Vec<f64> = front.iter().map(|t| t.rms_over_range).filter(|e| *e > 0.0).collect();
+    let ends = errors.first().zip(errors.last());
+    let middle = ends.map(|(a, b)| (a * b).sqrt());
+    let mut errors: Vec<f64> = ends.into_iter().flat_map(|(a, b)| [*a, *b]).chain(middle).collect();
+    errors.sort_by(f64::total_cmp);
+    errors.dedup();
+    let part = of_model(judged, transform.columns.iter().map(|c| c.name.clone()).collect());
+    for error in errors {
+        let bounds: Vec<_> = part.columns.iter().map(|c| (c.name.clone(), error * 3f64.sqrt())).collect();
+        let peer = compare::bounded(BOUNDED.to_owned(), &part, &bounds)?;
+        let bits = 8.0 * peer.bytes as f64 / model_rows.max(1) as f64;
+        rivals.push(Rival { name: peer.name, rms_over_range: peer.rms_over_range, bits });
+    }
+    Ok(rivals)
+}
+
+/// The columns that a model reads.
+fn of_model(data: &Dataset, names: Vec<String>) -> Dataset {
+    let names = data.called(names);
     let columns: Vec<Column> = data.columns.iter().filter(|c| names.contains(&c.name)).cloned().collect();
-    let data = Dataset { columns, ..data.clone() };
+    Dataset { columns, ..data.clone() }
+}
+
+/// Latents of the rows `data`, and the error of what comes back.
+fn measured(model: &QuantizedModel, data: &Dataset) -> Result<(Array2<i64>, f64)> {
+    let neural = Neural::new(model.clone())?;
+    let data = of_model(data, neural.columns());
     let latents = neural.encode(&neural.rows(&data)?)?;
     let back = neural.restore(&neural.decode(&latents)?, &neural.sent_columns())?;
     let back = Dataset { columns: back, ..data.clone() };
+    let errors = evaluate::errors(&data, &back)?;
+    Ok((latents, evaluate::overall(&errors).rms_over_range))
+}
+
+/// What a model came to on the rows `data`.
+fn judge(recipe: &Recipe, data: &Dataset, model: &QuantizedModel, key: String) -> Result<Trial> {
+    let (latents, rms_over_range) = measured(model, data)?;
     let formats = model.latent_formats();
     // As training sees it: what takes a minute each would make a search of a day.
     let built = stages::built(&model.encoder, recipe, hw::Effort::Fast)?;
@@ -222,7 +297,7 @@ fn judge(recipe: &Recipe, data: &Dataset, model: &QuantizedModel, key: String) -
         latent_price: trained.then_some(recipe.train.widths.latent_price),
         rate_price: recipe.train.rate_price,
         budget: recipe.train.widths.budget.lut,
-        rms_over_range: evaluate::overall(&evaluate::errors(&data, &back)?).rms_over_range,
+        rms_over_range,
         rows: data.rows,
         latent_bits: formats.iter().map(|f| u64::from(f.width)).sum(),
         entropy_bits: entropy(&latents),
@@ -287,7 +362,11 @@ pub fn describe(found: &Found) -> String {
             t.latency_ns
         );
     }
-    text + "Lookup tables and latency by the compiler's quickest estimate; H: entropy of the latents, each for itself.\n"
+    text += "\n";
+    for r in &found.rivals {
+        text += &format!("{:<20} {:.4e} RMS/range, {:.1} bits a row\n", r.name, r.rms_over_range, r.bits);
+    }
+    text + "\nLookup tables and latency by the compiler's quickest estimate; H: entropy of the latents, each for itself. Rivals on the same rows: principal components by\nthe same entropy, the codec with all bytes of its container.\n"
 }
 
 /// Where a search is written if nothing is said.

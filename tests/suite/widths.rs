@@ -84,6 +84,17 @@ fn a_search_keeps_its_trials_and_finds_what_nothing_beats() {
         assert_eq!(found["front"].as_array().unwrap().contains(&trial["key"]), !beaten, "{trial}");
         assert!(trial["rms_over_range"].as_f64().unwrap() > 0.0 && trial["lut"].as_u64().unwrap() > 0, "{trial}");
     }
+    // Beside them what needs no training: the codec comes to about the errors of the front.
+    let rivals = found["rivals"].as_array().unwrap();
+    let named =
+        |name: &str| rivals.iter().filter(|r| r["name"].as_str().unwrap().starts_with(name)).collect::<Vec<_>>();
+    let (components, codec) = (named("PCA"), named("bounded codec"));
+    assert!(components.len() == 1 && !codec.is_empty(), "{rivals:?}");
+    let error = |r: &serde_json::Value| r["rms_over_range"].as_f64().unwrap();
+    let front = trials.iter().filter(|t| found["front"].as_array().unwrap().contains(&t["key"])).map(error);
+    let (least, most) = front.fold((f64::MAX, 0.0f64), |(low, high), e| (low.min(e), high.max(e)));
+    assert!(codec.iter().all(|r| (0.5 * least..=1.1 * most).contains(&error(r))), "{least} {most} {rivals:?}");
+    assert!(rivals.iter().all(|r| r["bits"].as_f64().unwrap() > 0.0), "{rivals:?}");
     // A trial that is lost is made again, to the same figures; the others are not.
     let names = || -> Vec<_> {
         let mut all: Vec<_> =
