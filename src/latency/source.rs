@@ -156,6 +156,15 @@ impl Clock {
     }
 }
 
+/// Events that draw others in.
+struct Clusters {
+    /// Whether the last crossing had one.
+    hot: bool,
+    /// Probability behind one that had, and behind one that had none.
+    behind: f64,
+    elsewhere: f64,
+}
+
 /// Arrivals, cycle by cycle, never back in time.
 pub struct Arrivals {
     clock: Clock,
@@ -164,15 +173,14 @@ pub struct Arrivals {
 }
 
 enum Kind {
-    /// Filled crossings of an orbit; the place in it, the orbit, whether the last one had an event; probabilities behind one and elsewhere.
+    /// Filled crossings of an orbit, the next one's place, the orbit, and the probability of an event.
     Orbit {
         filled: Vec<u64>,
         crossings: u64,
         next: usize,
         orbit: u64,
-        hot: bool,
-        behind: f64,
-        else_: f64,
+        mean: f64,
+        clusters: Option<Clusters>,
     },
     /// The same, with the crossings of the last ones that were accepted.
     Trigger {
@@ -219,8 +227,12 @@ impl Arrivals {
                 let (filled, crossings) = orbit(filling)?;
                 // p = p * behind + (1 - p) * elsewhere.
                 let behind = p * clustering;
-                let else_ = if *p < 1.0 { p * (1.0 - behind) / (1.0 - p) } else { 1.0 };
-                Kind::Orbit { filled, crossings, next: 0, orbit: 0, hot: false, behind, else_ }
+                let clusters = (*clustering > 1.0).then(|| Clusters {
+                    hot: false,
+                    behind,
+                    elsewhere: p * (1.0 - behind) / (1.0 - p),
+                });
+                Kind::Orbit { filled, crossings, next: 0, orbit: 0, mean: *p, clusters }
             }
             Source::Trigger { filling, rate_khz, rules } => {
                 let (filled, crossings) = orbit(filling)?;
@@ -272,19 +284,23 @@ impl Iterator for Arrivals {
     fn next(&mut self) -> Option<u64> {
         let rng = &mut self.rng;
         let cycle = match &mut self.kind {
-            Kind::Orbit { filled, crossings, next, orbit, hot, behind, else_ } => {
-                let neighbour = *hot && *next > 0 && filled[*next] == filled[*next - 1] + 1;
-                if !(neighbour && uniform(rng) < *behind) {
-                    // Not in the one behind the last; then as elsewhere.
-                    if neighbour {
-                        advance(1, filled, *crossings, next, orbit);
-                    }
-                    let n = geometric(rng, *else_);
-                    *hot = true;
-                    return Some(self.clock.crossing(advance(n, filled, *crossings, next, orbit)));
-                }
-                self.clock.crossing(advance(1, filled, *crossings, next, orbit))
+            Kind::Orbit { filled, crossings, next, orbit, mean, clusters: None } => {
+                self.clock.crossing(advance(geometric(rng, *mean), filled, *crossings, next, orbit))
             }
+            Kind::Orbit { filled, crossings, next, orbit, mean, clusters: Some(c) } => loop {
+                let first = *next == 0 || filled[*next] > filled[*next - 1] + 1;
+                let p = match (first, c.hot) {
+                    // Nothing in front of it to draw it in, or not.
+                    (true, _) => *mean,
+                    (_, true) => c.behind,
+                    (_, false) => c.elsewhere,
+                };
+                let crossing = advance(1, filled, *crossings, next, orbit);
+                c.hot = uniform(rng) < p;
+                if c.hot {
+                    break self.clock.crossing(crossing);
+                }
+            },
             Kind::Trigger { filled, crossings, next, orbit, chance, rules, accepted } => loop {
                 let crossing = advance(geometric(rng, *chance), filled, *crossings, next, orbit);
                 let vetoed = rules.iter().any(|[n, m]| {
