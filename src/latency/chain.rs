@@ -49,13 +49,76 @@ impl Stage {
 pub struct Occupancy {
     /// Cycles with so many events in it.
     pub cycles: Vec<u64>,
-    /// Events that found so many in it, before they were let in.
-    pub found: Vec<u64>,
+    /// Events that found so many in it, before they were let in: of parts of as many events each, one after the other.
+    pub found: Parts,
     /// Events that were lost.
     pub lost: u64,
     now: u64,
     /// Begins to come, of the events in it.
     leaving: VecDeque<u64>,
+}
+
+/// Counts of parts of a run, so that what they say alike and differently is known: events that follow each other are not independent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parts {
+    parts: Vec<Vec<u64>>,
+    /// Events of a part.
+    size: u64,
+    /// Of the last one.
+    counted: u64,
+}
+
+/// Parts at most; then two become one.
+const PARTS: usize = 64;
+
+impl Default for Parts {
+    fn default() -> Self {
+        Parts { parts: vec![Vec::new()], size: 1 << 12, counted: 0 }
+    }
+}
+
+impl Parts {
+    fn count(&mut self, n: usize) {
+        if self.counted == self.size {
+            if self.parts.len() == PARTS {
+                let pairs = std::mem::take(&mut self.parts);
+                self.parts =
+                    pairs.chunks(2).map(|pair| pair.iter().fold(Vec::new(), |sum, part| add(sum, part))).collect();
+                self.size *= 2;
+            }
+            self.parts.push(Vec::new());
+            self.counted = 0;
+        }
+        self.counted += 1;
+        if let Some(part) = self.parts.last_mut() {
+            if part.len() <= n {
+                part.resize(n + 1, 0);
+            }
+            part[n] += 1;
+        }
+    }
+
+    /// Parts that are whole, in order; the last one too if it is the only one.
+    pub fn whole(&self) -> &[Vec<u64>] {
+        match self.parts.len() {
+            1 => &self.parts,
+            n if self.counted < self.size => &self.parts[..n - 1],
+            _ => &self.parts,
+        }
+    }
+
+    /// All of them.
+    pub fn sum(&self) -> Vec<u64> {
+        self.parts.iter().fold(Vec::new(), |sum, part| add(sum, part))
+    }
+}
+
+fn add(mut sum: Vec<u64>, part: &[u64]) -> Vec<u64> {
+    if sum.len() < part.len() {
+        sum.resize(part.len(), 0);
+    }
+    sum.iter_mut().zip(part).for_each(|(sum, n)| *sum += n);
+    sum
 }
 
 /// Counts beyond it are one.
@@ -80,11 +143,7 @@ impl Occupancy {
             self.leaving.pop_front();
         }
         self.spend(at.max(self.now));
-        let found = self.leaving.len().min(MOST);
-        if self.found.len() <= found {
-            self.found.resize(found + 1, 0);
-        }
-        self.found[found] += 1;
+        self.found.count(self.leaving.len().min(MOST));
         match begin {
             Some(begin) => self.leaving.push_back(begin),
             None => self.lost += 1,

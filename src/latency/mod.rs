@@ -2,6 +2,7 @@
 
 pub mod chain;
 pub mod core;
+pub mod depth;
 pub mod filling;
 pub mod source;
 

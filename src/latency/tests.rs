@@ -294,3 +294,54 @@ fn sources_without_sense_are_refused() {
         assert!(error.contains(what), "{what}: {error}");
     }
 }
+
+/// The queue of M/M/1, whose survival is `load^k`, in front of a stage; events find it before they enter.
+fn queue_of_m_m_1(load: f64, events: u64, seed: u64) -> super::chain::Occupancy {
+    const MEAN: f64 = 5000.0;
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let (mut now, mut left) = (0.0, events);
+    let stage = Stage { ii: 1, bits_per_cycle: Some(1), ..Stage::default() };
+    let mut chain = Chain::new(1, &[stage], QUEUE, Arbiter::Fixed, FREE);
+    let source = |_| {
+        left = left.checked_sub(1)?;
+        now -= uniform(&mut rng).ln() * MEAN / load;
+        Some((now as u64, (-uniform(&mut rng).ln() * MEAN).ceil() as u32))
+    };
+    chain.run(source, |_, _| {});
+    chain.occupancies(0)[0].clone()
+}
+
+#[test]
+fn the_depth_for_a_loss_is_that_of_m_m_1_counted_and_beyond() {
+    // An event that finds k waiting finds k + 1 in the system: P(k or more wait) = load^(k + 1).
+    let load: f64 = 0.6;
+    let losses = [1e-2, 1e-3, 1e-6, 1e-9];
+    let mut inside = 0;
+    for seed in 0..10 {
+        let found = super::depth::depths(&queue_of_m_m_1(load, 1_000_000, seed).found, &losses);
+        for (depth, loss) in found.iter().zip(losses) {
+            let exact = (loss.ln() / load.ln() - 1.0).ceil() as u64;
+            let (places, [low, high]) = (depth.places.unwrap(), depth.interval.unwrap());
+            assert_eq!(depth.extrapolated, loss < 1e-4, "{depth:?}");
+            assert!(places.abs_diff(exact) as f64 <= 1.0 + 0.1 * exact as f64, "{depth:?} {exact}");
+            assert!(low <= places && places <= high && high - low <= 3 + exact / 4, "{depth:?} {exact}");
+            inside += u32::from((low..=high).contains(&exact));
+        }
+    }
+    // Of 40 intervals of 95 %; counts are whole, so that some say more.
+    assert!(inside >= 33, "{inside}");
+}
+
+#[test]
+fn cycles_of_a_fifo_add_up_and_a_run_of_nothing_has_no_depth() {
+    let occupancy = queue_of_m_m_1(0.6, 20_000, 3);
+    let mean = |counts: &[u64]| {
+        let all: u64 = counts.iter().sum();
+        counts.iter().enumerate().map(|(k, n)| k as f64 * *n as f64).sum::<f64>() / all as f64
+    };
+    // Events that come at random see what is there at any time, and one who begins at once is there for a cycle.
+    let (seen, there) = (mean(&occupancy.found.sum()), mean(&occupancy.cycles));
+    assert!((seen / there - 1.0).abs() < 0.05, "{seen} {there}");
+    let nothing = super::depth::depths(&super::chain::Parts::default(), &[1e-3]);
+    assert_eq!((nothing[0].places, nothing[0].interval), (None, None));
+}
