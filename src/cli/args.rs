@@ -482,6 +482,16 @@ pub(super) enum Verb {
         #[arg(long, value_name = "DIR")]
         png: Option<PathBuf>,
     },
+    /// Simulate a readout chain: how long events take, how deep fifos must be, what is lost
+    ///
+    /// Exit status: 0 the budget of the study is kept, 1 it is not, 2 bad input. docs/LATENCY.md has the study file.
+    Latency {
+        /// Study (.toml)
+        study: PathBuf,
+        /// Write the results as JSON
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Print the hardware passes in the order in which they run, or a model's graph after each of them
     Passes {
         /// Model written by `sluice quantize` or `sluice import`

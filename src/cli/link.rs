@@ -325,6 +325,22 @@ fn write(data: &dyn RowSource, source: &Source, link: &Link, output: &Path) -> R
     Ok(FramesWritten { rows, raw_bytes, frames_bytes, decoder_bytes, total_bytes, ratio })
 }
 
+/// Bits that a link spends on each event of data.
+pub fn event_bits(data: &Path, model: Option<&Path>, link: &Path) -> Result<Vec<u32>> {
+    let path = link;
+    let link = Link::load(path)?;
+    let source = Source::open(model, &link, path)?;
+    let mut writer = FrameWriter::new(&link);
+    let data = data::read(data, &Selection::default())?;
+    let one = |(k, event): (usize, ndarray::ArrayView1<i64>)| {
+        writer.event(&event.to_vec(), 0, ends_record(source.record(), k))?;
+        // What has ended is not needed.
+        writer.take();
+        Ok(writer.event_bits())
+    };
+    source.events(&data)?.rows().into_iter().enumerate().map(one).collect()
+}
+
 /// Events of a block, while compressing and decompressing.
 const BLOCK_EVENTS: usize = 8192;
 

@@ -82,8 +82,7 @@ impl Parts {
         if self.counted == self.size {
             if self.parts.len() == PARTS {
                 let pairs = std::mem::take(&mut self.parts);
-                self.parts =
-                    pairs.chunks(2).map(|pair| pair.iter().fold(Vec::new(), |sum, part| add(sum, part))).collect();
+                self.parts = pairs.chunks(2).map(|pair| add(pair.iter())).collect();
                 self.size *= 2;
             }
             self.parts.push(Vec::new());
@@ -109,16 +108,19 @@ impl Parts {
 
     /// All of them.
     pub fn sum(&self) -> Vec<u64> {
-        self.parts.iter().fold(Vec::new(), |sum, part| add(sum, part))
+        add(self.parts.iter())
     }
 }
 
-fn add(mut sum: Vec<u64>, part: &[u64]) -> Vec<u64> {
-    if sum.len() < part.len() {
-        sum.resize(part.len(), 0);
-    }
-    sum.iter_mut().zip(part).for_each(|(sum, n)| *sum += n);
-    sum
+/// The sum of histograms.
+pub(super) fn add<'a>(parts: impl Iterator<Item = &'a Vec<u64>>) -> Vec<u64> {
+    parts.fold(Vec::new(), |mut sum, part| {
+        if sum.len() < part.len() {
+            sum.resize(part.len(), 0);
+        }
+        sum.iter_mut().zip(part).for_each(|(sum, n)| *sum += n);
+        sum
+    })
 }
 
 /// Counts beyond it are one.
@@ -282,7 +284,7 @@ impl Slots {
     }
 
     /// Slots of an event.
-    fn of(&self, bits: u32) -> u64 {
+    pub fn of(&self, bits: u32) -> u64 {
         u64::from((bits + self.overhead).max(self.least).div_ceil(self.bits).max(1))
     }
 }

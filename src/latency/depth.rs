@@ -11,7 +11,7 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::chain::Parts;
+use super::chain::add;
 
 /// Events that a share is counted from, at least.
 const COUNTED: u64 = 100;
@@ -49,22 +49,16 @@ pub fn survival(found: &[u64]) -> Vec<f64> {
 }
 
 /// Places for each wanted loss.
-pub fn depths(found: &Parts, losses: &[f64]) -> Vec<Depth> {
-    let parts = found.whole();
+///
+/// * `parts`: of a run, as [`Parts`](super::chain::Parts) has them: events that found so many
+pub fn depths(parts: &[Vec<u64>], losses: &[f64]) -> Vec<Depth> {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut draw = |n: usize| ((u128::from(rng.next_u64()) * n as u128) >> 64) as usize;
-    let all = places(&found.sum(), losses);
+    let all = places(&add(parts.iter()), losses);
     let samples: Vec<Vec<Option<(u64, bool)>>> = (0..SAMPLES)
         .map(|_| {
-            let mut sum: Vec<u64> = Vec::new();
-            for _ in 0..parts.len() {
-                let part = &parts[draw(parts.len())];
-                if sum.len() < part.len() {
-                    sum.resize(part.len(), 0);
-                }
-                sum.iter_mut().zip(part).for_each(|(sum, n)| *sum += n);
-            }
-            places(&sum, losses)
+            let drawn: Vec<&Vec<u64>> = (0..parts.len()).map(|_| &parts[draw(parts.len())]).collect();
+            places(&add(drawn.into_iter()), losses)
         })
         .collect();
     let one = |(k, loss): (usize, &f64)| {

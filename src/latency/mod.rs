@@ -4,7 +4,10 @@ pub mod chain;
 pub mod core;
 pub mod depth;
 pub mod filling;
+pub mod results;
+pub mod simulate;
 pub mod source;
+pub mod study;
 
 #[cfg(test)]
 mod tests;

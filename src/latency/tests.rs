@@ -318,7 +318,7 @@ fn the_depth_for_a_loss_is_that_of_m_m_1_counted_and_beyond() {
     let losses = [1e-2, 1e-3, 1e-6, 1e-9];
     let mut inside = 0;
     for seed in 0..10 {
-        let found = super::depth::depths(&queue_of_m_m_1(load, 1_000_000, seed).found, &losses);
+        let found = super::depth::depths(&queue_of_m_m_1(load, 1_000_000, seed).found.whole(), &losses);
         for (depth, loss) in found.iter().zip(losses) {
             let exact = (loss.ln() / load.ln() - 1.0).ceil() as u64;
             let (places, [low, high]) = (depth.places.unwrap(), depth.interval.unwrap());
@@ -342,6 +342,6 @@ fn cycles_of_a_fifo_add_up_and_a_run_of_nothing_has_no_depth() {
     // Events that come at random see what is there at any time, and one who begins at once is there for a cycle.
     let (seen, there) = (mean(&occupancy.found.sum()), mean(&occupancy.cycles));
     assert!((seen / there - 1.0).abs() < 0.05, "{seen} {there}");
-    let nothing = super::depth::depths(&super::chain::Parts::default(), &[1e-3]);
+    let nothing = super::depth::depths(super::chain::Parts::default().whole(), &[1e-3]);
     assert_eq!((nothing[0].places, nothing[0].interval), (None, None));
 }

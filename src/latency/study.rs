@@ -1,0 +1,343 @@
+//! The study: one TOML file that describes a readout chain. Unknown keys are errors.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::chain::{Arbiter, Places, Slots, Stage};
+use super::filling::CROSSING_HZ;
+use super::source::{Clock, Source};
+use crate::error::{Code, Error, Result};
+use crate::verilog::DesignManifest;
+
+/// A readout chain, and what is to come of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Study {
+    /// Names the results.
+    pub name: String,
+    /// Of all stages. Within a part in 10,000 of a multiple of the LHC's crossing it is taken to be locked to it.
+    pub clock_mhz: f64,
+    /// Into one link, each with stages of its own.
+    #[serde(default = "one")]
+    pub channels: usize,
+    /// That the source of each channel makes.
+    pub events: u64,
+    /// Of all that is drawn.
+    #[serde(default = "seed")]
+    pub seed: u64,
+    /// When events come.
+    pub source: Source,
+    /// How many bits they have.
+    pub payload: Payload,
+    /// What they pass, in order.
+    #[serde(default)]
+    pub stage: Vec<StageSection>,
+    /// What carries them away.
+    pub link: LinkSection,
+    /// What must be kept.
+    #[serde(default)]
+    pub budget: Budget,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn seed() -> u64 {
+    1
+}
+
+/// Bits of an event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, deny_unknown_fields)]
+pub enum Payload {
+    /// Always as many.
+    Bits {
+        /// These.
+        bits: u32,
+    },
+    /// Any of these, each as likely.
+    Uniform {
+        /// Least and most.
+        uniform: [u32; 2],
+    },
+    /// What a link spends on events of a sample, drawn at random.
+    Sample {
+        /// Data file.
+        data: PathBuf,
+        /// Link of `sluice link`.
+        link: PathBuf,
+        /// Quantized model, of a link that has one.
+        #[serde(default)]
+        model: Option<PathBuf>,
+    },
+}
+
+/// What a full fifo means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Full {
+    /// The event is lost.
+    Lose,
+    /// Who brings it waits; in front of the first stage the source does.
+    Wait,
+}
+
+/// A stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StageSection {
+    /// Names it in the results.
+    pub name: String,
+    /// Events that wait in front of it; without this as many as come.
+    #[serde(default)]
+    pub fifo: Option<usize>,
+    /// What a full one means: by default an event is lost in front of the first stage, and elsewhere the stage before waits.
+    #[serde(default)]
+    pub full: Option<Full>,
+    /// Cycles from an event's begin to its end.
+    #[serde(default)]
+    pub latency: Option<u64>,
+    /// Cycles from one event's begin to the next one's.
+    #[serde(default)]
+    pub ii: Option<u64>,
+    /// Bits of an event that go through in a cycle; without this its size does not matter.
+    #[serde(default)]
+    pub bits_per_cycle: Option<u32>,
+    /// Folder of an emitted design, of which latency and II are taken.
+    #[serde(default)]
+    pub design: Option<PathBuf>,
+}
+
+/// The link.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkSection {
+    /// `lpgbt_5g_fec5`, `lpgbt_5g_fec12`, `lpgbt_10g_fec5`, `lpgbt_10g_fec12`, `serial_25g`, `ethernet_10g` or `ethernet_100g`.
+    #[serde(default)]
+    pub kind: Option<LinkKind>,
+    /// In place of that, bits of a slot.
+    #[serde(default)]
+    pub slot_bits: Option<u32>,
+    /// And nanoseconds from one to the next.
+    #[serde(default)]
+    pub slot_ns: Option<f64>,
+    /// Bits that every event takes beside its own, above those of the kind.
+    #[serde(default)]
+    pub overhead_bits: u32,
+    /// Events of a channel that wait for it; without this as many as come.
+    #[serde(default)]
+    pub fifo: Option<usize>,
+    /// What no place means: by default the last stage waits.
+    #[serde(default)]
+    pub full: Option<Full>,
+    /// Which channel is next: the one behind the last, or the first that has something.
+    #[serde(default)]
+    pub arbiter: ArbiterKind,
+    /// Cycles on the way.
+    #[serde(default)]
+    pub latency: u64,
+}
+
+/// Which channel is next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ArbiterKind {
+    /// The one behind the last.
+    #[default]
+    RoundRobin,
+    /// The first.
+    Fixed,
+}
+
+/// Links that are in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkKind {
+    /// lpGBT uplink of 5.12 Gb/s, 112 user bits a crossing (lpGBT manual, "Uplink").
+    #[serde(rename = "lpgbt_5g_fec5")]
+    Lpgbt5Fec5,
+    /// The same with the stronger code: 96.
+    #[serde(rename = "lpgbt_5g_fec12")]
+    Lpgbt5Fec12,
+    /// 10.24 Gb/s: 224.
+    #[serde(rename = "lpgbt_10g_fec5")]
+    Lpgbt10Fec5,
+    /// 192.
+    #[serde(rename = "lpgbt_10g_fec12")]
+    Lpgbt10Fec12,
+    /// 25.78125 Gb/s with 64b/66b: 64 bits every 2.56 ns.
+    #[serde(rename = "serial_25g")]
+    Serial25,
+    /// 10 Gb/s Ethernet, an event a frame: preamble, header, check sequence and gap of 38 bytes, 46 bytes of payload at least (IEEE 802.3).
+    #[serde(rename = "ethernet_10g")]
+    Ethernet10,
+    /// 100 Gb/s.
+    #[serde(rename = "ethernet_100g")]
+    Ethernet100,
+}
+
+impl LinkKind {
+    /// Bits of a slot, nanoseconds from one to the next, overhead and least size of an event.
+    fn slots(self) -> (u32, f64, u32, u32) {
+        let crossing = 1e9 / CROSSING_HZ;
+        // Bytes.
+        let (overhead, least) = (38 * 8, (38 + 46) * 8);
+        match self {
+            LinkKind::Lpgbt5Fec5 => (112, crossing, 0, 0),
+            LinkKind::Lpgbt5Fec12 => (96, crossing, 0, 0),
+            LinkKind::Lpgbt10Fec5 => (224, crossing, 0, 0),
+            LinkKind::Lpgbt10Fec12 => (192, crossing, 0, 0),
+            LinkKind::Serial25 => (64, 2.56, 0, 0),
+            LinkKind::Ethernet10 => (8, 0.8, overhead, least),
+            LinkKind::Ethernet100 => (8, 0.08, overhead, least),
+        }
+    }
+}
+
+/// What must be kept; what is not is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// Crossings from an event's arrival to its end, at most.
+    #[serde(default)]
+    pub latency_bx: Option<f64>,
+    /// Share of events that may take longer.
+    #[serde(default = "late")]
+    pub late: f64,
+    /// Share of events that may be lost.
+    #[serde(default)]
+    pub loss: Option<f64>,
+}
+
+fn late() -> f64 {
+    1e-6
+}
+
+impl Study {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// [`Code::Io`], [`Code::Recipe`] for what is no study, those of [`check`](Self::check).
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))?;
+        let study: Study = toml::from_str(&text).map_err(|e| {
+            Error::new(Code::Recipe, "the study does not make sense")
+                .at(path.display().to_string())
+                .cause(e.to_string())
+        })?;
+        study.check().map_err(|e| e.at(path.display().to_string()))?;
+        Ok(study)
+    }
+
+    /// Refuses what cannot be.
+    ///
+    /// # Errors
+    /// [`Code::Recipe`], [`Code::Usage`].
+    pub fn check(&self) -> Result<()> {
+        let wrong = |what: String, hint: &str| Err(Error::new(Code::Recipe, what).hint(hint.to_owned()));
+        if !(self.clock_mhz.is_finite() && (1.0..=10_000.0).contains(&self.clock_mhz)) {
+            return wrong(format!("`clock_mhz` is {}", self.clock_mhz), "from 1 to 10,000");
+        }
+        if !(1..=1024).contains(&self.channels) {
+            return wrong(format!("`channels` is {}", self.channels), "from 1 to 1024");
+        }
+        if self.events == 0 {
+            return wrong("`events` is 0".to_owned(), "a million is a good number");
+        }
+        self.source.check()?;
+        for stage in &self.stage {
+            if stage.fifo == Some(0) {
+                return wrong(
+                    format!("stage `{}` has a fifo without places", stage.name),
+                    "1 or more, or leave it out",
+                );
+            }
+            if stage.ii == Some(0) || stage.bits_per_cycle == Some(0) {
+                return wrong(format!("stage `{}` has an II or bits a cycle of 0", stage.name), "1 or more");
+            }
+            if stage.design.is_some() && (stage.latency.is_some() || stage.ii.is_some()) {
+                return wrong(
+                    format!("stage `{}` has a design, and a latency or II", stage.name),
+                    "they are those of the design: leave them out",
+                );
+            }
+        }
+        if let Payload::Uniform { uniform: [low, high] } = &self.payload {
+            if low > high {
+                return wrong(format!("a payload of {low} to {high} bits"), "the smaller number first");
+            }
+        }
+        let link = &self.link;
+        if link.kind.is_some() == (link.slot_bits.is_some() || link.slot_ns.is_some())
+            || link.slot_bits.is_some() != link.slot_ns.is_some()
+        {
+            return wrong("`link` has no speed, or two".to_owned(), "give its kind, or both slot_bits and slot_ns");
+        }
+        if link.fifo == Some(0) || link.slot_bits == Some(0) || link.slot_ns.is_some_and(|ns| !(ns > 0.0 && ns < 1e9)) {
+            return wrong("`link` has a fifo or slots of nothing".to_owned(), "1 or more");
+        }
+        let budget = &self.budget;
+        let bad = |share: f64| !(share > 0.0 && share < 1.0);
+        if bad(budget.late) || budget.loss.is_some_and(bad) || budget.latency_bx.is_some_and(|bx| !(bx > 0.0)) {
+            return wrong(
+                "`budget` does not make sense".to_owned(),
+                "shares between 0 and 1, and a latency of more than 0",
+            );
+        }
+        Ok(())
+    }
+
+    /// Its clock.
+    pub fn clock(&self) -> Clock {
+        Clock::new(self.clock_mhz)
+    }
+
+    /// Its stages, with latency and II of their designs. Folders are looked for beside `study`.
+    ///
+    /// # Errors
+    /// Those of [`DesignManifest::load`]; [`Code::Unsupported`] for a design that sends frames.
+    pub fn stages(&self, study: &Path) -> Result<Vec<Stage>> {
+        let one = |(k, s): (usize, &StageSection)| -> Result<Stage> {
+            let (latency, ii) = match &s.design {
+                None => (s.latency.unwrap_or(0), s.ii.unwrap_or(1)),
+                Some(folder) => {
+                    let folder = study.parent().unwrap_or(Path::new(".")).join(folder);
+                    let manifest = DesignManifest::load(&folder)?;
+                    (u64::from(manifest.latency_cycles.0), u64::from(manifest.ii))
+                }
+            };
+            let loses = s.full.map_or(k == 0, |full| full == Full::Lose);
+            Ok(Stage { places: Places { most: s.fifo, loses }, latency, ii, bits_per_cycle: s.bits_per_cycle })
+        };
+        self.stage.iter().enumerate().map(one).collect()
+    }
+
+    /// Where events wait for the link.
+    pub fn queue(&self) -> Places {
+        Places { most: self.link.fifo, loses: self.link.full == Some(Full::Lose) }
+    }
+
+    /// Who is next.
+    pub fn arbiter(&self) -> Arbiter {
+        match self.link.arbiter {
+            ArbiterKind::RoundRobin => Arbiter::RoundRobin,
+            ArbiterKind::Fixed => Arbiter::Fixed,
+        }
+    }
+
+    /// The link's slots.
+    pub fn slots(&self) -> Slots {
+        let own = (self.link.slot_bits.unwrap_or(1), self.link.slot_ns.unwrap_or(1.0), 0, 0);
+        let (bits, ns, overhead, least) = self.link.kind.map_or(own, LinkKind::slots);
+        Slots {
+            bits,
+            period: (ns / self.clock().ns() * 2f64.powi(32)).round() as u64,
+            overhead: overhead + self.link.overhead_bits,
+            least,
+            latency: self.link.latency,
+        }
+    }
+}
