@@ -284,14 +284,15 @@ impl Core {
     /// Nothing is on its way, and the next event is taken at once: cycles without one change nothing.
     pub fn is_idle(&self) -> bool {
         let f = &self.framing;
-        self.open
+        // What is most often otherwise comes first.
+        self.on_their_way.is_empty()
+            && self.coded.is_empty()
+            && self.packed.is_empty()
+            && self.open
             && (self.shape.input_beats == 1 || self.gather_open)
             && self.left == 0
             && self.at == 0
             && self.gathered.is_none()
-            && self.coded.is_empty()
-            && self.packed.is_empty()
-            && self.on_their_way.is_empty()
             && !(self.waiting || self.word_valid)
             && self.frames.is_empty()
             && self.outgoing.is_empty()

@@ -4,6 +4,7 @@ pub mod chain;
 pub mod core;
 pub mod depth;
 pub mod filling;
+pub mod framed;
 pub mod results;
 pub mod simulate;
 pub mod source;

@@ -345,3 +345,56 @@ fn cycles_of_a_fifo_add_up_and_a_run_of_nothing_has_no_depth() {
     let nothing = super::depth::depths(super::chain::Parts::default().whole(), &[1e-3]);
     assert_eq!((nothing[0].places, nothing[0].interval), (None, None));
 }
+
+use super::framed::pass;
+
+#[test]
+fn a_core_behind_a_fifo_gives_every_event_once_and_in_order() {
+    // Nothing waits for a link as wide as a beat, and 4 events of 50 bits are a frame of 3 to 5 beats.
+    let fast = Slots { bits: 64, period: 1 << 32, overhead: 0, least: 0, latency: 0 };
+    let slow = Slots { period: 4 << 32, ..fast };
+    for (slots, places, every, saturated) in [
+        (fast, QUEUE, 9, false),
+        (slow, QUEUE, 40, false),
+        (slow, Places { most: Some(6), loses: true }, 2, true),
+        (slow, Places { most: Some(6), loses: false }, 2, true),
+    ] {
+        let (mut n, mut left) = (0u64, Vec::new());
+        let source = || {
+            n += 1;
+            (n <= 4000).then_some((n * every, Offer { bits: 50, last: false }))
+        };
+        let found = pass(SHAPE, places, &slots, source, |d| left.push(d));
+        assert!(
+            left.windows(2).all(|d| d[0].arrival < d[1].arrival && d[0].taken < d[1].taken && d[0].left <= d[1].left)
+        );
+        assert!(left.iter().all(|d| d.arrival <= d.taken && d.taken + u64::from(SHAPE.code) < d.left));
+        let lost = found.occupancy.lost;
+        assert_eq!(left.len() as u64 + lost + found.unfinished + found.lost_inside, 4000);
+        assert_eq!(lost > 0, saturated && places.loses, "{lost}");
+        let longest = left.iter().map(|d| d.left - d.taken).max().unwrap();
+        // A frame waits for its fourth event.
+        assert_eq!(longest < 3 * every + 60, !saturated, "{longest}");
+        let frames = left.len() as u64 / 4;
+        assert_eq!(found.beats % frames.max(1), 0);
+        if saturated {
+            // The link is what limits: a beat every fourth cycle.
+            assert!((found.cycles as f64 / (4 * found.beats) as f64 - 1.0).abs() < 0.02, "{found:?}");
+        }
+    }
+}
+
+/// Not run by default: `cargo test --release -- --ignored --nocapture how_fast`.
+#[test]
+#[ignore = "prints a speed"]
+fn how_fast_a_core_is() {
+    let slots = Slots { bits: 224, period: 6 << 32, overhead: 0, least: 0, latency: 0 };
+    let mut n = 0u64;
+    let source = || {
+        n += 1;
+        (n <= 2_000_000).then_some((n * 6, Offer { bits: 100, last: false }))
+    };
+    let begun = std::time::Instant::now();
+    let found = pass(CoreShape { word_log2: 7, frame_events: 16, ..SHAPE }, QUEUE, &slots, source, |_| {});
+    println!("{:.2} million events a second, {} cycles", 2.0 / begun.elapsed().as_secs_f64(), found.cycles);
+}
