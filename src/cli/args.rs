@@ -484,13 +484,16 @@ pub(super) enum Verb {
     },
     /// Simulate a readout chain: how long events take, how deep fifos must be, what is lost
     ///
-    /// Exit status: 0 the budget of the study is kept, 1 it is not, 2 bad input. docs/LATENCY.md has the study file.
+    /// Exit status: 0 the budget of the study is kept, 1 it is not or the Verilog is not the model, 2 bad input. docs/LATENCY.md has the study file.
     Latency {
         /// Study (.toml)
         study: PathBuf,
-        /// Write the results as JSON
-        #[arg(long, value_name = "FILE")]
+        /// Write report.html, results.json and CSV into this folder; a sweep keeps its finished points there and goes on with them
+        #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+        /// Play as many events of each channel through the Verilog of the design in Verilator, and compare every cycle
+        #[arg(long, value_name = "EVENTS", num_args = 0..=1, default_missing_value = "100000")]
+        rtl: Option<u64>,
     },
     /// Print the hardware passes in the order in which they run, or a model's graph after each of them
     Passes {

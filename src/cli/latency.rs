@@ -1,100 +1,241 @@
 //! `sluice latency`: a readout chain, simulated.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
-use super::link;
-use super::progress::Progress;
+use super::progress::{Progress, say};
+use super::{link, stages};
 use crate::error::{Code, Error, Result};
+use crate::latency::depth::Depth;
 use crate::latency::results::{Results, Times};
-use crate::latency::simulate::{Sizes, simulate};
-use crate::latency::study::{Payload, Study};
+use crate::latency::simulate::{Sample, Setup};
+use crate::latency::study::{self, Payload, Study};
+use crate::latency::sweep::{Point, SweepResults, sweep};
+use crate::latency::{rtl, tables};
 use crate::model::file::write_json;
+use crate::report::latency as page;
 
-pub fn latency(path: &Path, out: Option<&Path>, json: bool) -> Result<bool> {
-    let study = Study::load(path)?;
-    let stages = study.stages(path)?;
-    let sizes = sizes(&study, path)?;
-    let bar = Progress::new("latency", study.events as usize * study.channels, "events");
-    let results = simulate(&study, &stages, &sizes, |n| bar.add(n as usize))?;
-    drop(bar);
+/// Events of a channel at each rate of a scan.
+const SCANNED: u64 = 200_000;
+
+/// What a study came to.
+#[derive(serde::Serialize)]
+struct Came<'a> {
+    #[serde(flatten)]
+    results: &'a Results,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sweep: Option<&'a SweepResults>,
+}
+
+/// Runs a study.
+///
+/// * `out`: folder of the results
+/// * `rtl`: events of a channel that the Verilog is given too
+/// * returns: whether the budget is kept and the Verilog agrees
+pub fn latency(path: &Path, out: Option<&Path>, rtl: Option<u64>, json: bool) -> Result<bool> {
+    let said = study::read(path)?;
+    let study = Study::new(said.clone(), path)?;
     if let Some(out) = out {
-        write_json(out, &results)?;
+        std::fs::create_dir_all(out).map_err(|e| Error::io("create", out, &e))?;
     }
-    super::print(json, &results, || describe(&results))?;
-    Ok(results.warnings.is_empty())
-}
-
-/// Bits of events. Files are looked for beside the study.
-fn sizes(study: &Study, path: &Path) -> Result<Sizes> {
-    let beside = |file: &Path| path.parent().unwrap_or(Path::new(".")).join(file);
-    match &study.payload {
-        Payload::Bits { bits } => Ok(Sizes::Uniform(*bits, *bits)),
-        Payload::Uniform { uniform: [low, high] } => Ok(Sizes::Uniform(*low, *high)),
-        Payload::Sample { data, link, model } => {
-            let sizes = link::event_bits(&beside(data), model.as_deref().map(beside).as_deref(), &beside(link))?;
-            match sizes.is_empty() {
-                true => {
-                    Err(Error::new(Code::DataShape, "the payload's sample has no events")
-                        .at(path.display().to_string()))
-                }
-                false => Ok(Sizes::Sample(sizes)),
-            }
+    let known = Mutex::new(HashMap::new());
+    let samples = |payload: &Payload, design: Option<&Path>| sample(&known, payload, design);
+    let sweeps = study.sweep.is_some();
+    let events = study.events.saturating_mul(study.channels as u64);
+    let setup = Setup::new(study, &samples).map_err(|e| e.at(path.display().to_string()))?;
+    let bar = Progress::new("latency", events as usize, "events");
+    let mut results = setup.run(|n| bar.add(n as usize))?;
+    drop(bar);
+    if let Some(events) = rtl {
+        let bar = Progress::spinner("latency", "the Verilog beside the model");
+        results.rtl = Some(rtl::check(&setup, events, Some(stages::cache_folder()))?);
+        drop(bar);
+    }
+    results.scan = setup.scan(&results, SCANNED, |_| {})?;
+    let found = match sweeps {
+        false => None,
+        true => {
+            let bar = Progress::spinner("latency", "combinations");
+            let found = sweep(&said, path, &samples, out, |n| bar.add(n))?;
+            drop(bar);
+            Some(found)
         }
+    };
+    if let Some(out) = out {
+        write(out, &results, found.as_ref())?;
+        say(format_args!("latency: {}", out.join("report.html").display()));
     }
+    super::print(json, &Came { results: &results, sweep: found.as_ref() }, || describe(&results, found.as_ref()))?;
+    let differs = results.rtl.as_ref().is_some_and(|r| r.difference.is_some());
+    Ok(results.warnings.is_empty() && !differs)
 }
 
-fn describe(r: &Results) -> String {
+/// Results as JSON, CSV and a page.
+fn write(out: &Path, results: &Results, found: Option<&SweepResults>) -> Result<()> {
+    write_json(&out.join("results.json"), results)?;
+    if let Some(found) = found {
+        write_json(&out.join("sweep.json"), found)?;
+    }
+    tables::write(out, results, found)?;
+    page::write(out, results, found)
+}
+
+type Known = Mutex<HashMap<(PathBuf, Vec<Option<PathBuf>>), Arc<Sample>>>;
+
+/// Events of a payload, read once.
+fn sample(known: &Known, payload: &Payload, design: Option<&Path>) -> Result<Arc<Sample>> {
+    let Payload::Sample { data, link, model } = payload else {
+        return Err(Error::new(Code::Recipe, "the payload has no sample"));
+    };
+    let key = (data.clone(), vec![link.clone(), model.clone(), design.map(Path::to_owned)]);
+    let mut known = known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(sample) = known.get(&key) {
+        return Ok(sample.clone());
+    }
+    let sample = Arc::new(link::sample(data, design, model.as_deref(), link.as_deref())?);
+    known.insert(key, sample.clone());
+    Ok(sample)
+}
+
+fn describe(r: &Results, found: Option<&SweepResults>) -> String {
     let mut text = format!(
-        "{}: {} events in {:.4} s, {:.3} MHz, {:.1} bits an event; {:.2} % of the link used, {} lost ({:.3e})\n\n",
+        "{}: {} events in {:.4} s, {:.4} MHz{}; {} lost ({:.2e}){}\n",
         r.name,
         r.events,
         r.seconds,
         r.rate_mhz,
-        r.mean_bits,
-        100.0 * r.link_used,
+        if r.channels > 1 { format!(" in each of {} channels", r.channels) } else { String::new() },
         r.lost,
-        r.lost as f64 / r.events as f64
+        r.lost as f64 / r.events as f64,
+        if r.vetoed > 0 {
+            format!(", {} vetoed by the trigger's rules, dead time {:.3} %", r.vetoed, 100.0 * r.dead)
+        } else {
+            String::new()
+        },
     );
-    let names = ["mean", "50 %", "95 %", "99 %", "99.9 %", "99.9999 %", "max"];
-    let _ = write!(text, "{:<22}", "ns");
-    names.iter().for_each(|n| {
-        let _ = write!(text, "{n:>11}");
-    });
-    text += "\n";
-    let mut row = |name: &str, t: &Times, per: f64| {
-        let all =
-            [Some(t.mean_ns), Some(t.p50_ns), Some(t.p95_ns), t.p99_ns, t.p99_9_ns, t.p99_9999_ns, Some(t.max_ns)];
-        let _ = write!(text, "{name:<22}");
-        for v in all {
-            let _ = write!(text, "{:>11}", v.map_or("-".to_owned(), |v| format!("{:.1}", v / per)));
-        }
-        text += "\n";
-    };
-    for s in &r.stages {
-        row(&format!("waiting for {}", s.name), &s.waiting, 1.0);
-    }
-    row("from end to end", &r.latency, 1.0);
-    row("in crossings", &r.latency, r.crossing_ns);
     let _ = writeln!(
         text,
-        "\n{:<22}{:>11}{:>11}{:>11}   places for a loss of",
-        "events in the fifo", "mean", "most", "lost"
+        "link: {:.2} % of {:.3} Gb/s; {:.1} bits an event, {:.1} of the link, which has {:.1}; `{}` ends at {:.4} MHz\n",
+        100.0 * r.link.used,
+        r.link.gbps,
+        r.link.mean_bits,
+        r.link.mean_link_bits,
+        r.link.budget_bits,
+        r.knee.stage,
+        r.knee.rate_mhz
     );
-    for s in &r.stages {
-        let _ = write!(text, "{:<22}{:>11.3}{:>11}{:>11}", s.name, s.mean_events, s.most_events, s.lost);
-        for d in s.depths.iter().filter(|d| [1e-3, 1e-6, 1e-9].contains(&d.loss)) {
-            let places = d.places.map_or("-".to_owned(), |p| p.to_string());
-            let interval = d
-                .interval
-                .filter(|_| d.extrapolated)
-                .map_or(String::new(), |[a, b]| format!(" ({a} to {b}, extrapolated)"));
-            let _ = write!(text, "   {:.0e}: {places}{interval}", d.loss);
+    for (unit, per) in [("ns", 1.0), ("bunch crossings", r.crossing_ns)] {
+        let _ = write!(text, "{unit:<26}");
+        tables::SHARES.iter().for_each(|n| {
+            let _ = write!(text, "{n:>11}");
+        });
+        text += "\n";
+        for (name, times) in
+            r.stages.iter().map(|s| (s.name.as_str(), &s.latency)).chain([("from end to end", &r.latency)])
+        {
+            row(&mut text, name, times, per);
         }
         text += "\n";
+    }
+    let _ = writeln!(text, "{:<26}{:>11}{:>11}{:>11}", "events in the fifo of", "mean", "most", "lost");
+    for s in &r.stages {
+        let Some(f) = &s.fifo else { continue };
+        let _ = write!(text, "{:<26}{:>11.3}{:>11}{:>11}", s.name, f.mean_events, f.most_events, f.lost);
+        text += &match f.places {
+            Some(places) => format!("   {places} places"),
+            None => format!("   places for a loss of {}", depths(&f.depths)),
+        };
+        text += "\n";
+    }
+    if let Some(m) = &r.memory {
+        let _ = writeln!(
+            text,
+            "\nmemory of the core: {} words of {} bits, at most {} found; words with their margin of {} for a loss of {}",
+            m.words,
+            m.word_bits,
+            m.most,
+            m.margin,
+            depths(&m.depths)
+        );
+    }
+    if let Some(rtl) = &r.rtl {
+        let how = match &rtl.difference {
+            None => "every event is taken and every beat leaves in the cycle of the model".to_owned(),
+            Some(what) => format!("NOT THE MODEL: {what}"),
+        };
+        let _ = writeln!(text, "\nVerilog: {} events, {} beats, {} cycles: {how}", rtl.events, rtl.beats, rtl.cycles);
+    }
+    if let Some(found) = found {
+        text += &combinations(found);
     }
     for w in &r.warnings {
         let _ = write!(text, "\nwarning: {w}");
+    }
+    text.trim_end().to_owned()
+}
+
+fn row(text: &mut String, name: &str, times: &Times, per: f64) {
+    let _ = write!(text, "{name:<26}");
+    for v in tables::of(times) {
+        let _ = write!(text, "{:>11}", v.map_or("-".to_owned(), |v| format!("{:.1}", v / per)));
+    }
+    *text += "\n";
+}
+
+/// For a few losses.
+fn depths(all: &[Depth]) -> String {
+    let shown = all.iter().filter(|d| [1e-3, 1e-6, 1e-9].contains(&d.loss));
+    let one = |d: &Depth| format!("{:.0e}: {}", d.loss, tables::places(d));
+    shown.map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// The cheapest that keeps the budget, and the others.
+fn combinations(found: &SweepResults) -> String {
+    const SHOWN: usize = 40;
+    let keys: Vec<&String> = found.points.first().map_or(Vec::new(), |p| p.values.keys().collect());
+    let value = |p: &Point, key: &String| p.values.get(key).map_or(String::new(), tables::plain);
+    let widths: Vec<usize> = keys
+        .iter()
+        .map(|key| found.points.iter().map(|p| value(p, key).len()).chain([key.len()]).max().unwrap_or(0) + 2)
+        .collect();
+    let mut text = String::from("\n");
+    for (key, width) in keys.iter().zip(&widths) {
+        let _ = write!(text, "{key:<width$}");
+    }
+    text += "     Gb/s      LUT   places   lost      99 % ns 99.9999 % ns  link %  budget\n";
+    for (k, p) in found.points.iter().enumerate().take(SHOWN) {
+        for (key, width) in keys.iter().zip(&widths) {
+            let _ = write!(text, "{:<width$}", value(p, key));
+        }
+        let ns = |v: Option<f64>| v.map_or("-".to_owned(), |v| format!("{v:.1}"));
+        let (p99, p6) = (ns(p.latency.p99_ns), ns(p.latency.p99_9999_ns));
+        let keeps = match p.keeps {
+            Some(true) if found.cheapest == Some(k) => "kept, the cheapest",
+            Some(true) => "kept",
+            Some(false) => "not kept",
+            None => "unknown",
+        };
+        let _ = writeln!(
+            text,
+            "{:>9.3}{:>9}{:>9}   {:<8.1e}{p99:>9}{p6:>13}{:>8.2}  {keeps}",
+            p.gbps,
+            p.lut,
+            p.places,
+            p.lost,
+            100.0 * p.link_used
+        );
+    }
+    if found.points.len() > SHOWN {
+        let _ = writeln!(text, "and {} more: sweep.csv of --out has them all", found.points.len() - SHOWN);
+    }
+    match found.cheapest.and_then(|k| found.points.get(k)) {
+        Some(p) => {
+            let all: Vec<String> = keys.iter().map(|key| format!("{key} = {}", value(p, key))).collect();
+            let _ = writeln!(text, "The cheapest that keeps the budget: {}", all.join(", "));
+        }
+        None => text += "None keeps the budget for certain.\n",
     }
     text
 }

@@ -9,17 +9,19 @@ use super::container::{DecompressReport, LostRange, two_files};
 use super::progress::{Progress, say};
 use super::samples::Shape;
 use super::stages::words;
-use super::{backend, samples};
+use super::{backend, samples, stages};
 use crate::codec::NeuralBackend as _;
 use crate::data::{self, DataSource, Dataset, Layout, RowSource, Selection};
 use crate::error::{Code, Error, Result};
 use crate::evaluate;
 use crate::fixed::QFormat;
+use crate::latency::simulate::Sample;
 use crate::link::{FrameWriter, LearnOptions, Link, NumberCode, Received, Samples, WaveOptions, read_frames};
 use crate::model::QuantizedModel;
 use crate::model::file::write_json;
 use crate::model::whole::WholeFile;
 use crate::reference::Engine;
+use crate::verilog::DesignManifest;
 
 /// What `--json` prints.
 #[derive(serde::Serialize)]
@@ -325,20 +327,48 @@ fn write(data: &dyn RowSource, source: &Source, link: &Link, output: &Path) -> R
     Ok(FramesWritten { rows, raw_bytes, frames_bytes, decoder_bytes, total_bytes, ratio })
 }
 
-/// Bits that a link spends on each event of data.
-pub fn event_bits(data: &Path, model: Option<&Path>, link: &Path) -> Result<Vec<u32>> {
-    let path = link;
-    let link = Link::load(path)?;
-    let source = Source::open(model, &link, path)?;
-    let mut writer = FrameWriter::new(&link);
-    let data = data::read(data, &Selection::default())?;
+/// Events of data as a link sends them, for a study.
+///
+/// * `design`: folder of a design that sends frames, in place of model and link; its inputs are given too
+pub fn sample(data: &Path, design: Option<&Path>, model: Option<&Path>, link: Option<&Path>) -> Result<Sample> {
+    let wrong = |what: &str, hint: &str| Err(Error::new(Code::Recipe, what.to_owned()).hint(hint.to_owned()));
+    match (design, link) {
+        (Some(_), _) if link.is_some() || model.is_some() => {
+            wrong("the payload names a link or a model, and the design has its own", "leave them out")
+        }
+        (Some(design), _) => {
+            let manifest = DesignManifest::load(design)?;
+            let Some(core) = &manifest.link else {
+                return wrong("the payload's design sends no frames", "name the link");
+            };
+            let link = Link::load(&design.join(&core.link))?;
+            let rows = stages::rows(design, data.to_owned(), &Selection::default())?;
+            let engine = Engine::new(&QuantizedModel::load(&design.join(&manifest.model))?.encoder)?;
+            let bits = event_bits(&link, engine.infer_batch(&rows.inputs), rows.record)?;
+            Ok(Sample { bits, record: rows.record, inputs: rows.inputs })
+        }
+        (None, Some(path)) => {
+            let link = Link::load(path)?;
+            let source = Source::open(model, &link, path)?;
+            let events = source.events(&data::read(data, &Selection::default())?)?;
+            let record = source.record();
+            Ok(Sample { bits: event_bits(&link, events, record)?, record, inputs: Array2::zeros((0, 0)) })
+        }
+        (None, None) => wrong("the payload has data and no link", "name it, or a stage's design that sends frames"),
+    }
+}
+
+/// Bits that a link spends on each event.
+fn event_bits(link: &Link, events: Array2<i64>, record: Option<u32>) -> Result<Vec<u32>> {
+    let mut writer = FrameWriter::new(link);
+    let last = events.nrows().saturating_sub(1);
     let one = |(k, event): (usize, ndarray::ArrayView1<i64>)| {
-        writer.event(&event.to_vec(), 0, ends_record(source.record(), k))?;
+        writer.event(&event.to_vec(), 0, ends_record(record, k) || (record.is_some() && k == last))?;
         // What has ended is not needed.
         writer.take();
         Ok(writer.event_bits())
     };
-    source.events(&data)?.rows().into_iter().enumerate().map(one).collect()
+    events.rows().into_iter().enumerate().map(one).collect()
 }
 
 /// Events of a block, while compressing and decompressing.

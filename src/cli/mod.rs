@@ -307,7 +307,7 @@ impl Cli {
                 say(format_args!("report: {}", run.join("report.html").display()));
                 print(json, &report, || run::summary(&report))
             }
-            Verb::Latency { study, out } => latency::latency(&study, out.as_deref(), json),
+            Verb::Latency { study, out, rtl } => latency::latency(&study, out.as_deref(), rtl, json),
             Verb::Passes { model: None, .. } => passes(json),
             Verb::Passes { model: Some(model), after, clock_mhz } => {
                 let graphs = stages::graphs(&stages::for_firmware(&model)?, clock_mhz, after.as_deref())?;

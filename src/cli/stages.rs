@@ -435,7 +435,7 @@ pub fn describe_design(m: &DesignManifest) -> String {
 
 /// Where built simulators are kept: they are remade when lost. Not in the shared temporary folder, since they are loaded
 /// and run.
-fn cache_folder() -> PathBuf {
+pub fn cache_folder() -> PathBuf {
     let folder = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     folder("SLUICE_CACHE")
         .or_else(|| folder("XDG_CACHE_HOME").map(|c| c.join("sluice")))

@@ -10,10 +10,13 @@
 
 use std::collections::VecDeque;
 
+use super::carrier::{Arbiter, Slots, Stalls};
+use super::occupancy::{Occupancy, Orbit};
+
 /// Where events wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Places {
-    /// How many may; `None` for as many as come.
+    /// How many may; `None` for as many as come, up to [`MOST`](super::occupancy::MOST).
     pub most: Option<usize>,
     /// What no place means: the event is lost, or who brings it waits.
     pub loses: bool,
@@ -38,118 +41,14 @@ impl Stage {
         self.ii.max(self.bits_per_cycle.map_or(1, |per| u64::from(bits.div_ceil(per))))
     }
 
+    /// Cycles that an event of so many bits keeps it from the next, in the mean.
+    pub fn mean_busy(&self, bits: f64) -> f64 {
+        (self.ii as f64).max(self.bits_per_cycle.map_or(1.0, |per| bits / f64::from(per)))
+    }
+
     /// Cycles until all of an event is through.
     fn time(&self, bits: u32) -> u64 {
         self.latency + self.bits_per_cycle.map_or(0, |per| u64::from(bits.div_ceil(per)).saturating_sub(1))
-    }
-}
-
-/// How a fifo was filled, cycle by cycle, and who did not find room.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Occupancy {
-    /// Cycles with so many events in it.
-    pub cycles: Vec<u64>,
-    /// Events that found so many in it, before they were let in: of parts of as many events each, one after the other.
-    pub found: Parts,
-    /// Events that were lost.
-    pub lost: u64,
-    now: u64,
-    /// Begins to come, of the events in it.
-    leaving: VecDeque<u64>,
-}
-
-/// Counts of parts of a run, so that what they say alike and differently is known: events that follow each other are not independent.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Parts {
-    parts: Vec<Vec<u64>>,
-    /// Events of a part.
-    size: u64,
-    /// Of the last one.
-    counted: u64,
-}
-
-/// Parts at most; then two become one.
-const PARTS: usize = 64;
-
-impl Default for Parts {
-    fn default() -> Self {
-        Parts { parts: vec![Vec::new()], size: 1 << 12, counted: 0 }
-    }
-}
-
-impl Parts {
-    fn count(&mut self, n: usize) {
-        if self.counted == self.size {
-            if self.parts.len() == PARTS {
-                let pairs = std::mem::take(&mut self.parts);
-                self.parts = pairs.chunks(2).map(|pair| add(pair.iter())).collect();
-                self.size *= 2;
-            }
-            self.parts.push(Vec::new());
-            self.counted = 0;
-        }
-        self.counted += 1;
-        if let Some(part) = self.parts.last_mut() {
-            if part.len() <= n {
-                part.resize(n + 1, 0);
-            }
-            part[n] += 1;
-        }
-    }
-
-    /// Parts that are whole, in order; the last one too if it is the only one.
-    pub fn whole(&self) -> &[Vec<u64>] {
-        match self.parts.len() {
-            1 => &self.parts,
-            n if self.counted < self.size => &self.parts[..n - 1],
-            _ => &self.parts,
-        }
-    }
-
-    /// All of them.
-    pub fn sum(&self) -> Vec<u64> {
-        add(self.parts.iter())
-    }
-}
-
-/// The sum of histograms.
-pub(super) fn add<'a>(parts: impl Iterator<Item = &'a Vec<u64>>) -> Vec<u64> {
-    parts.fold(Vec::new(), |mut sum, part| {
-        if sum.len() < part.len() {
-            sum.resize(part.len(), 0);
-        }
-        sum.iter_mut().zip(part).for_each(|(sum, n)| *sum += n);
-        sum
-    })
-}
-
-/// Counts beyond it are one.
-const MOST: usize = 1 << 20;
-
-impl Occupancy {
-    fn spend(&mut self, until: u64) {
-        let at = self.leaving.len().min(MOST);
-        if self.cycles.len() <= at {
-            self.cycles.resize(at + 1, 0);
-        }
-        self.cycles[at] += until - self.now;
-        self.now = until;
-    }
-
-    /// An event came, and begins at `begin`; `None` if it is lost.
-    fn arrives(&mut self, at: u64, begin: Option<u64>) {
-        // A place is free in the cycle after its event began.
-        while self.leaving.front().is_some_and(|begin| *begin < at) {
-            let until = (self.leaving[0] + 1).max(self.now);
-            self.spend(until);
-            self.leaving.pop_front();
-        }
-        self.spend(at.max(self.now));
-        self.found.count(self.leaving.len().min(MOST));
-        match begin {
-            Some(begin) => self.leaving.push_back(begin),
-            None => self.lost += 1,
-        }
     }
 }
 
@@ -171,7 +70,8 @@ impl Fifo {
     fn has_place(&self) -> u64 {
         match self.places.most {
             Some(most) if self.begins.len() >= most => self.begins[self.begins.len() - most] + 1,
-            _ => 0,
+            Some(_) => 0,
+            None => self.occupancy.overflows(),
         }
     }
 
@@ -247,46 +147,15 @@ impl Line {
     }
 }
 
-/// Who is next, of those that wait for the link.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Arbiter {
-    /// The one behind the last.
-    #[default]
-    RoundRobin,
-    /// The first.
-    Fixed,
-}
-
-/// What carries events away, in slots.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slots {
-    /// Bits of a slot.
-    pub bits: u32,
-    /// Cycles from one slot to the next, times 2^32.
-    pub period: u64,
-    /// Bits that every event takes beside its own.
-    pub overhead: u32,
-    /// Bits of an event at least.
-    pub least: u32,
-    /// Cycles on the way.
-    pub latency: u64,
-}
-
-impl Slots {
-    /// The first slot that does not begin before a cycle.
-    fn at(&self, cycle: u64) -> u64 {
-        ((u128::from(cycle) << 32).div_ceil(u128::from(self.period))) as u64
-    }
-
-    /// The cycle in which a slot begins: the first whole one.
-    fn cycle(&self, slot: u64) -> u64 {
-        ((u128::from(slot) * u128::from(self.period)).div_ceil(1 << 32)) as u64
-    }
-
-    /// Slots of an event.
-    pub fn of(&self, bits: u32) -> u64 {
-        u64::from((bits + self.overhead).max(self.least).div_ceil(self.bits).max(1))
-    }
+/// What the channels share.
+#[derive(Clone, Debug)]
+pub struct Carrier {
+    /// Its slots.
+    pub slots: Slots,
+    /// Who is next.
+    pub arbiter: Arbiter,
+    /// When it carries nothing.
+    pub stalls: Stalls,
 }
 
 /// Channels with their stages, into one link.
@@ -295,8 +164,7 @@ pub struct Chain {
     lines: Vec<Line>,
     /// Of each channel: the event at the head of the queue, and since when.
     heads: Vec<Option<(u64, Passage)>>,
-    arbiter: Arbiter,
-    slots: Slots,
+    carrier: Carrier,
     /// The first slot that is free.
     next_slot: u64,
     last: usize,
@@ -304,7 +172,7 @@ pub struct Chain {
 
 impl Chain {
     /// Nothing in it.
-    pub fn new(channels: usize, stages: &[Stage], queue: Places, arbiter: Arbiter, slots: Slots) -> Self {
+    pub fn new(channels: usize, stages: &[Stage], queue: Places, carrier: Carrier) -> Self {
         let line = Line {
             stages: stages.iter().map(|s| (*s, Fifo::new(s.places))).collect(),
             free: vec![0; stages.len()],
@@ -313,11 +181,20 @@ impl Chain {
         Chain {
             lines: vec![line; channels],
             heads: vec![None; channels],
-            arbiter,
-            slots,
+            carrier,
             next_slot: 0,
             last: channels.saturating_sub(1),
         }
+    }
+
+    /// Counts too how full fifos are in each crossing of an orbit, of so many cycles a crossing.
+    #[must_use]
+    pub fn by_crossing(mut self, cycles: f64) -> Self {
+        for line in &mut self.lines {
+            let fifos = line.stages.iter_mut().map(|(_, fifo)| fifo).chain([&mut line.queue]);
+            fifos.for_each(|fifo| fifo.occupancy.orbit = Some(Orbit::new(cycles)));
+        }
+        self
     }
 
     /// Lets all events pass.
@@ -330,21 +207,17 @@ impl Chain {
             self.fill(channel, &mut source, &mut spare);
         }
         while let Some(first) = self.heads.iter().flatten().map(|h| h.0).min() {
-            let slot = self.next_slot.max(self.slots.at(first));
-            let begins = self.slots.cycle(slot);
-            let channels = self.lines.len();
-            let waits = |k: &usize| self.heads[*k].as_ref().is_some_and(|h| h.0 <= begins);
-            let next = match self.arbiter {
-                Arbiter::Fixed => (0..channels).find(waits),
-                Arbiter::RoundRobin => (self.last + 1..=self.last + channels).map(|k| k % channels).find(waits),
-            };
-            let Some(channel) = next else { return };
+            let Carrier { slots, arbiter, stalls } = &mut self.carrier;
+            let slot = stalls.first(slots, self.next_slot.max(slots.at(first)));
+            let begins = slots.cycle(slot);
+            let waits = |k: usize| self.heads[k].as_ref().is_some_and(|h| h.0 <= begins);
+            let Some(channel) = arbiter.next(self.heads.len(), self.last, waits) else { return };
             let Some((enters, mut passage)) = self.heads[channel].take() else { return };
             self.last = channel;
-            self.next_slot = slot + self.slots.of(passage.bits);
+            self.next_slot = stalls.last(slots, slot, slots.of(passage.bits));
             self.lines[channel].queue.passes(enters, begins);
             passage.steps.push((enters, begins));
-            passage.end = self.slots.cycle(self.next_slot) + self.slots.latency;
+            passage.end = slots.cycle(self.next_slot) + slots.latency;
             seen(channel, &passage);
             self.fill(channel, &mut source, &mut passage);
         }

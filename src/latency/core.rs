@@ -307,6 +307,11 @@ impl Core {
         self.now += cycles;
     }
 
+    /// Whether there is a beat to take.
+    pub fn is_valid(&self) -> bool {
+        self.outgoing.m_valid
+    }
+
     /// The next frame that leaves, of which the last beat just did.
     pub fn frame(&mut self) -> Option<Sent> {
         self.on_their_way.pop_front()

@@ -11,7 +11,7 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::chain::add;
+use super::occupancy::add;
 
 /// Events that a share is counted from, at least.
 const COUNTED: u64 = 100;
@@ -50,7 +50,7 @@ pub fn survival(found: &[u64]) -> Vec<f64> {
 
 /// Places for each wanted loss.
 ///
-/// * `parts`: of a run, as [`Parts`](super::chain::Parts) has them: events that found so many
+/// * `parts`: of a run, as [`Parts`](super::occupancy::Parts) has them: events that found so many
 pub fn depths(parts: &[Vec<u64>], losses: &[f64]) -> Vec<Depth> {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut draw = |n: usize| ((u128::from(rng.next_u64()) * n as u128) >> 64) as usize;
@@ -94,8 +94,10 @@ fn places(found: &[u64], losses: &[f64]) -> Vec<Option<(u64, bool)>> {
             // Nobody found as many.
             return Some((shares.len() as u64, false));
         }
-        let (slope, at_0) = line?;
-        (slope < 0.0).then(|| (((loss.ln() - at_0) / slope).ceil().max(0.0) as u64, true))
+        // Without a tail to continue, that nobody found as many says that fewer do than one in a third of the events, at 95 %.
+        let none = (loss * events as f64 >= 3.0).then_some((shares.len() as u64, false));
+        let Some((slope, at_0)) = line.filter(|l| l.0 < 0.0) else { return none };
+        Some((((loss.ln() - at_0) / slope).ceil().max(0.0) as u64, true))
     };
     losses.iter().map(one).collect()
 }

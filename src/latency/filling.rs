@@ -1,5 +1,6 @@
 //! Which crossings of an orbit have bunches: the filling scheme.
 
+use std::path::Path;
 use std::str::FromStr;
 
 use crate::error::{Code, Error, Result};
@@ -29,6 +30,52 @@ impl Filling {
     }
 }
 
+impl Filling {
+    /// Reads one from a file: a scheme as in a study, a 0 or 1 for each of the 3564 crossings, or the numbers of those with bunches, from 0
+    /// on; RF buckets 1, 11, 21 ... if one is beyond the orbit. Between numbers white space, commas or semicolons.
+    ///
+    /// # Errors
+    /// [`Code::Io`]; [`Code::Usage`] for what is none of these.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))?;
+        Self::read(&text).map_err(|e| e.at(path.display().to_string()))
+    }
+
+    fn read(text: &str) -> Result<Self> {
+        if text.contains(['b', 'e']) {
+            return text.parse();
+        }
+        let wrong = |what: String| Error::new(Code::Usage, "this is no filling scheme").cause(what);
+        let mut numbers = Vec::new();
+        for word in text.split(|c: char| c.is_whitespace() || c == ',' || c == ';').filter(|w| !w.is_empty()) {
+            numbers.push(word.parse::<usize>().map_err(|_| wrong(format!("`{word}` is no number of a crossing")))?);
+        }
+        if numbers.len() == ORBIT && numbers.iter().all(|n| *n <= 1) {
+            return Filling::of(numbers.iter().map(|n| *n == 1).collect()).map_err(wrong);
+        }
+        let buckets = numbers.iter().any(|n| *n >= ORBIT);
+        let mut crossings = vec![false; ORBIT];
+        for n in numbers {
+            let crossing = if buckets { n.checked_sub(1).filter(|n| n % 10 == 0).map(|n| n / 10) } else { Some(n) };
+            let place = crossing.and_then(|c| crossings.get_mut(c));
+            *place.ok_or_else(|| {
+                wrong(format!("{n} is neither a crossing, 0 to 3563, nor an RF bucket, 1, 11 to 35631"))
+            })? = true;
+        }
+        Filling::of(crossings).map_err(wrong)
+    }
+
+    fn of(crossings: Vec<bool>) -> std::result::Result<Self, String> {
+        if crossings.len() != ORBIT {
+            return Err(format!("it has {} crossings, an orbit has {ORBIT}", crossings.len()));
+        }
+        if !crossings.contains(&true) {
+            return Err("no crossing is filled".to_owned());
+        }
+        Ok(Filling { crossings })
+    }
+}
+
 /// `72b 8e`: 72 crossings with bunches, 8 empty; `3*( ... )` three times. White space or `+` between them. An orbit has 3564.
 impl FromStr for Filling {
     type Err = Error;
@@ -44,13 +91,7 @@ impl FromStr for Filling {
         if !rest.is_empty() {
             return Err(wrong(format!("`{rest}` is left over")));
         }
-        if crossings.len() != ORBIT {
-            return Err(wrong(format!("it has {} crossings, an orbit has {ORBIT}", crossings.len())));
-        }
-        if !crossings.contains(&true) {
-            return Err(wrong("no crossing is filled".to_owned()));
-        }
-        Ok(Filling { crossings })
+        Filling::of(crossings).map_err(wrong)
     }
 }
 
@@ -102,6 +143,23 @@ mod tests {
         let nominal: Filling = NOMINAL.parse().unwrap();
         assert_eq!((nominal.crossings(), nominal.filled().count()), (3564, 2808));
         assert_eq!(nominal.filled().nth(72), Some(80));
+    }
+
+    #[test]
+    fn a_file_holds_a_scheme_flags_crossings_or_buckets() {
+        let nominal: Filling = NOMINAL.parse().unwrap();
+        let flags: Vec<&str> = nominal.crossings.iter().map(|f| if *f { "1" } else { "0" }).collect();
+        let crossings: Vec<String> = nominal.filled().map(|n| n.to_string()).collect();
+        let buckets: Vec<String> = nominal.filled().map(|n| (10 * n + 1).to_string()).collect();
+        for text in [NOMINAL.to_owned(), flags.join(","), crossings.join("\n"), buckets.join("; ")] {
+            assert_eq!(Filling::read(&text).unwrap(), nominal, "{text}");
+        }
+        for (text, what) in
+            [("1 x", "`x`"), ("5 3570", "5 is neither"), ("", "no crossing is filled"), ("40000", "40000")]
+        {
+            let error = Filling::read(text).unwrap_err().to_string();
+            assert!(error.contains(what), "{text}: {error}");
+        }
     }
 
     #[test]

@@ -3,49 +3,95 @@
 //! Everything is drawn in crossings or seconds, and given as cycles of the study's clock: the first one that is not before it.
 
 use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::filling::{CROSSING_HZ, Filling, NOMINAL};
+use super::pileup::Pileup;
+use super::trace::{Trace, check as check_trace};
 use crate::error::{Code, Error, Result};
 
+/// Which crossings of the orbit have bunches.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+pub enum Scheme {
+    /// Written out, like `3*(72b 8e) 3324e`.
+    Text(String),
+    /// In a file.
+    File {
+        /// Its name.
+        file: PathBuf,
+    },
+}
+
+impl Default for Scheme {
+    fn default() -> Self {
+        Scheme::Text(NOMINAL.to_owned())
+    }
+}
+
+impl Scheme {
+    fn filling(&self) -> Result<Filling> {
+        match self {
+            Scheme::Text(text) => text.parse(),
+            Scheme::File { file } => Filling::load(file),
+        }
+    }
+}
+
 /// Where events of a channel come from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Source {
     /// Crossings of the LHC with bunches, each of which has an event with a probability.
     Orbit {
         /// Filling scheme.
-        #[serde(default = "nominal")]
-        filling: String,
+        #[serde(default)]
+        filling: Scheme,
         /// Of an event in a filled crossing; 1 for the whole detector in every crossing.
         #[serde(default = "one")]
         probability: f64,
-        /// Crossings that an event draws others into: the probability is so many times higher in the crossing behind one with an event, and lower
-        /// elsewhere by so much that the mean stays.
+        /// How much likelier an event is behind one in the crossing before, over the mean; elsewhere in a train it is less likely by so much that
+        /// the mean stays.
         #[serde(default = "one")]
         clustering: f64,
     },
-    /// Crossings with bunches that a trigger accepts at random, as far as its rules let it.
+    /// Crossings with bunches and interactions in them, as many for all channels, that leave hits in a channel. Those with hits are events.
+    Pileup {
+        /// Filling scheme.
+        #[serde(default)]
+        filling: Scheme,
+        /// Interactions in a filled crossing in the mean, with a Poisson distribution.
+        interactions: f64,
+        /// Hits that an interaction leaves in a channel, in the mean.
+        hits: f64,
+        /// Hits of a cluster in the mean, with a geometric distribution; clusters are independent.
+        #[serde(default = "one")]
+        cluster: f64,
+    },
+    /// Crossings with bunches that a trigger accepts at random, as far as its rules let it; all channels have the same.
     Trigger {
         /// Filling scheme.
-        #[serde(default = "nominal")]
-        filling: String,
+        #[serde(default)]
+        filling: Scheme,
         /// Mean rate before the rules.
         rate_khz: f64,
         /// `[n, m]`: no more than n accepted in m crossings.
         #[serde(default)]
         rules: Vec<[u32; 2]>,
+        /// `[n, m]`: a leaky bucket that holds n accepted, of which one leaves every m crossings.
+        #[serde(default)]
+        buckets: Vec<[u32; 2]>,
     },
     /// At any time, independent of each other.
     Poisson {
         /// Mean rate.
         rate_mhz: f64,
     },
-    /// One after the other at equal distances.
+    /// One after the other at equal distances, like the samples of a converter.
     Periodic {
         /// Rate.
         rate_mhz: f64,
@@ -59,64 +105,150 @@ pub enum Source {
         /// From one of its events to the next.
         spacing_ns: f64,
     },
-}
-
-fn nominal() -> String {
-    NOMINAL.to_owned()
+    /// As a file says.
+    Trace {
+        /// CSV with a column `bx`, `ns` or `cycle`, never back in time; and, if wanted, `channel` and `size`.
+        file: PathBuf,
+    },
 }
 
 fn one() -> f64 {
     1.0
 }
 
+fn wrong(what: String, hint: impl Into<String>) -> Error {
+    Error::new(Code::Usage, what).hint(hint)
+}
+
+fn positive(name: &str, v: f64) -> Result<()> {
+    match v.is_finite() && v > 0.0 {
+        true => Ok(()),
+        false => Err(wrong(format!("`source.{name}` is {v}"), "it has to be more than 0")),
+    }
+}
+
 impl Source {
+    /// Files that it names, to be looked for elsewhere.
+    pub fn files(&mut self) -> Option<&mut PathBuf> {
+        match self {
+            Source::Orbit { filling: Scheme::File { file }, .. }
+            | Source::Pileup { filling: Scheme::File { file }, .. }
+            | Source::Trigger { filling: Scheme::File { file }, .. }
+            | Source::Trace { file } => Some(file),
+            _ => None,
+        }
+    }
+
+    /// Whether events come in crossings of an orbit.
+    pub fn has_orbit(&self) -> bool {
+        matches!(self, Source::Orbit { .. } | Source::Pileup { .. } | Source::Trigger { .. })
+    }
+
     /// Refuses rates that are none.
     ///
     /// # Errors
-    /// [`Code::Usage`].
+    /// [`Code::Usage`]; [`Code::Io`] for a file that cannot be read.
     pub fn check(&self) -> Result<()> {
-        let rate = |name: &str, v: f64| match v.is_finite() && v > 0.0 {
-            true => Ok(()),
-            false => Err(Error::new(Code::Usage, format!("`source.{name}` is {v}")).hint("it has to be more than 0")),
-        };
         match self {
             Source::Orbit { filling, probability, clustering } => {
-                filling.parse::<Filling>()?;
+                filling.filling()?;
                 if !(*probability > 0.0 && *probability <= 1.0) {
-                    return Err(Error::new(Code::Usage, format!("`source.probability` is {probability}"))
-                        .hint("it has to be more than 0, and 1 at most"));
+                    return Err(wrong(
+                        format!("`source.probability` is {probability}"),
+                        "it has to be more than 0, and 1 at most",
+                    ));
                 }
-                if !(clustering.is_finite() && *clustering >= 1.0 && clustering * probability <= 1.0) {
-                    return Err(Error::new(Code::Usage, format!("`source.clustering` is {clustering}"))
-                        .hint("it has to be 1 or more, and no more than 1 over the probability"));
+                match clustering.is_finite() && *clustering >= 1.0 && clustering * probability <= 1.0 {
+                    true => Ok(()),
+                    false => Err(wrong(
+                        format!("`source.clustering` is {clustering}"),
+                        "it has to be 1 or more, and no more than 1 over the probability",
+                    )),
                 }
-                Ok(())
             }
-            Source::Trigger { filling, rate_khz, rules } => {
-                let filling: Filling = filling.parse()?;
-                rate("rate_khz", *rate_khz)?;
-                let most = CROSSING_HZ / 1e3 * filling.filled().count() as f64 / filling.crossings() as f64;
+            Source::Pileup { filling, interactions, hits, cluster } => {
+                filling.filling()?;
+                positive("interactions", *interactions)?;
+                positive("hits", *hits)?;
+                if *interactions > 1000.0 || interactions * hits > 10_000.0 {
+                    return Err(wrong(
+                        format!("{interactions} interactions with {hits} hits each are more than can be drawn"),
+                        "1000 interactions and 10,000 hits in a crossing at most",
+                    ));
+                }
+                at_least_one("cluster", *cluster)
+            }
+            Source::Trigger { filling, rate_khz, rules, buckets } => {
+                let filling = filling.filling()?;
+                positive("rate_khz", *rate_khz)?;
+                let most = filled_khz(&filling);
                 if *rate_khz > most {
                     return Err(Error::new(Code::Usage, format!("`source.rate_khz` is {rate_khz}"))
                         .cause(format!("there are {most:.0} filled crossings in a millisecond")));
                 }
-                match rules.iter().find(|[n, m]| *n == 0 || m <= n) {
-                    Some([n, m]) => Err(Error::new(Code::Usage, format!("no more than {n} accepted in {m} crossings"))
-                        .hint("a rule is [n, m] with n of 1 or more, and m larger")),
+                if let Some([n, m]) = rules.iter().find(|[n, m]| *n == 0 || m <= n) {
+                    return Err(wrong(
+                        format!("no more than {n} accepted in {m} crossings"),
+                        "a rule is [n, m] with n of 1 or more, and m larger",
+                    ));
+                }
+                match buckets.iter().find(|[n, m]| *n == 0 || *m == 0) {
+                    Some([n, m]) => Err(wrong(
+                        format!("a bucket of {n} that loses one in {m} crossings"),
+                        "a bucket is [n, m] with both of 1 or more",
+                    )),
                     None => Ok(()),
                 }
             }
-            Source::Poisson { rate_mhz } | Source::Periodic { rate_mhz } => rate("rate_mhz", *rate_mhz),
+            Source::Poisson { rate_mhz } | Source::Periodic { rate_mhz } => positive("rate_mhz", *rate_mhz),
             Source::Bursts { rate_mhz, length, spacing_ns } => {
-                rate("rate_mhz", *rate_mhz)?;
-                rate("spacing_ns", *spacing_ns)?;
-                match *length >= 1.0 && length.is_finite() {
-                    true => Ok(()),
-                    false => Err(Error::new(Code::Usage, format!("`source.length` is {length}")).hint("1 or more")),
-                }
+                positive("rate_mhz", *rate_mhz)?;
+                positive("spacing_ns", *spacing_ns)?;
+                at_least_one("length", *length)
             }
+            Source::Trace { file } => check_trace(file),
         }
     }
+
+    /// The same with so many times the events; `None` for a trace.
+    pub fn scaled(&self, factor: f64) -> Option<Self> {
+        let mut source = self.clone();
+        match &mut source {
+            Source::Orbit { probability, .. } => *probability *= factor,
+            Source::Pileup { interactions, .. } => *interactions *= factor,
+            Source::Trigger { rate_khz, .. } => *rate_khz *= factor,
+            Source::Poisson { rate_mhz } | Source::Periodic { rate_mhz } | Source::Bursts { rate_mhz, .. } => {
+                *rate_mhz *= factor
+            }
+            Source::Trace { .. } => return None,
+        }
+        Some(source)
+    }
+
+    /// By how much it can be [`scaled`](Self::scaled) at most.
+    ///
+    /// # Errors
+    /// [`Code::Io`] for a file that cannot be read.
+    pub fn most(&self) -> Result<f64> {
+        Ok(match self {
+            Source::Orbit { probability, clustering, .. } => 1.0 / (probability * clustering),
+            Source::Trigger { filling, rate_khz, .. } => filled_khz(&filling.filling()?) / rate_khz,
+            Source::Pileup { interactions, hits, .. } => (1000.0 / interactions).min(10_000.0 / (interactions * hits)),
+            _ => f64::INFINITY,
+        })
+    }
+}
+
+fn at_least_one(name: &str, v: f64) -> Result<()> {
+    match v >= 1.0 && v.is_finite() {
+        true => Ok(()),
+        false => Err(wrong(format!("`source.{name}` is {v}"), "1 or more")),
+    }
+}
+
+/// Crossings with bunches in a millisecond.
+fn filled_khz(filling: &Filling) -> f64 {
+    CROSSING_HZ / 1e3 * filling.filled().count() as f64 / filling.crossings() as f64
 }
 
 /// Cycles of a clock, counted from the first crossing.
@@ -147,16 +279,57 @@ impl Clock {
     }
 
     /// Of a crossing.
-    fn crossing(&self, n: u64) -> u64 {
+    pub fn crossing(&self, n: u64) -> u64 {
         (u128::from(n) * u128::from(self.per_crossing)).div_ceil(1 << 32) as u64
     }
 
-    fn seconds(&self, s: f64) -> u64 {
+    /// Of a time.
+    pub fn seconds(&self, s: f64) -> u64 {
         (s * self.hz).ceil() as u64
     }
 }
 
+/// The crossings of an orbit that have bunches, one after the other.
+#[derive(Clone, Debug)]
+struct Bunches {
+    filled: Vec<u64>,
+    crossings: u64,
+    next: usize,
+    orbit: u64,
+}
+
+impl Bunches {
+    fn new(filling: &Scheme) -> Result<Self> {
+        let filling = filling.filling()?;
+        let filled = filling.filled().map(|n| n as u64).collect();
+        Ok(Bunches { filled, crossings: filling.crossings() as u64, next: 0, orbit: 0 })
+    }
+
+    /// The n-th from here.
+    fn advance(&mut self, n: u64) -> u64 {
+        let at = self.next as u64 + n - 1;
+        let all = self.filled.len() as u64;
+        // Mostly within this orbit.
+        if at >= all {
+            self.orbit += at / all;
+        }
+        let place = (at % all) as usize;
+        let crossing = self.orbit * self.crossings + self.filled[place];
+        self.next = place + 1;
+        if self.next == self.filled.len() {
+            (self.next, self.orbit) = (0, self.orbit + 1);
+        }
+        crossing
+    }
+
+    /// Whether the next has an empty crossing before it.
+    fn leads(&self) -> bool {
+        self.next == 0 || self.filled[self.next] > self.filled[self.next - 1] + 1
+    }
+}
+
 /// Events that draw others in.
+#[derive(Clone, Debug)]
 struct Clusters {
     /// Whether the last crossing had one.
     hot: bool,
@@ -165,50 +338,65 @@ struct Clusters {
     elsewhere: f64,
 }
 
-/// Arrivals, cycle by cycle, never back in time.
+/// An event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// Cycle.
+    pub at: u64,
+    /// Hits, or what a trace says; 1 where nothing counts.
+    pub size: u32,
+}
+
+/// Arrivals, never back in time.
+#[derive(Debug)]
 pub struct Arrivals {
     clock: Clock,
     rng: ChaCha8Rng,
     kind: Kind,
+    /// Triggers that the rules did not let through, so far.
+    pub vetoed: u64,
 }
 
+#[derive(Debug)]
 enum Kind {
-    /// Filled crossings of an orbit, the next one's place, the orbit, and the probability of an event.
-    Orbit {
-        filled: Vec<u64>,
-        crossings: u64,
-        next: usize,
-        orbit: u64,
-        mean: f64,
-        clusters: Option<Clusters>,
-    },
-    /// The same, with the crossings of the last ones that were accepted.
-    Trigger {
-        filled: Vec<u64>,
-        crossings: u64,
-        next: usize,
-        orbit: u64,
-        chance: f64,
-        rules: Vec<[u32; 2]>,
-        accepted: VecDeque<u64>,
-    },
-    Poisson {
-        seconds: f64,
-        mean: f64,
-    },
-    Periodic {
-        n: u64,
-        step: f64,
-    },
-    Bursts {
-        seconds: f64,
-        mean: f64,
-        more: f64,
-        spacing: f64,
-        left: u64,
-        at: f64,
-        last: u64,
-    },
+    Orbit { bunches: Bunches, mean: f64, clusters: Option<Clusters> },
+    Pileup { bunches: Bunches, pileup: Pileup },
+    Trigger { bunches: Bunches, chance: f64, rules: Rules },
+    Poisson { seconds: f64, mean: f64 },
+    Periodic { n: u64, step: f64 },
+    Bursts { seconds: f64, mean: f64, more: f64, spacing: f64, left: u64, at: f64, last: u64 },
+    Trace(Box<Trace>),
+}
+
+/// What a trigger may not do.
+#[derive(Debug)]
+struct Rules {
+    windows: Vec<[u32; 2]>,
+    /// The last crossings that were accepted, as many as the largest window asks for.
+    accepted: VecDeque<u64>,
+    /// Room, leak, and when it would be empty.
+    buckets: Vec<(u64, u64, u64)>,
+}
+
+impl Rules {
+    /// Whether a crossing may be accepted; it then is.
+    fn accept(&mut self, crossing: u64) -> bool {
+        let full = self.windows.iter().any(|[n, m]| {
+            let n = *n as usize;
+            self.accepted.len() >= n && self.accepted[self.accepted.len() - n] + u64::from(*m) > crossing
+        });
+        if full || self.buckets.iter().any(|(room, leak, empty)| *empty > crossing + (room - 1) * leak) {
+            return false;
+        }
+        for (_, leak, empty) in &mut self.buckets {
+            *empty = crossing.max(*empty) + *leak;
+        }
+        self.accepted.push_back(crossing);
+        if self.accepted.len() > self.windows.iter().map(|r| r[0] as usize).max().unwrap_or(0) {
+            self.accepted.pop_front();
+        }
+        true
+    }
 }
 
 impl Arrivals {
@@ -216,15 +404,12 @@ impl Arrivals {
     ///
     /// # Errors
     /// Those of [`Source::check`].
-    pub fn new(source: &Source, clock: Clock, seed: u64) -> Result<Self> {
+    pub fn new(source: &Source, clock: Clock, seed: u64, channel: usize) -> Result<Self> {
         source.check()?;
-        let orbit = |filling: &str| -> Result<(Vec<u64>, u64)> {
-            let filling: Filling = filling.parse()?;
-            Ok((filling.filled().map(|n| n as u64).collect(), filling.crossings() as u64))
-        };
+        let common = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let own = if matches!(source, Source::Trigger { .. }) { common } else { common ^ channel as u64 };
         let kind = match source {
             Source::Orbit { filling, probability: p, clustering } => {
-                let (filled, crossings) = orbit(filling)?;
                 // p = p * behind + (1 - p) * elsewhere.
                 let behind = p * clustering;
                 let clusters = (*clustering > 1.0).then(|| Clusters {
@@ -232,13 +417,17 @@ impl Arrivals {
                     behind,
                     elsewhere: p * (1.0 - behind) / (1.0 - p),
                 });
-                Kind::Orbit { filled, crossings, next: 0, orbit: 0, mean: *p, clusters }
+                Kind::Orbit { bunches: Bunches::new(filling)?, mean: *p, clusters }
             }
-            Source::Trigger { filling, rate_khz, rules } => {
-                let (filled, crossings) = orbit(filling)?;
-                let chance = rate_khz * 1e3 / (CROSSING_HZ * filled.len() as f64 / crossings as f64);
-                let (rules, accepted) = (rules.clone(), VecDeque::new());
-                Kind::Trigger { filled, crossings, next: 0, orbit: 0, chance, rules, accepted }
+            Source::Pileup { filling, interactions, hits, cluster } => Kind::Pileup {
+                bunches: Bunches::new(filling)?,
+                pileup: Pileup::new(*interactions, *hits, *cluster, common),
+            },
+            Source::Trigger { filling, rate_khz, rules, buckets } => {
+                let chance = rate_khz / filled_khz(&filling.filling()?);
+                let buckets = buckets.iter().map(|[n, m]| (u64::from(*n), u64::from(*m), 0)).collect();
+                let rules = Rules { windows: rules.clone(), accepted: VecDeque::new(), buckets };
+                Kind::Trigger { bunches: Bunches::new(filling)?, chance, rules }
             }
             Source::Poisson { rate_mhz } => Kind::Poisson { seconds: 0.0, mean: 1e-6 / rate_mhz },
             Source::Periodic { rate_mhz } => Kind::Periodic { n: 0, step: 1e-6 / rate_mhz },
@@ -251,69 +440,57 @@ impl Arrivals {
                 at: 0.0,
                 last: 0,
             },
+            Source::Trace { file } => Kind::Trace(Box::new(Trace::open(file, clock, channel)?)),
         };
-        Ok(Arrivals { clock, rng: ChaCha8Rng::seed_from_u64(seed), kind })
+        Ok(Arrivals { clock, rng: ChaCha8Rng::seed_from_u64(own), kind, vetoed: 0 })
     }
 }
 
-fn uniform(rng: &mut ChaCha8Rng) -> f64 {
+/// Between 0 and 1, neither of them.
+pub(super) fn uniform(rng: &mut ChaCha8Rng) -> f64 {
     ((rng.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
 }
 
 /// Trials until the first success, that one included.
-fn geometric(rng: &mut ChaCha8Rng, p: f64) -> u64 {
+pub(super) fn geometric(rng: &mut ChaCha8Rng, p: f64) -> u64 {
     if p >= 1.0 { 1 } else { 1 + (uniform(rng).ln() / (-p).ln_1p()) as u64 }
 }
 
-/// The n-th filled crossing behind place `next` of an orbit.
-fn advance(n: u64, filled: &[u64], crossings: u64, next: &mut usize, orbit: &mut u64) -> u64 {
-    let at = *next as u64 + n - 1;
-    *orbit += at / filled.len() as u64;
-    let place = (at % filled.len() as u64) as usize;
-    let crossing = *orbit * crossings + filled[place];
-    *next = place + 1;
-    if *next == filled.len() {
-        (*next, *orbit) = (0, *orbit + 1);
-    }
-    crossing
-}
-
 impl Iterator for Arrivals {
-    type Item = u64;
+    type Item = Arrival;
 
-    fn next(&mut self) -> Option<u64> {
+    fn next(&mut self) -> Option<Arrival> {
         let rng = &mut self.rng;
-        let cycle = match &mut self.kind {
-            Kind::Orbit { filled, crossings, next, orbit, mean, clusters: None } => {
-                self.clock.crossing(advance(geometric(rng, *mean), filled, *crossings, next, orbit))
+        let at = match &mut self.kind {
+            Kind::Orbit { bunches, mean, clusters: None } => {
+                self.clock.crossing(bunches.advance(geometric(rng, *mean)))
             }
-            Kind::Orbit { filled, crossings, next, orbit, mean, clusters: Some(c) } => loop {
-                let first = *next == 0 || filled[*next] > filled[*next - 1] + 1;
-                let p = match (first, c.hot) {
+            Kind::Orbit { bunches, mean, clusters: Some(c) } => loop {
+                let p = match (bunches.leads(), c.hot) {
                     // Nothing in front of it to draw it in, or not.
                     (true, _) => *mean,
                     (_, true) => c.behind,
                     (_, false) => c.elsewhere,
                 };
-                let crossing = advance(1, filled, *crossings, next, orbit);
+                let crossing = bunches.advance(1);
                 c.hot = uniform(rng) < p;
                 if c.hot {
                     break self.clock.crossing(crossing);
                 }
             },
-            Kind::Trigger { filled, crossings, next, orbit, chance, rules, accepted } => loop {
-                let crossing = advance(geometric(rng, *chance), filled, *crossings, next, orbit);
-                let vetoed = rules.iter().any(|[n, m]| {
-                    let n = *n as usize;
-                    accepted.len() >= n && accepted[accepted.len() - n] + u64::from(*m) > crossing
-                });
-                if !vetoed {
-                    accepted.push_back(crossing);
-                    if accepted.len() > rules.iter().map(|r| r[0] as usize).max().unwrap_or(0) {
-                        accepted.pop_front();
-                    }
+            Kind::Pileup { bunches, pileup } => loop {
+                let crossing = bunches.advance(1);
+                let size = pileup.hits(crossing, rng);
+                if size > 0 {
+                    return Some(Arrival { at: self.clock.crossing(crossing), size });
+                }
+            },
+            Kind::Trigger { bunches, chance, rules } => loop {
+                let crossing = bunches.advance(geometric(rng, *chance));
+                if rules.accept(crossing) {
                     break self.clock.crossing(crossing);
                 }
+                self.vetoed += 1;
             },
             Kind::Poisson { seconds, mean } => {
                 *seconds -= uniform(rng).ln() * *mean;
@@ -336,7 +513,13 @@ impl Iterator for Arrivals {
                 *last = self.clock.seconds(*at).max(*last);
                 *last
             }
+            Kind::Trace(trace) => return trace.next(),
         };
-        Some(cycle)
+        Some(Arrival { at, size: 1 })
     }
+}
+
+/// Files are looked for beside the study.
+pub(super) fn beside(folder: &Path, file: &mut PathBuf) {
+    *file = folder.join(&*file);
 }

@@ -8,6 +8,8 @@
 
 pub mod facts;
 mod figures;
+#[cfg(feature = "verilog")]
+pub mod latency;
 mod page;
 pub mod plot;
 pub mod schema;
