@@ -494,6 +494,9 @@ pub(super) enum Verb {
         /// Play as many events of each channel through the Verilog of the design in Verilator, and compare every cycle
         #[arg(long, value_name = "EVENTS", num_args = 0..=1, default_missing_value = "100000")]
         rtl: Option<u64>,
+        /// Write the figures as PNG into this folder
+        #[arg(long, value_name = "DIR")]
+        png: Option<PathBuf>,
     },
     /// Print the hardware passes in the order in which they run, or a model's graph after each of them
     Passes {

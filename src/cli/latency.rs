@@ -29,16 +29,23 @@ struct Came<'a> {
     sweep: Option<&'a SweepResults>,
 }
 
-/// Runs a study.
-///
-/// * `out`: folder of the results
-/// * `rtl`: events of a channel that the Verilog is given too
-/// * returns: whether the budget is kept and the Verilog agrees
-pub fn latency(path: &Path, out: Option<&Path>, rtl: Option<u64>, json: bool) -> Result<bool> {
+/// What is wanted beside the figures.
+pub struct Options<'a> {
+    /// Folder of the results.
+    pub out: Option<&'a Path>,
+    /// Events of a channel that the Verilog is given too.
+    pub rtl: Option<u64>,
+    /// Folder of figures.
+    pub png: Option<&'a Path>,
+}
+
+/// Runs a study. Whether the budget is kept and the Verilog agrees.
+pub fn latency(path: &Path, options: &Options, json: bool) -> Result<bool> {
+    let Options { out, rtl, png } = *options;
     let said = study::read(path)?;
     let study = Study::new(said.clone(), path)?;
-    if let Some(out) = out {
-        std::fs::create_dir_all(out).map_err(|e| Error::io("create", out, &e))?;
+    for folder in [out, png].into_iter().flatten() {
+        std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, &e))?;
     }
     let known = Mutex::new(HashMap::new());
     let samples = |payload: &Payload, design: Option<&Path>| sample(&known, payload, design);
@@ -66,6 +73,9 @@ pub fn latency(path: &Path, out: Option<&Path>, rtl: Option<u64>, json: bool) ->
     if let Some(out) = out {
         write(out, &results, found.as_ref())?;
         say(format_args!("latency: {}", out.join("report.html").display()));
+    }
+    if let Some(png) = png {
+        page::write_pngs(&results, png)?;
     }
     super::print(json, &Came { results: &results, sweep: found.as_ref() }, || describe(&results, found.as_ref()))?;
     let differs = results.rtl.as_ref().is_some_and(|r| r.difference.is_some());
@@ -139,7 +149,7 @@ fn describe(r: &Results, found: Option<&SweepResults>) -> String {
         }
         text += "\n";
     }
-    let _ = writeln!(text, "{:<26}{:>11}{:>11}{:>11}", "events in the fifo of", "mean", "most", "lost");
+    let _ = writeln!(text, "{:<26}{:>11}{:>11}{:>11}", "events in the fifo", "mean", "most", "lost");
     for s in &r.stages {
         let Some(f) = &s.fifo else { continue };
         let _ = write!(text, "{:<26}{:>11.3}{:>11}{:>11}", s.name, f.mean_events, f.most_events, f.lost);
@@ -150,14 +160,14 @@ fn describe(r: &Results, found: Option<&SweepResults>) -> String {
         text += "\n";
     }
     if let Some(m) = &r.memory {
+        let wanted = match m.depths.is_empty() {
+            true => "it was full".to_owned(),
+            false => format!("words, with their margin of {}, for a loss of {}", m.margin, depths(&m.depths)),
+        };
         let _ = writeln!(
             text,
-            "\nmemory of the core: {} words of {} bits, at most {} found; words with their margin of {} for a loss of {}",
-            m.words,
-            m.word_bits,
-            m.most,
-            m.margin,
-            depths(&m.depths)
+            "\nmemory of the core: {} words of {} bits, at most {} found; {wanted}",
+            m.words, m.word_bits, m.most
         );
     }
     if let Some(rtl) = &r.rtl {

@@ -307,7 +307,9 @@ impl Cli {
                 say(format_args!("report: {}", run.join("report.html").display()));
                 print(json, &report, || run::summary(&report))
             }
-            Verb::Latency { study, out, rtl } => latency::latency(&study, out.as_deref(), rtl, json),
+            Verb::Latency { study, out, rtl, png } => {
+                latency::latency(&study, &latency::Options { out: out.as_deref(), rtl, png: png.as_deref() }, json)
+            }
             Verb::Passes { model: None, .. } => passes(json),
             Verb::Passes { model: Some(model), after, clock_mhz } => {
                 let graphs = stages::graphs(&stages::for_firmware(&model)?, clock_mhz, after.as_deref())?;

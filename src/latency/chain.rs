@@ -11,7 +11,8 @@
 use std::collections::VecDeque;
 
 use super::carrier::{Arbiter, Slots, Stalls};
-use super::occupancy::{Occupancy, Orbit};
+use super::filling::ORBIT;
+use super::occupancy::Occupancy;
 
 /// Where events wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,8 +82,8 @@ impl Fifo {
     }
 
     /// An event that enters in a cycle, and leaves in another.
-    fn passes(&mut self, enters: u64, begins: u64) {
-        self.occupancy.arrives(enters, Some(begins));
+    fn passes(&mut self, enters: u64, begins: u64, crossing: Option<usize>) {
+        self.occupancy.arrives(enters, Some(begins), crossing);
         self.begins.push_back(begins);
         if self.begins.len() > self.places.most.unwrap_or(0) {
             self.begins.pop_front();
@@ -90,10 +91,10 @@ impl Fifo {
     }
 
     /// Whether an event is lost that comes in a cycle; counts it.
-    fn loses(&mut self, at: u64) -> bool {
+    fn loses(&mut self, at: u64, crossing: Option<usize>) -> bool {
         let lost = self.places.loses && self.has_place() > at;
         if lost {
-            self.occupancy.arrives(at, None);
+            self.occupancy.arrives(at, None, crossing);
         }
         lost
     }
@@ -106,6 +107,8 @@ pub struct Passage {
     pub bits: u32,
     /// When it came.
     pub arrival: u64,
+    /// In which crossing of the orbit, if there is one.
+    pub crossing: Option<usize>,
     /// When it entered the fifo of each stage, and when it began there; last those of the link.
     pub steps: Vec<(u64, u64)>,
     /// When all of it had left the link.
@@ -125,25 +128,25 @@ impl Line {
     /// An event comes, never before the last one. Its way to the queue, or `None` where it is lost.
     ///
     /// What is before it in the queue has begun.
-    fn event(&mut self, arrival: u64, bits: u32, passage: &mut Passage) -> Option<u64> {
-        (passage.bits, passage.arrival) = (bits, arrival);
+    fn event(&mut self, passage: &mut Passage) -> Option<u64> {
+        let Passage { bits, arrival, crossing, .. } = *passage;
         passage.steps.clear();
         let mut enters = arrival;
         for k in 0..self.stages.len() {
             let behind = self.stages.get(k + 1).map_or(&self.queue, |(_, fifo)| fifo).takes();
             let (stage, fifo) = &mut self.stages[k];
-            if fifo.loses(enters) {
+            if fifo.loses(enters, crossing) {
                 return None;
             }
             // In front of the first stage the source holds it; others have waited for the place.
             enters = enters.max(fifo.has_place());
             let begins = enters.max(self.free[k]).max(behind);
             self.free[k] = begins + stage.busy(bits);
-            fifo.passes(enters, begins);
+            fifo.passes(enters, begins, crossing);
             passage.steps.push((enters, begins));
             enters = begins + stage.time(bits);
         }
-        (!self.queue.loses(enters)).then(|| enters.max(self.queue.has_place()))
+        (!self.queue.loses(enters, crossing)).then(|| enters.max(self.queue.has_place()))
     }
 }
 
@@ -168,6 +171,8 @@ pub struct Chain {
     /// The first slot that is free.
     next_slot: u64,
     last: usize,
+    /// Crossings of a cycle, if they matter.
+    per_cycle: Option<f64>,
 }
 
 impl Chain {
@@ -184,16 +189,14 @@ impl Chain {
             carrier,
             next_slot: 0,
             last: channels.saturating_sub(1),
+            per_cycle: None,
         }
     }
 
     /// Counts too how full fifos are in each crossing of an orbit, of so many cycles a crossing.
     #[must_use]
     pub fn by_crossing(mut self, cycles: f64) -> Self {
-        for line in &mut self.lines {
-            let fifos = line.stages.iter_mut().map(|(_, fifo)| fifo).chain([&mut line.queue]);
-            fifos.for_each(|fifo| fifo.occupancy.orbit = Some(Orbit::new(cycles)));
-        }
+        self.per_cycle = Some(1.0 / cycles);
         self
     }
 
@@ -215,7 +218,7 @@ impl Chain {
             let Some((enters, mut passage)) = self.heads[channel].take() else { return };
             self.last = channel;
             self.next_slot = stalls.last(slots, slot, slots.of(passage.bits));
-            self.lines[channel].queue.passes(enters, begins);
+            self.lines[channel].queue.passes(enters, begins, passage.crossing);
             passage.steps.push((enters, begins));
             passage.end = slots.cycle(self.next_slot) + slots.latency;
             seen(channel, &passage);
@@ -226,7 +229,9 @@ impl Chain {
     /// The next event of a channel that is not lost becomes the head of its queue.
     fn fill(&mut self, channel: usize, source: &mut impl FnMut(usize) -> Option<(u64, u32)>, passage: &mut Passage) {
         while let Some((arrival, bits)) = source(channel) {
-            if let Some(enters) = self.lines[channel].event(arrival, bits, passage) {
+            (passage.bits, passage.arrival) = (bits, arrival);
+            passage.crossing = self.per_cycle.map(|per| crossing(arrival, per));
+            if let Some(enters) = self.lines[channel].event(passage) {
                 self.heads[channel] = Some((enters, std::mem::take(passage)));
                 return;
             }
@@ -238,4 +243,10 @@ impl Chain {
         let line = &self.lines[channel];
         line.stages.iter().map(|(_, fifo)| &fifo.occupancy).chain([&line.queue.occupancy]).collect()
     }
+}
+
+/// The crossing of the orbit that a cycle is in.
+pub(super) fn crossing(at: u64, per_cycle: f64) -> usize {
+    // A crossing is in the first cycle that is not before it.
+    ((at as f64 + 1e-3) * per_cycle) as usize % ORBIT
 }

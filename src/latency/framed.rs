@@ -10,9 +10,9 @@
 use std::collections::VecDeque;
 
 use super::carrier::Pace;
-use super::chain::{Carrier, Places};
+use super::chain::{Carrier, Places, crossing};
 use super::core::{Core, CoreShape, Offer};
-use super::occupancy::{MOST, Occupancy, Orbit, Parts};
+use super::occupancy::{MOST, Occupancy, Parts};
 
 /// An event that left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,8 @@ struct Lane {
     /// The next to come.
     next: Option<(u64, Offer)>,
     came: u64,
+    /// Crossings of a cycle, if they matter.
+    per_cycle: Option<f64>,
     found: Framed,
     record: Option<Record>,
 }
@@ -92,7 +94,8 @@ impl Lane {
             if full && !self.places.loses {
                 return;
             }
-            self.found.occupancy.finds(arrival, self.fifo.len());
+            let crossing = self.per_cycle.map(|per| crossing(arrival, per));
+            self.found.occupancy.finds(crossing, self.fifo.len());
             match full {
                 true => self.found.occupancy.lost += 1,
                 false => self.fifo.push_back(Waiting { number: self.came, arrival, entered: now, offer }),
@@ -160,6 +163,7 @@ impl Cores {
             inside: VecDeque::new(),
             next: None,
             came: 0,
+            per_cycle: None,
             found: Framed::default(),
             record: None,
         };
@@ -169,7 +173,7 @@ impl Cores {
     /// Counts too how full fifos are in each crossing of an orbit, of so many cycles a crossing.
     #[must_use]
     pub fn by_crossing(mut self, cycles: f64) -> Self {
-        self.lanes.iter_mut().for_each(|lane| lane.found.occupancy.orbit = Some(Orbit::new(cycles)));
+        self.lanes.iter_mut().for_each(|lane| lane.per_cycle = Some(1.0 / cycles));
         self
     }
 

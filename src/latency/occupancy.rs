@@ -16,7 +16,7 @@ pub struct Occupancy {
     /// Events in it over time.
     pub course: Course,
     /// By crossing of the orbit, where that was asked for.
-    pub orbit: Option<Orbit>,
+    pub orbit: Orbit,
     now: u64,
     /// Begins to come, of the events in it.
     leaving: VecDeque<u64>,
@@ -25,11 +25,12 @@ pub struct Occupancy {
 /// Counts of parts of a run, so that what they say alike and differently is known: events that follow each other are not independent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parts {
-    parts: Vec<Vec<u64>>,
+    whole: Vec<Vec<u64>>,
+    /// The one that is being counted, and how many events it lacks.
+    last: Vec<u64>,
+    lacks: u64,
     /// Events of a part.
     size: u64,
-    /// Of the last one.
-    counted: u64,
 }
 
 /// Parts at most; then two become one.
@@ -37,43 +38,45 @@ const PARTS: usize = 64;
 
 impl Default for Parts {
     fn default() -> Self {
-        Parts { parts: vec![Vec::new()], size: 1 << 12, counted: 0 }
+        let size = 1 << 12;
+        Parts { whole: Vec::new(), last: Vec::new(), lacks: size, size }
     }
 }
 
 impl Parts {
     /// One more that found `n`.
+    #[inline]
     pub fn count(&mut self, n: usize) {
-        if self.counted == self.size {
-            if self.parts.len() == PARTS {
-                let pairs = std::mem::take(&mut self.parts);
-                self.parts = pairs.chunks(2).map(|pair| add(pair.iter())).collect();
-                self.size *= 2;
+        match self.last.get_mut(n) {
+            Some(count) => *count += 1,
+            None => {
+                self.last.resize(n + 1, 0);
+                self.last[n] = 1;
             }
-            self.parts.push(Vec::new());
-            self.counted = 0;
         }
-        self.counted += 1;
-        if let Some(part) = self.parts.last_mut() {
-            if part.len() <= n {
-                part.resize(n + 1, 0);
-            }
-            part[n] += 1;
+        self.lacks -= 1;
+        if self.lacks == 0 {
+            self.next();
         }
     }
 
-    /// Parts that are whole, in order; the last one too if it is the only one.
-    pub fn whole(&self) -> &[Vec<u64>] {
-        match self.parts.len() {
-            1 => &self.parts,
-            n if self.counted < self.size => &self.parts[..n - 1],
-            _ => &self.parts,
+    fn next(&mut self) {
+        self.whole.push(std::mem::take(&mut self.last));
+        if self.whole.len() == PARTS {
+            self.whole = self.whole.chunks(2).map(|pair| add(pair.iter())).collect();
+            self.size *= 2;
         }
+        self.lacks = self.size;
+    }
+
+    /// Parts that are whole, in order; the one that is not if it is the only one.
+    pub fn whole(&self) -> &[Vec<u64>] {
+        if self.whole.is_empty() { std::slice::from_ref(&self.last) } else { &self.whole }
     }
 
     /// All of them.
     pub fn sum(&self) -> Vec<u64> {
-        add(self.parts.iter())
+        add(self.whole.iter().chain([&self.last]))
     }
 }
 
@@ -94,6 +97,9 @@ pub const MOST: usize = 1 << 16;
 impl Occupancy {
     /// There are so many in it until a cycle.
     pub fn holds(&mut self, events: usize, until: u64) {
+        if until <= self.now {
+            return;
+        }
         let at = events.min(MOST);
         if self.cycles.len() <= at {
             self.cycles.resize(at + 1, 0);
@@ -108,24 +114,26 @@ impl Occupancy {
         self.leaving.len().checked_sub(MOST).map_or(0, |k| self.leaving[k] + 1)
     }
 
-    /// An event comes in a cycle and finds so many.
-    pub fn finds(&mut self, at: u64, events: usize) {
+    /// An event comes and finds so many.
+    ///
+    /// * `crossing`: that it came in, of the orbit, if there is one
+    pub fn finds(&mut self, crossing: Option<usize>, events: usize) {
         self.found.count(events.min(MOST));
-        if let Some(orbit) = &mut self.orbit {
-            orbit.finds(at, events);
+        if let Some(crossing) = crossing {
+            self.orbit.finds(crossing, events);
         }
     }
 
     /// An event came, and begins at `begin`; `None` if it is lost.
-    pub(super) fn arrives(&mut self, at: u64, begin: Option<u64>) {
+    pub(super) fn arrives(&mut self, at: u64, begin: Option<u64>, crossing: Option<usize>) {
         // A place is free in the cycle after its event began.
         while self.leaving.front().is_some_and(|begin| *begin < at) {
-            let until = (self.leaving[0] + 1).max(self.now);
+            let until = self.leaving[0] + 1;
             self.holds(self.leaving.len(), until);
             self.leaving.pop_front();
         }
-        self.holds(self.leaving.len(), at.max(self.now));
-        self.finds(at, self.leaving.len());
+        self.holds(self.leaving.len(), at);
+        self.finds(crossing, self.leaving.len());
         match begin {
             Some(begin) => self.leaving.push_back(begin),
             None => self.lost += 1,
@@ -140,6 +148,8 @@ pub struct Course {
     log2: u32,
     /// Events times cycles, and events at most.
     spans: Vec<(u64, usize)>,
+    /// The cycle behind the last span.
+    end: u64,
 }
 
 /// Spans at most; then two become one.
@@ -147,30 +157,37 @@ const SPANS: usize = 512;
 
 impl Default for Course {
     fn default() -> Self {
-        Course { log2: 4, spans: Vec::new() }
+        Course { log2: 4, spans: Vec::new(), end: 0 }
     }
 }
 
 impl Course {
+    #[inline]
     fn holds(&mut self, events: usize, from: u64, until: u64) {
+        match self.spans.last_mut() {
+            Some(span) if until <= self.end => *span = (span.0 + events as u64 * (until - from), span.1.max(events)),
+            _ => self.goes_on(events, from, until),
+        }
+    }
+
+    /// Beyond the last span.
+    fn goes_on(&mut self, events: usize, from: u64, until: u64) {
         let mut from = from;
         while from < until {
-            let mut k = (from >> self.log2) as usize;
-            while k >= SPANS {
-                let spans = std::mem::take(&mut self.spans);
-                self.spans = spans
-                    .chunks(2)
-                    .map(|s| (s.iter().map(|s| s.0).sum(), s.iter().map(|s| s.1).max().unwrap_or(0)))
-                    .collect();
-                self.log2 += 1;
-                k = (from >> self.log2) as usize;
+            if from == self.end {
+                if self.spans.len() == SPANS {
+                    let both =
+                        |s: &[(u64, usize)]| (s.iter().map(|s| s.0).sum(), s.iter().map(|s| s.1).max().unwrap_or(0));
+                    self.spans = self.spans.chunks(2).map(both).collect();
+                    self.log2 += 1;
+                }
+                self.spans.push((0, 0));
+                self.end = (self.spans.len() as u64) << self.log2;
             }
-            let end = until.min((k as u64 + 1) << self.log2);
-            if self.spans.len() <= k {
-                self.spans.resize(k + 1, (0, 0));
+            let end = until.min(self.end);
+            if let Some(span) = self.spans.last_mut() {
+                *span = (span.0 + events as u64 * (end - from), span.1.max(events));
             }
-            let span = &mut self.spans[k];
-            *span = (span.0 + events as u64 * (end - from), span.1.max(events));
             from = end;
         }
     }
@@ -186,28 +203,22 @@ impl Course {
     }
 }
 
-/// What events find, by the crossing of the orbit in which they come.
-#[derive(Clone, Debug, PartialEq)]
+/// What events find, by the crossing of the orbit in which they came.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Orbit {
-    per_cycle: f64,
-    /// Events that came, those that they found together, and at most.
     crossings: Vec<(u64, u64, usize)>,
 }
 
 impl Orbit {
-    /// Of so many cycles a crossing.
-    pub fn new(cycles: f64) -> Self {
-        Orbit { per_cycle: 1.0 / cycles, crossings: vec![(0, 0, 0); ORBIT] }
-    }
-
-    fn finds(&mut self, at: u64, events: usize) {
-        // A crossing is in the first cycle that is not before it.
-        let crossing = ((at as f64 + 1e-3) * self.per_cycle) as u64;
-        let c = &mut self.crossings[(crossing % ORBIT as u64) as usize];
+    fn finds(&mut self, crossing: usize, events: usize) {
+        if self.crossings.is_empty() {
+            self.crossings.resize(ORBIT, (0, 0, 0));
+        }
+        let c = &mut self.crossings[crossing];
         *c = (c.0 + 1, c.1 + events as u64, c.2.max(events));
     }
 
-    /// Of each crossing: events that came, those that they found together, and at most.
+    /// Of each crossing, if there are any: events that came, those that they found together, and at most.
     pub fn crossings(&self) -> &[(u64, u64, usize)] {
         &self.crossings
     }

@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 
-use super::source::{geometric, uniform};
+use super::source::{Geometric, uniform};
 
 /// Interactions are those of the crossing, the same for all channels; hits are the channel's own.
 #[derive(Debug)]
@@ -13,8 +13,8 @@ pub struct Pileup {
     none: Vec<f64>,
     /// Clusters that an interaction leaves in a channel.
     clusters: f64,
-    /// Probability that a cluster ends with a hit.
-    ends: f64,
+    /// Hits of a cluster.
+    cluster: Geometric,
     seed: u64,
 }
 
@@ -32,7 +32,7 @@ impl Pileup {
             all.push(sum);
         }
         let none = (0..all.len()).map(|n| (-clusters * n as f64).exp()).collect();
-        Pileup { interactions: all, none, clusters, ends: 1.0 / cluster, seed }
+        Pileup { interactions: all, none, clusters, cluster: Geometric::new(1.0 / cluster), seed }
     }
 
     /// Of a crossing.
@@ -41,7 +41,7 @@ impl Pileup {
         let n = self.interactions.partition_point(|p| *p < u).min(self.interactions.len() - 1);
         let mut hits = 0u64;
         for _ in 0..poisson(self.clusters * n as f64, self.none[n], rng) {
-            hits += geometric(rng, self.ends);
+            hits += self.cluster.draw(rng);
         }
         hits.min(u64::from(u32::MAX)) as u32
     }

@@ -40,26 +40,47 @@ pub struct Times {
 
 /// Times as they are counted, in cycles; told to a part in a thousand.
 #[derive(Clone, Debug)]
-pub struct Tally(Histogram<u64>);
+pub struct Tally {
+    /// Short ones, each for itself: most are.
+    short: Vec<u64>,
+    long: Histogram<u64>,
+}
+
+/// Cycles of a short time.
+const SHORT: usize = 1 << 11;
 
 impl Default for Tally {
     fn default() -> Self {
-        Tally(Histogram::new(3).unwrap_or_else(|e| unreachable!("three digits are few: {e}")))
+        let long = Histogram::new(3).unwrap_or_else(|e| unreachable!("three digits are few: {e}"));
+        Tally { short: vec![0; SHORT], long }
     }
 }
 
 impl Tally {
     /// One more.
+    #[inline]
     pub fn count(&mut self, cycles: u64) {
-        self.0.saturating_record(cycles);
+        match self.short.get_mut(cycles as usize) {
+            Some(count) => *count += 1,
+            None => self.long.saturating_record(cycles),
+        }
     }
 
-    /// Those of another.
-    pub fn add(&mut self, other: &Tally) {
-        // Both have as many digits, and grow.
-        let _ = self.0.add(&other.0);
+    /// All of them.
+    pub fn whole(&self) -> Counted {
+        let mut all = self.long.clone();
+        for (cycles, count) in self.short.iter().enumerate().filter(|(_, count)| **count > 0) {
+            all.saturating_record_n(cycles as u64, *count);
+        }
+        Counted(all)
     }
+}
 
+/// Counted times.
+#[derive(Clone, Debug)]
+pub struct Counted(Histogram<u64>);
+
+impl Counted {
     /// Events that take longer.
     pub fn beyond(&self, cycles: u64) -> u64 {
         self.0.len() - self.0.count_between(0, cycles)
@@ -92,14 +113,13 @@ impl Tally {
     pub fn survival(&self, clock: &Clock) -> Vec<[f64; 2]> {
         let all = self.0.len() as f64;
         let mut left = self.0.len();
-        let points: Vec<[f64; 2]> = self
-            .0
-            .iter_recorded()
-            .map(|step| {
-                left -= step.count_at_value();
-                [step.value_iterated_to() as f64 * clock.ns(), left as f64 / all]
-            })
-            .collect();
+        let steps = self.0.iter_recorded().map(|step| {
+            left -= step.count_at_value();
+            [step.value_iterated_to() as f64 * clock.ns(), left as f64 / all]
+        });
+        // All of them take the shortest time at least.
+        let first = [self.0.min() as f64 * clock.ns(), 1.0];
+        let points: Vec<[f64; 2]> = [first].into_iter().chain(steps).collect();
         thinned(&points, |p| (p[0], p[1].max(0.5 / all).ln()))
     }
 }
@@ -180,9 +200,9 @@ impl FifoFigures {
 
 fn by_crossing(all: &[&Occupancy]) -> Vec<(usize, f64, usize)> {
     let mut sums: Vec<(u64, u64, usize)> = Vec::new();
-    for orbit in all.iter().filter_map(|o| o.orbit.as_ref()) {
-        sums.resize(orbit.crossings().len(), (0, 0, 0));
-        for (sum, c) in sums.iter_mut().zip(orbit.crossings()) {
+    for crossings in all.iter().map(|o| o.orbit.crossings()).filter(|c| !c.is_empty()) {
+        sums.resize(crossings.len(), (0, 0, 0));
+        for (sum, c) in sums.iter_mut().zip(crossings) {
             *sum = (sum.0 + c.0, sum.1 + c.1, sum.2.max(c.2));
         }
     }
@@ -223,7 +243,8 @@ pub struct MemoryFigures {
     pub most: usize,
     /// Share of events that found so many words or more, from 0 on.
     pub survival: Vec<f64>,
-    /// Words for a wanted share of events that would have to wait or be lost, the margin among them.
+    /// Words for a wanted share of events that would have to wait or be lost, the margin among them; none if it was full.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depths: Vec<Depth>,
     /// Events that the cores lost.
     pub lost: u64,

@@ -15,7 +15,7 @@ use super::filling::CROSSING_HZ;
 use super::framed::{Cores, Framed};
 use super::occupancy::MOST;
 use super::results::{
-    FifoFigures, Knee, LinkFigures, MemoryFigures, Results, SCHEMA, ScanPoint, StageFigures, Tally, Times,
+    Counted, FifoFigures, Knee, LinkFigures, MemoryFigures, Results, SCHEMA, ScanPoint, StageFigures, Tally, Times,
 };
 use super::source::{Arrival, Arrivals, Clock};
 use super::study::{Payload, StallSection, Study};
@@ -212,6 +212,7 @@ impl Setup {
         chain.run(
             |channel| feed.next(channel).map(|(at, offer)| (at, offer.bits)),
             |_, p| {
+                passed.events += 1;
                 passed.latency.count(p.end - p.arrival);
                 for (k, (enters, begins)) in p.steps.iter().enumerate() {
                     let leaves = p.steps.get(k + 1).map_or(p.end, |next| next.0);
@@ -247,6 +248,7 @@ impl Setup {
         cores.run(
             |channel| feed.next(channel),
             |_, d| {
+                passed.events += 1;
                 passed.latency.count(d.left - d.arrival);
                 passed.stages[0].count(d.taken - d.arrival);
                 passed.stages[1].count(d.left - d.taken);
@@ -261,13 +263,14 @@ impl Setup {
         passed.link_bits = link_bits(&slots, beat_bits, sum(|f| f.frames));
         let words: Vec<_> = found.iter().map(|f| &f.words).collect();
         let (most, survival, depths) = MemoryFigures::survival_and_depths(&words, body.shape.margin);
+        let words = 1 << body.shape.words_log2;
         let memory = MemoryFigures {
-            words: 1 << body.shape.words_log2,
+            words,
             word_bits: body.core.word_bits,
             margin: body.shape.margin,
             most,
             survival,
-            depths,
+            depths: if most < (words - body.shape.margin) as usize { depths } else { Vec::new() },
             lost: sum(|f| f.lost_inside),
             frames: sum(|f| f.frames),
             beat_bits,
@@ -277,7 +280,7 @@ impl Setup {
         let busy = f64::from(body.shape.ii.max(body.shape.input_beats)) * clock.ns();
         let name = study.stage[0].name.clone();
         let figures = vec![
-            passed.stage(0, format!("waiting for {name}"), Some(1e3 / busy), Some(fifo), &clock),
+            passed.stage(0, format!("in front of {name}"), Some(1e3 / busy), Some(fifo), &clock),
             passed.stage(1, format!("{name} and link"), None, None, &clock),
         ];
         self.results(feed, &passed, figures, [memory.lost, sum(|f| f.unfinished)], Some(memory))
@@ -293,7 +296,8 @@ impl Setup {
         memory: Option<MemoryFigures>,
     ) -> Result<Results> {
         let study = &self.study;
-        if passed.latency.events() == 0 {
+        let latency = passed.latency.whole();
+        if latency.events() == 0 {
             return Err(Error::new(Code::DataShape, "no event came through to its end")
                 .hint("more events, or frames that end: the last of a frame is what ends it"));
         }
@@ -325,8 +329,8 @@ impl Setup {
             dead: (vetoed + lost) as f64 / (vetoed + events) as f64,
             seconds,
             rate_mhz,
-            latency: passed.latency.told(&clock),
-            survival: passed.latency.survival(&clock),
+            latency: latency.told(&clock),
+            survival: latency.survival(&clock),
             crossing_ns: 1e9 / CROSSING_HZ,
             link: LinkFigures {
                 gbps,
@@ -340,7 +344,7 @@ impl Setup {
             memory,
             scan: Vec::new(),
             rtl: None,
-            late: late(study, passed),
+            late: late(study, &latency),
             warnings: Vec::new(),
         })
     }
@@ -459,6 +463,7 @@ impl<P: FnMut(u64)> Feed<P> {
 
 /// Events that came through.
 struct Passed {
+    events: u64,
     latency: Tally,
     stages: Vec<Tally>,
     waited: Vec<u64>,
@@ -470,6 +475,7 @@ struct Passed {
 impl Passed {
     fn new(stages: usize) -> Self {
         Passed {
+            events: 0,
             latency: Tally::default(),
             stages: vec![Tally::default(); stages],
             waited: vec![0; stages],
@@ -480,7 +486,7 @@ impl Passed {
     }
 
     fn events(&self) -> f64 {
-        self.latency.events().max(1) as f64
+        self.events.max(1) as f64
     }
 
     /// * `most`: MHz; of the link it is known later
@@ -492,20 +498,21 @@ impl Passed {
         fifo: Option<FifoFigures>,
         clock: &Clock,
     ) -> StageFigures {
+        let counted = self.stages[k].whole();
         StageFigures {
             name,
             mean_wait_ns: self.waited[k] as f64 / self.events() * clock.ns(),
-            latency: self.stages[k].told(clock),
-            survival: self.stages[k].survival(clock),
+            latency: counted.told(clock),
+            survival: counted.survival(clock),
             most_mhz: most.unwrap_or(f64::INFINITY),
             fifo,
         }
     }
 }
 
-fn late(study: &Study, passed: &Passed) -> Option<f64> {
+fn late(study: &Study, latency: &Counted) -> Option<f64> {
     let cycles = (study.budget.latency_bx? * study.clock().per_crossing()).floor() as u64;
-    Some(passed.latency.beyond(cycles) as f64 / passed.events())
+    Some(latency.beyond(cycles) as f64 / latency.events().max(1) as f64)
 }
 
 fn warnings(study: &Study, r: &Results) -> Vec<String> {
@@ -536,13 +543,13 @@ fn warnings(study: &Study, r: &Results) -> Vec<String> {
         };
         said.push(format!("{what} in each channel; times and fifos of this study depend on how long it is"));
     }
-    for stage in &r.stages {
-        if stage.fifo.as_ref().is_some_and(|f| f.places.is_none() && f.most_events >= MOST) {
-            said.push(format!(
-                "the fifo of `{}` has no end in the study, and was full with {MOST} events: what came then was lost or waited in front of it",
-                stage.name
-            ));
-        }
+    let full = |f: &FifoFigures| f.places.is_none() && f.most_events >= MOST;
+    let endless = r.stages.iter().find(|s| s.fifo.as_ref().is_some_and(full));
+    if let Some(stage) = endless.filter(|_| r.rate_mhz <= r.knee.rate_mhz) {
+        said.push(format!(
+            "the fifo `{}` has no end in the study, and was full with {MOST} events: what came then was lost or waited in front of it",
+            stage.name
+        ));
     }
     said
 }

@@ -359,12 +359,12 @@ pub struct Arrivals {
 
 #[derive(Debug)]
 enum Kind {
-    Orbit { bunches: Bunches, mean: f64, clusters: Option<Clusters> },
+    Orbit { bunches: Bunches, gap: Geometric, mean: f64, clusters: Option<Clusters> },
     Pileup { bunches: Bunches, pileup: Pileup },
-    Trigger { bunches: Bunches, chance: f64, rules: Rules },
+    Trigger { bunches: Bunches, gap: Geometric, rules: Rules },
     Poisson { seconds: f64, mean: f64 },
     Periodic { n: u64, step: f64 },
-    Bursts { seconds: f64, mean: f64, more: f64, spacing: f64, left: u64, at: f64, last: u64 },
+    Bursts { seconds: f64, mean: f64, length: Geometric, spacing: f64, left: u64, at: f64, last: u64 },
     Trace(Box<Trace>),
 }
 
@@ -417,24 +417,24 @@ impl Arrivals {
                     behind,
                     elsewhere: p * (1.0 - behind) / (1.0 - p),
                 });
-                Kind::Orbit { bunches: Bunches::new(filling)?, mean: *p, clusters }
+                Kind::Orbit { bunches: Bunches::new(filling)?, gap: Geometric::new(*p), mean: *p, clusters }
             }
             Source::Pileup { filling, interactions, hits, cluster } => Kind::Pileup {
                 bunches: Bunches::new(filling)?,
                 pileup: Pileup::new(*interactions, *hits, *cluster, common),
             },
             Source::Trigger { filling, rate_khz, rules, buckets } => {
-                let chance = rate_khz / filled_khz(&filling.filling()?);
+                let gap = Geometric::new(rate_khz / filled_khz(&filling.filling()?));
                 let buckets = buckets.iter().map(|[n, m]| (u64::from(*n), u64::from(*m), 0)).collect();
                 let rules = Rules { windows: rules.clone(), accepted: VecDeque::new(), buckets };
-                Kind::Trigger { bunches: Bunches::new(filling)?, chance, rules }
+                Kind::Trigger { bunches: Bunches::new(filling)?, gap, rules }
             }
             Source::Poisson { rate_mhz } => Kind::Poisson { seconds: 0.0, mean: 1e-6 / rate_mhz },
             Source::Periodic { rate_mhz } => Kind::Periodic { n: 0, step: 1e-6 / rate_mhz },
             Source::Bursts { rate_mhz, length, spacing_ns } => Kind::Bursts {
                 seconds: 0.0,
                 mean: 1e-6 / rate_mhz,
-                more: 1.0 - 1.0 / length,
+                length: Geometric::new(1.0 / length),
                 spacing: spacing_ns * 1e-9,
                 left: 0,
                 at: 0.0,
@@ -452,8 +452,21 @@ pub(super) fn uniform(rng: &mut ChaCha8Rng) -> f64 {
 }
 
 /// Trials until the first success, that one included.
-pub(super) fn geometric(rng: &mut ChaCha8Rng, p: f64) -> u64 {
-    if p >= 1.0 { 1 } else { 1 + (uniform(rng).ln() / (-p).ln_1p()) as u64 }
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Geometric {
+    /// One over the logarithm of a failure's probability; `None` where there is no failure.
+    scale: Option<f64>,
+}
+
+impl Geometric {
+    /// Of a success's probability.
+    pub(super) fn new(p: f64) -> Self {
+        Geometric { scale: (p < 1.0).then(|| 1.0 / (-p).ln_1p()) }
+    }
+
+    pub(super) fn draw(self, rng: &mut ChaCha8Rng) -> u64 {
+        self.scale.map_or(1, |scale| 1 + (uniform(rng).ln() * scale) as u64)
+    }
 }
 
 impl Iterator for Arrivals {
@@ -462,10 +475,8 @@ impl Iterator for Arrivals {
     fn next(&mut self) -> Option<Arrival> {
         let rng = &mut self.rng;
         let at = match &mut self.kind {
-            Kind::Orbit { bunches, mean, clusters: None } => {
-                self.clock.crossing(bunches.advance(geometric(rng, *mean)))
-            }
-            Kind::Orbit { bunches, mean, clusters: Some(c) } => loop {
+            Kind::Orbit { bunches, gap, clusters: None, .. } => self.clock.crossing(bunches.advance(gap.draw(rng))),
+            Kind::Orbit { bunches, mean, clusters: Some(c), .. } => loop {
                 let p = match (bunches.leads(), c.hot) {
                     // Nothing in front of it to draw it in, or not.
                     (true, _) => *mean,
@@ -485,8 +496,8 @@ impl Iterator for Arrivals {
                     return Some(Arrival { at: self.clock.crossing(crossing), size });
                 }
             },
-            Kind::Trigger { bunches, chance, rules } => loop {
-                let crossing = bunches.advance(geometric(rng, *chance));
+            Kind::Trigger { bunches, gap, rules } => loop {
+                let crossing = bunches.advance(gap.draw(rng));
                 if rules.accept(crossing) {
                     break self.clock.crossing(crossing);
                 }
@@ -500,11 +511,11 @@ impl Iterator for Arrivals {
                 *n += 1;
                 self.clock.seconds(*n as f64 * *step)
             }
-            Kind::Bursts { seconds, mean, more, spacing, left, at, last } => {
+            Kind::Bursts { seconds, mean, length, spacing, left, at, last } => {
                 if *left == 0 {
                     *seconds -= uniform(rng).ln() * *mean;
                     *at = *seconds;
-                    *left = geometric(rng, 1.0 - *more);
+                    *left = length.draw(rng);
                 } else {
                     *at += *spacing;
                 }

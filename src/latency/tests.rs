@@ -590,10 +590,12 @@ fn budgets_that_are_missed_and_links_that_are_too_slow_are_said() {
     let busy = STUDY.replace("ii = 4", "ii = 40");
     let r = setup(&busy).run(|_| {}).unwrap();
     assert!(r.warnings[0].starts_with("`derandomiser` is slower than the mean rate"), "{:?}", r.warnings);
-    // A fifo without end has one, so that memory has.
-    let endless = busy.replace("fifo = 16, ", "").replace("100000", "200000");
+    // A fifo without end has one, so that memory has: here while the link stands still for a while.
+    let stalls = "kind = \"lpgbt_10g_fec5\", stalls = { every_us = 1000.0, length_ns = 20e6 }";
+    let endless =
+        STUDY.replace("fifo = 16, ", "").replace("100000", "400000").replace("kind = \"lpgbt_10g_fec5\"", stalls);
     let r = setup(&endless).run(|_| {}).unwrap();
-    assert!(r.warnings.iter().any(|w| w.contains("has no end in the study")), "{:?}", r.warnings);
+    assert!(r.warnings.len() == 1 && r.warnings[0].contains("has no end in the study"), "{:?}", r.warnings);
 }
 
 #[test]

@@ -164,7 +164,7 @@ fn fifos(r: &Results) -> String {
         all.into_iter().chain(depth(&f.depths)).collect()
     };
     let rows: Vec<_> = r.stages.iter().filter_map(|s| s.fifo.as_ref().map(|f| row(&s.name, f))).collect();
-    let head = ["events in the fifo of", "mean", "most", "lost", "places", "for a loss of 10⁻³", "10⁻⁶", "10⁻⁹"];
+    let head = ["events in the fifo", "mean", "most", "lost", "places", "for a loss of 10⁻³", "10⁻⁶", "10⁻⁹"];
     let mut html = table("", &head, &rows);
     if let Some(m) = &r.memory {
         let row =
@@ -246,21 +246,23 @@ fn figures(r: &Results) -> Vec<(String, Sketch)> {
             ),
         ));
     }
-    for (name, f) in fifos().filter(|(_, f)| f.most_events > 0) {
-        let us = |k: f64| k / 1e3;
-        let most: Vec<[f64; 2]> = f.course.iter().map(|c| [us(c.0), c.2 as f64]).collect();
-        let mean: Vec<[f64; 2]> = f.course.iter().map(|c| [us(c.0), c.1]).collect();
+    // One event that comes and goes makes no picture.
+    for (name, f) in fifos().filter(|(_, f)| f.most_events > 1) {
+        let end = f.course.last().map_or(0.0, |c| c.0);
+        let (per, unit) = if end > 2e6 { (1e6, "ms") } else { (1e3, "µs") };
+        let most: Vec<[f64; 2]> = f.course.iter().map(|c| [c.0 / per, c.2 as f64]).collect();
+        let mean: Vec<[f64; 2]> = f.course.iter().map(|c| [c.0 / per, c.1]).collect();
         let lines = [plot::Lines::new("most", &most), plot::Lines::new("mean", &mean)];
-        let title = format!("Events in the fifo of {name}");
+        let title = format!("Events in the fifo: {name}");
         all.push((
             format!("course_{name}"),
-            plot::lines(&title, ("time", "µs"), ("events", ""), [false, false], &lines, None),
+            plot::lines(&title, ("time", unit), ("events", ""), [false, false], &lines, None),
         ));
         if !f.orbit.is_empty() {
             let most: Vec<[f64; 2]> = f.orbit.iter().map(|c| [c.0 as f64, c.2 as f64]).collect();
             let mean: Vec<[f64; 2]> = f.orbit.iter().map(|c| [c.0 as f64, c.1]).collect();
             let lines = [plot::Lines::new("most", &most).dots(), plot::Lines::new("mean", &mean).dots()];
-            let title = format!("Found in the fifo of {name}, by crossing");
+            let title = format!("Found in the fifo, by crossing: {name}");
             all.push((
                 format!("course_orbit_{name}"),
                 plot::lines(&title, ("bunch crossing of the orbit", ""), ("events", ""), [false, false], &lines, None),

@@ -30,7 +30,7 @@ impl Lines {
 /// Curves beside each other.
 ///
 /// * `x`, `y`: title and unit of the axes
-/// * `log`: which of them is logarithmic; what is not positive is then left out
+/// * `log`: which of them is logarithmic; what is not positive is then at the lower end
 /// * `mark`: a value of x with dashes at it
 pub fn lines(
     title: &str,
@@ -41,9 +41,12 @@ pub fn lines(
     mark: Option<f64>,
 ) -> Sketch {
     let mut s = Sketch::new(title.to_owned(), 520.0, 340.0);
-    let shown = |p: &[f64; 2]| (0..2).all(|k| p[k].is_finite() && (!log[k] || p[k] > 0.0));
+    let shown = |p: &[f64; 2]| p.iter().all(|v| v.is_finite());
     let axis = |k: usize, more: Option<f64>| {
-        let all = || curves.iter().flat_map(|c| &c.points).filter(|p| shown(p)).map(|p| p[k]).chain(more);
+        let all = || {
+            let points = curves.iter().flat_map(|c| &c.points).filter(|p| shown(p)).map(|p| p[k]);
+            points.filter(|v| !log[k] || *v > 0.0).chain(more)
+        };
         let (low, high) = (all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max));
         match (log[k], k) {
             // Above there is room for the legend.
