@@ -17,6 +17,7 @@ use crate::error::{Code, Error, Result};
 use crate::fixed::QFormat;
 use crate::model::QuantizedModel;
 use crate::model::file::write_json;
+use crate::monitor::Seen;
 use crate::report::plot;
 
 /// Points of a curve.
@@ -88,7 +89,7 @@ pub fn anomaly(path: &Path, background: &Path, selection: &Selection, asked: &As
     let neural = Neural::new(model.clone())?;
     let (ordinary, unusual) = samples(&neural, &model, background, selection, asked)?;
     let not_finite = ordinary.not_finite + unusual.not_finite;
-    let (ordinary, unusual) = (Scored::new(&neural, &ordinary.values)?, Scored::new(&neural, &unusual.values)?);
+    let (ordinary, unusual) = (neural.seen(&ordinary.values)?, neural.seen(&unusual.values)?);
     let no_rows = |what: &str| Error::new(Code::DataShape, format!("there is no {what}"));
     if ordinary.errors.is_empty() {
         return Err(no_rows("background").at(background.display().to_string()));
@@ -98,12 +99,15 @@ pub fn anomaly(path: &Path, background: &Path, selection: &Selection, asked: &As
     }
     let learned = match model.score {
         Some(_) => None,
-        None => Some(LatentScore::learn(&ordinary.latents(), &model.latent_formats())?),
+        None => {
+            let latents: Vec<Vec<i64>> = ordinary.latents.columns().into_iter().map(|z| z.to_vec()).collect();
+            Some(LatentScore::learn(&latents, &ordinary.formats)?)
+        }
     };
-    let n = model.n_latents();
-    let of_latents = |s: &Scored| -> Vec<f64> {
-        let of = |z: &[i64]| learned.as_ref().map_or_else(|| z[n], |score| score.of(z)) as f64;
-        s.outputs.rows().into_iter().map(|z| of(&z.to_vec())).collect()
+    let of_latents = |s: &Seen| -> Vec<f64> {
+        let of = |score: &LatentScore| s.latents.rows().into_iter().map(|z| score.of(&z.to_vec())).collect();
+        let scores = learned.as_ref().map(of).or_else(|| s.score.clone()).unwrap_or_default();
+        scores.into_iter().map(|score| score as f64).collect()
     };
     let rocs = [
         ("error", Roc::new(&ordinary.errors, &unusual.errors)),
@@ -154,24 +158,6 @@ impl Rows {
     fn new(neural: &Neural, data: &Dataset) -> Result<Self> {
         let (finite, not_finite) = monitor::finite(neural, data);
         Ok(Rows { values: neural.rows(&finite)?, not_finite })
-    }
-}
-
-/// What the model makes of rows.
-struct Scored {
-    /// All that the encoder gives, `[row, output]`.
-    outputs: Array2<i64>,
-    /// Mean squared error of each row, in normalised features.
-    errors: Vec<f64>,
-}
-
-impl Scored {
-    fn new(neural: &Neural, rows: &Array2<f64>) -> Result<Self> {
-        Ok(Scored { outputs: neural.outputs(rows)?, errors: neural.seen(rows)?.errors })
-    }
-
-    fn latents(&self) -> Vec<Vec<i64>> {
-        self.outputs.columns().into_iter().map(|z| z.to_vec()).collect()
     }
 }
 

@@ -91,32 +91,38 @@ pub fn features(transform: &Transform, rows: &Array2<f64>) -> Array2<f32> {
 }
 
 impl Neural {
-    /// All that the encoder gives for rows: latents, and behind them the score of a model that has one.
+    /// What the model makes of rows.
     ///
     /// # Errors
     /// `M003` for a container's model, which has no encoder.
-    pub fn outputs(&self, values: &Array2<f64>) -> Result<Array2<i64>> {
-        let Some(engine) = &self.encoder else {
-            return Err(Error::new(Code::ModelMismatch, "a container carries the decoder only, it cannot encode"));
-        };
-        let features = features(&self.transform, values);
-        Ok(engine.infer_features(&transformer::inputs(self.transformer.as_ref(), &features)))
-    }
-
-    /// What the model makes of rows: latents, and the mean squared error of each row's reconstruction in normalised features.
-    ///
-    /// # Errors
-    /// Those of encoding and decoding.
     pub fn seen(&self, rows: &Array2<f64>) -> Result<Seen> {
-        let latents = self.encode(rows)?;
-        let (x, y) = (features(&self.transform, rows), features(&self.transform, &self.decode(&latents)?));
+        let x = features(&self.transform, rows);
+        let outputs = self.outputs_of(&x)?;
+        let latents = outputs.slice(s![.., ..self.formats.len()]).to_owned();
+        let score = outputs.columns().into_iter().nth(self.formats.len()).map(|score| score.to_vec());
+        let y = features(&self.transform, &self.decode(&latents)?);
         // Flags of zeros behind the values say the same twice.
         let n = self.transform.n_values();
         let error = |(x, y): (ndarray::ArrayView1<f32>, ndarray::ArrayView1<f32>)| {
             x.iter().zip(y).take(n).map(|(x, y)| f64::from(x - y).powi(2)).sum::<f64>() / n as f64
         };
         let errors = x.outer_iter().zip(y.outer_iter()).map(error).collect();
-        Ok(Seen { latents, formats: self.formats.clone(), errors })
+        Ok(Seen { latents, formats: self.formats.clone(), errors, score })
+    }
+
+    /// All that the encoder gives for rows: latents, and behind them the score of a model that has one.
+    ///
+    /// # Errors
+    /// As [`seen`](Self::seen).
+    pub fn outputs(&self, rows: &Array2<f64>) -> Result<Array2<i64>> {
+        self.outputs_of(&features(&self.transform, rows))
+    }
+
+    fn outputs_of(&self, features: &Array2<f32>) -> Result<Array2<i64>> {
+        let Some(engine) = &self.encoder else {
+            return Err(Error::new(Code::ModelMismatch, "a container carries the decoder only, it cannot encode"));
+        };
+        Ok(engine.infer_features(&transformer::inputs(self.transformer.as_ref(), features)))
     }
 }
 

@@ -9,7 +9,6 @@ use crate::data::{self, Dataset, SplitRows};
 use crate::error::{Error, Result};
 use crate::evaluate::{self, ColumnError};
 use crate::model::network::{Activation, Layer, Network, Op};
-use crate::model::quantized::QUANTIZED_SCHEMA;
 use crate::model::transform::NormFunction;
 use crate::model::{Norm, QuantizedModel, Transform};
 use crate::quantize::{self, QuantizeOptions};
@@ -68,15 +67,9 @@ pub fn quantized(
     let transposed: Vec<Vec<f64>> =
         (0..basis.mean.len()).map(|i| basis.components.iter().map(|c| c[i]).collect()).collect();
     let model = QuantizedModel {
-        schema: QUANTIZED_SCHEMA.to_owned(),
-        name: "pca".to_owned(),
         transform: Some(transform.clone()),
-        transformer: None,
-        encoder: quantize::apply(&encoder, &plan)?,
         decoder: Some(linear("out", &transposed, &basis.mean)),
-        provenance: None,
-        monitor: None,
-        score: None,
+        ..QuantizedModel::of("pca", quantize::apply(&encoder, &plan)?)
     };
     Ok((components, model))
 }

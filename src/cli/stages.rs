@@ -14,7 +14,6 @@ use crate::hw::{self, CompileOptions, Compiled, Reuse};
 use crate::link::{Link, Samples};
 use crate::model::file::{write_json, write_whole};
 use crate::model::network::INPUT;
-use crate::model::quantized::QUANTIZED_SCHEMA;
 use crate::model::trained::{Epoch, Provenance, TRAINED_SCHEMA};
 use crate::model::{IntegerNetwork, Network, QuantPlan, QuantizedModel, TrainedModel, Vectors};
 use crate::recipe::Recipe;
@@ -230,15 +229,11 @@ pub fn quantize(model: &TrainedModel) -> Result<QuantizedModel> {
             .hint("`sluice train` calibrates them; set `plan` in the file"));
     };
     let quantized = QuantizedModel {
-        schema: QUANTIZED_SCHEMA.to_owned(),
-        name: model.name.clone(),
         transform: Some(model.transform.clone()),
         transformer: model.transformer.clone(),
-        encoder: quantize::apply(&model.encoder, plan)?,
         decoder: Some(model.decoder.clone()),
         provenance: Some(model.provenance.clone()),
-        monitor: None,
-        score: None,
+        ..QuantizedModel::of(&model.name, quantize::apply(&model.encoder, plan)?)
     };
     quantized.check()?;
     Ok(quantized)

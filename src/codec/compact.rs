@@ -238,7 +238,6 @@ fn bits_to_floats(value: Value) -> Result<Value> {
 mod tests {
     use super::*;
     use crate::fixed::{Overflow, Rounding};
-    use crate::model::quantized::QUANTIZED_SCHEMA;
     use crate::model::transform::NormFunction;
     use crate::model::{Activation, ColumnSpec, Constraint, Granular, IntegerLayer, IntegerNetwork, IntegerOp, Norm};
 
@@ -267,16 +266,11 @@ mod tests {
         let norm = Norm { function: NormFunction::Asinh { unit: 0.1 + 0.2 }, offset: 1.0 / 3.0, scale: 7e-7 };
         let column =
             ColumnSpec { name: "e".into(), width: 2, norm, zero_flag: false, constraint: Constraint::default() };
+        let encoder = IntegerNetwork { n_in: 2, input: Granular::PerTensor(f), layers: vec![encode] };
         QuantizedModel {
-            schema: QUANTIZED_SCHEMA.into(),
-            name: "m".into(),
             transform: Some(Transform { window: None, columns: vec![column] }),
-            transformer: None,
-            encoder: IntegerNetwork { n_in: 2, input: Granular::PerTensor(f), layers: vec![encode] },
             decoder: Some(Network { n_in: 1, layers: vec![decode] }),
-            provenance: None,
-            monitor: None,
-            score: None,
+            ..QuantizedModel::of("m", encoder)
         }
     }
 

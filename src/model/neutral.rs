@@ -136,17 +136,7 @@ fn read(text: &str, path: &Path) -> Result<QuantizedModel> {
         layers.push(layer);
     }
     let encoder = IntegerNetwork { n_in: input.n, input: Granular::PerTensor(format), layers };
-    let model = QuantizedModel {
-        schema: QUANTIZED_SCHEMA.into(),
-        name,
-        transform: None,
-        transformer: None,
-        encoder,
-        decoder: None,
-        provenance: None,
-        monitor: None,
-        score: None,
-    };
+    let model = QuantizedModel::of(&name, encoder);
     model.check()?;
     if let Some(o) = file.output {
         let said = QFormat { signed: o.signed, width: o.width, frac: o.frac };

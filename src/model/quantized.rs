@@ -51,6 +51,21 @@ pub struct QuantizedModel {
 }
 
 impl QuantizedModel {
+    /// An encoder and nothing else, unchecked.
+    pub fn of(name: &str, encoder: IntegerNetwork) -> Self {
+        QuantizedModel {
+            schema: QUANTIZED_SCHEMA.to_owned(),
+            name: name.to_owned(),
+            transform: None,
+            transformer: None,
+            encoder,
+            decoder: None,
+            provenance: None,
+            monitor: None,
+            score: None,
+        }
+    }
+
     /// A model that gives its inputs: for data that are sent as they are.
     ///
     /// # Errors
@@ -70,17 +85,8 @@ impl QuantizedModel {
             rounding: Rounding::Truncate,
             overflow: Overflow::Wrap,
         };
-        let model = QuantizedModel {
-            schema: QUANTIZED_SCHEMA.to_owned(),
-            name: name.to_owned(),
-            transform: None,
-            transformer: None,
-            encoder: IntegerNetwork { n_in: n, input: Granular::PerChannel(formats.to_vec()), layers: vec![copy] },
-            decoder: None,
-            provenance: None,
-            monitor: None,
-            score: None,
-        };
+        let network = IntegerNetwork { n_in: n, input: Granular::PerChannel(formats.to_vec()), layers: vec![copy] };
+        let model = QuantizedModel::of(name, network);
         model.check()?;
         Ok(model)
     }

@@ -28,6 +28,8 @@ pub struct Seen {
     pub formats: Vec<QFormat>,
     /// Mean squared error of each row, in normalised features.
     pub errors: Vec<f64>,
+    /// Raw integers, of a model with a score.
+    pub score: Option<Vec<i64>>,
 }
 
 impl Seen {
@@ -180,7 +182,8 @@ mod tests {
             row[2] = 7;
             errors.push((uniform() * (1.0 + shift)).powi(2));
         }
-        Seen { latents, formats: vec![QFormat::signed(9, 0), QFormat::signed(6, 0), QFormat::signed(6, 0)], errors }
+        let formats = vec![QFormat::signed(9, 0), QFormat::signed(6, 0), QFormat::signed(6, 0)];
+        Seen { latents, formats, errors, score: None }
     }
 
     #[test]

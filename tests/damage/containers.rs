@@ -46,7 +46,7 @@ fn dataset(columns: Vec<Column>, rows: usize) -> Dataset {
 
 /// Numbers that look random and are the same everywhere.
 fn noise(n: usize, seed: u64) -> Vec<f64> {
-    let mut random = crate::mutate::Random::new(seed);
+    let mut random = sluice::evaluate::Chance::new(seed);
     (0..n).map(|_| random.below(1 << 20) as f64 / f64::from(1 << 20)).collect()
 }
 

@@ -17,10 +17,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use containers::Sample;
 use memory::Counting;
-use mutate::{Damage, Random};
+use mutate::Damage;
 use sluice::Code;
 use sluice::codec::decompress;
 use sluice::data::Dataset;
+use sluice::evaluate::Chance;
 
 #[global_allocator]
 static MEMORY: Counting = Counting;
@@ -48,7 +49,7 @@ fn main() {
                     if number >= mutants || failed.lock().expect("no thread panics").is_some() {
                         return;
                     }
-                    let mut random = Random::new(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+                    let mut random = Chance::new(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
                     let of = random.below(samples.len());
                     let (bytes, damage) = mutate::mutant(&samples, of, &mut random);
                     let tried =

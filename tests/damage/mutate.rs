@@ -1,5 +1,7 @@
 //! What befalls containers.
 
+use sluice::evaluate::Chance;
+
 use crate::containers::Sample;
 
 /// What was damaged.
@@ -15,34 +17,12 @@ pub enum Damage {
     Any,
 }
 
-/// Reproducible numbers (splitmix64).
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Self {
-        Random(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `n`.
-    pub fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
-}
-
 /// Bytes of a prefix and of a frame.
 const PREFIX: usize = 32;
 const FRAME: usize = 32;
 
 /// A mutant of sample `of`.
-pub fn mutant(samples: &[Sample], of: usize, random: &mut Random) -> (Vec<u8>, Damage) {
+pub fn mutant(samples: &[Sample], of: usize, random: &mut Chance) -> (Vec<u8>, Damage) {
     let sample = &samples[of];
     let mut bytes = sample.bytes.clone();
     match random.below(20) {
@@ -88,7 +68,7 @@ pub fn mutant(samples: &[Sample], of: usize, random: &mut Random) -> (Vec<u8>, D
             let block = sample.blocks[random.below(sample.blocks.len())].bytes.start;
             let at =
                 if random.below(2) == 0 { places[random.below(places.len())] } else { block + 4 * random.below(8) };
-            let lie = [0, 1, u64::MAX, 1 << 31, bytes.len() as u64, random.next()][random.below(6)];
+            let lie = [0, 1, u64::MAX, 1 << 31, bytes.len() as u64, random.below(usize::MAX) as u64][random.below(6)];
             bytes[at..at + size].copy_from_slice(&lie.to_le_bytes()[..size]);
             if random.below(2) == 0 {
                 let crc = crc32c::crc32c(&bytes[..PREFIX - 4]);
@@ -105,7 +85,7 @@ pub fn mutant(samples: &[Sample], of: usize, random: &mut Random) -> (Vec<u8>, D
 }
 
 /// Changes some bytes in place.
-fn change(bytes: &mut [u8], random: &mut Random) {
+fn change(bytes: &mut [u8], random: &mut Chance) {
     for _ in 0..1 + random.below(4) {
         let at = random.below(bytes.len());
         match random.below(4) {
@@ -113,14 +93,14 @@ fn change(bytes: &mut [u8], random: &mut Random) {
             2 => bytes[at] = [0, 0xff, 0x7f, 0x80][random.below(4)],
             _ => {
                 let end = (at + 1 + random.below(12)).min(bytes.len());
-                bytes[at..end].iter_mut().for_each(|b| *b = random.next() as u8);
+                bytes[at..end].iter_mut().for_each(|b| *b = random.below(256) as u8);
             }
         }
     }
 }
 
 /// The container with another header, whose lengths and CRCs fit.
-fn header(bytes: &[u8], random: &mut Random) -> Vec<u8> {
+fn header(bytes: &[u8], random: &mut Chance) -> Vec<u8> {
     let u32_at = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes")) as usize;
     let (packed, plain) = (u32_at(12), u32_at(16));
     let mut json = zstd::bulk::decompress(&bytes[PREFIX..PREFIX + packed], plain).expect("the header is sound");

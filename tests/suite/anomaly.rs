@@ -59,6 +59,8 @@ fn a_core_tells_the_score_of_every_event_and_a_wrong_one_is_found() {
         for stall in [0, 60] {
             let report = run(stall);
             assert!(report.passed() && report.scores == 3000, "{core:?} {reuse}: {report}");
+            // Those whose frames are lost have a score too.
+            assert_eq!(report.lost > 0, core.drop, "{core:?} {reuse}: {report}");
         }
         let top = folder.path().join("pass_link.v");
         let text = std::fs::read_to_string(&top).unwrap();

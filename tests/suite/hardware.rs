@@ -35,18 +35,7 @@ pub fn layer(name: &str, inputs: &[&str], weights: Vec<Vec<i64>>, bias: i64, out
 
 pub fn model(name: &str, n_in: usize, input: QFormat, layers: Vec<IntegerLayer>) -> QuantizedModel {
     let encoder = IntegerNetwork { n_in, input: Granular::PerTensor(input), layers };
-    let schema = "sluice.quantized/1".to_owned();
-    let model = QuantizedModel {
-        schema,
-        name: name.into(),
-        transform: None,
-        transformer: None,
-        encoder,
-        decoder: None,
-        provenance: None,
-        monitor: None,
-        score: None,
-    };
+    let model = QuantizedModel::of(name, encoder);
     model.check().unwrap();
     model
 }

@@ -243,18 +243,7 @@ fn drawn(n: usize, attempt: usize) -> IntegerNetwork {
 }
 
 pub fn model(n: usize) -> QuantizedModel {
-    let schema = "sluice.quantized/1".to_owned();
-    let model = QuantizedModel {
-        schema,
-        name: format!("net_{n}"),
-        transform: None,
-        transformer: None,
-        encoder: network(n),
-        decoder: None,
-        provenance: None,
-        monitor: None,
-        score: None,
-    };
+    let model = QuantizedModel::of(&format!("net_{n}"), network(n));
     model.check().unwrap_or_else(|e| panic!("network {n}: {e}"));
     model
 }

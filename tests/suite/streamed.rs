@@ -84,18 +84,7 @@ fn drawn(n: usize, attempt: usize) -> IntegerNetwork {
 }
 
 fn model(name: String, encoder: IntegerNetwork) -> QuantizedModel {
-    let schema = "sluice.quantized/1".to_owned();
-    let model = QuantizedModel {
-        schema,
-        name,
-        transform: None,
-        transformer: None,
-        encoder,
-        decoder: None,
-        provenance: None,
-        monitor: None,
-        score: None,
-    };
+    let model = QuantizedModel::of(&name, encoder);
     model.check().unwrap_or_else(|e| panic!("{}: {e}", model.name));
     model
 }

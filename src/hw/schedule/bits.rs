@@ -114,6 +114,7 @@ pub(super) fn readers(graph: &StageGraph, origins: &[Vec<Origin>]) -> Vec<Vec<Ve
 /// The registers of a scheduled graph.
 pub(crate) struct Registers {
     /// For each node the origin of each bit.
+    #[cfg_attr(not(feature = "verilog"), expect(dead_code, reason = "only what is printed needs it"))]
     pub origins: Vec<Vec<Origin>>,
     /// For each node and bit that it makes the last rank at which the bit is read; the node's own rank if it is not stored.
     pub last: Vec<Vec<u32>>,
@@ -132,6 +133,7 @@ impl Registers {
     }
 
     /// Runs of bits that a register of node `id` holds at `rank`: first bit and length.
+    #[cfg(feature = "verilog")]
     pub fn held(&self, graph: &StageGraph, id: NodeId, rank: u32) -> Vec<(u32, u32)> {
         let mut runs: Vec<(u32, u32)> = Vec::new();
         if rank <= graph.nodes[id].rank {
