@@ -111,14 +111,14 @@ fn sample(known: &Known, payload: &Payload, design: Option<&Path>) -> Result<Arc
 
 fn describe(r: &Results, found: Option<&SweepResults>) -> String {
     let mut text = format!(
-        "{}: {} events in {:.4} s, {:.4} MHz{}; {} lost ({:.2e}){}\n",
+        "{}: {} events in {:.4} s, {:.4} MHz{}; {} lost ({}){}\n",
         r.name,
         r.events,
         r.seconds,
         r.rate_mhz,
         if r.channels > 1 { format!(" in each of {} channels", r.channels) } else { String::new() },
         r.lost,
-        r.lost as f64 / r.events as f64,
+        tables::share(r.lost as f64 / r.events as f64),
         if r.vetoed > 0 {
             format!(", {} vetoed by the trigger's rules, dead time {:.3} %", r.vetoed, 100.0 * r.dead)
         } else {
@@ -214,22 +214,23 @@ fn combinations(found: &SweepResults) -> String {
     for (key, width) in keys.iter().zip(&widths) {
         let _ = write!(text, "{key:<width$}");
     }
-    text += "     Gb/s      LUT   places   lost      99 % ns 99.9999 % ns  link %  budget\n";
+    text += "     Gb/s      LUT   places     lost     99 % ns 99.9999 % ns  link %  budget\n";
     for (k, p) in found.points.iter().enumerate().take(SHOWN) {
         for (key, width) in keys.iter().zip(&widths) {
             let _ = write!(text, "{:<width$}", value(p, key));
         }
         let ns = |v: Option<f64>| v.map_or("-".to_owned(), |v| format!("{v:.1}"));
         let (p99, p6) = (ns(p.latency.p99_ns), ns(p.latency.p99_9999_ns));
+        let why = p.why.first().map_or("", String::as_str);
         let keeps = match p.keeps {
-            Some(true) if found.cheapest == Some(k) => "kept, the cheapest",
-            Some(true) => "kept",
-            Some(false) => "not kept",
-            None => "unknown",
+            Some(true) if found.cheapest == Some(k) => "kept, the cheapest".to_owned(),
+            Some(true) => "kept".to_owned(),
+            Some(false) => format!("not kept: {why}"),
+            None => format!("unknown: {why}"),
         };
         let _ = writeln!(
             text,
-            "{:>9.3}{:>9}{:>9}   {:<8.1e}{p99:>9}{p6:>13}{:>8.2}  {keeps}",
+            "{:>9.3}{:>9}{:>9}{:>9}{p99:>12}{p6:>13}{:>8.2}  {keeps}",
             p.gbps,
             p.lut,
             p.places,

@@ -4,7 +4,8 @@
 //! place for: an upper bound of what that fifo loses, since there nobody waits behind those that are lost. As far as the run's events
 //! reach it is counted. Beyond, the logarithm of the share is continued as a straight line, as it is for all queues whose
 //! arrivals and services have no heavy tails (Asmussen, "Applied Probability and Queues", 2003, chapter XIII); the interval is that of
-//! lines fitted to parts of the run drawn with replacement.
+//! lines fitted to parts of the run drawn with replacement. A share that ends where the line still has many events has no such tail, and
+//! nothing is said beyond what was counted.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
@@ -85,6 +86,9 @@ fn places(found: &[u64], losses: &[f64]) -> Vec<Option<(u64, bool)>> {
     let last = shares.iter().rposition(|s| counted(*s)).unwrap_or(0);
     let first = shares.iter().position(|s| *s <= 0.1).unwrap_or(last).min(last.saturating_sub(2));
     let line = (last >= first + 2).then(|| fit(&shares, first, last, events)).flatten();
+    // A share that ends at once has no tail: where the line has many events and there were none, it says nothing.
+    let end = |l: &(f64, f64)| (l.1 + l.0 * shares.len() as f64).exp() * events as f64;
+    let line = line.filter(|l| l.0 < 0.0 && end(l) < COUNTED as f64 / 2.0);
     let one = |loss: &f64| {
         if let Some(k) = shares.iter().position(|s| *s <= *loss) {
             if counted(*loss) {
@@ -94,10 +98,11 @@ fn places(found: &[u64], losses: &[f64]) -> Vec<Option<(u64, bool)>> {
             // Nobody found as many.
             return Some((shares.len() as u64, false));
         }
-        // Without a tail to continue, that nobody found as many says that fewer do than one in a third of the events, at 95 %.
-        let none = (loss * events as f64 >= 3.0).then_some((shares.len() as u64, false));
-        let Some((slope, at_0)) = line.filter(|l| l.0 < 0.0) else { return none };
-        Some((((loss.ln() - at_0) / slope).ceil().max(0.0) as u64, true))
+        // That nobody found as many says that fewer do than three in all the events, at 95 %.
+        let none = (loss * events as f64 >= 3.0).then_some(shares.len() as u64);
+        let Some((slope, at_0)) = line else { return none.map(|n| (n, false)) };
+        let places = ((loss.ln() - at_0) / slope).ceil().max(0.0) as u64;
+        Some(none.filter(|n| *n < places).map_or((places, true), |n| (n, false)))
     };
     losses.iter().map(one).collect()
 }

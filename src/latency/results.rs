@@ -62,7 +62,7 @@ impl Tally {
     pub fn count(&mut self, cycles: u64) {
         match self.short.get_mut(cycles as usize) {
             Some(count) => *count += 1,
-            None => self.long.saturating_record(cycles),
+            None => record(&mut self.long, cycles, 1),
         }
     }
 
@@ -70,10 +70,14 @@ impl Tally {
     pub fn whole(&self) -> Counted {
         let mut all = self.long.clone();
         for (cycles, count) in self.short.iter().enumerate().filter(|(_, count)| **count > 0) {
-            all.saturating_record_n(cycles as u64, *count);
+            record(&mut all, cycles as u64, *count);
         }
         Counted(all)
     }
+}
+
+fn record(histogram: &mut Histogram<u64>, cycles: u64, count: u64) {
+    histogram.record_n(cycles, count).unwrap_or_else(|e| unreachable!("the histogram grows: {e}"));
 }
 
 /// Counted times.

@@ -19,6 +19,7 @@ use super::results::{
 };
 use super::source::{Arrival, Arrivals, Clock};
 use super::study::{Payload, StallSection, Study};
+use super::tables::share;
 use crate::error::{Code, Error, Result};
 use crate::link::Link;
 use crate::verilog::{DesignManifest, LinkCore};
@@ -520,12 +521,16 @@ fn warnings(study: &Study, r: &Results) -> Vec<String> {
     let budget = &study.budget;
     if let (Some(bx), Some(late)) = (budget.latency_bx, r.late) {
         if late > budget.late {
-            said.push(format!("{late:.3e} of the events take longer than {bx} crossings, {:.1e} may", budget.late));
+            said.push(format!(
+                "{} of the events take longer than {bx} crossings, {:.0e} may",
+                share(late),
+                budget.late
+            ));
         }
     }
     let lost = r.lost as f64 / r.events as f64;
     if let Some(loss) = budget.loss.filter(|loss| lost > *loss) {
-        said.push(format!("{lost:.3e} of the events are lost, {loss:.1e} may be"));
+        said.push(format!("{} of the events are lost, {loss:.0e} may be", share(lost)));
     }
     if let Some(link) = budget.link.filter(|link| r.link.used > *link) {
         said.push(format!("{:.2} % of the link are used, {:.2} % may be", 100.0 * r.link.used, 100.0 * link));

@@ -26,6 +26,15 @@ pub fn places(d: &Depth) -> String {
     }
 }
 
+/// A share of events: in percent, where it is not tiny.
+pub fn share(v: f64) -> String {
+    match v {
+        0.0 => "0".to_owned(),
+        1e-3.. => format!("{:.2} %", 100.0 * v),
+        _ => format!("{v:.1e}"),
+    }
+}
+
 /// A value of a sweep without quotes.
 pub fn plain(v: &serde_json::Value) -> String {
     v.as_str().map_or_else(|| v.to_string(), str::to_owned)

@@ -18,6 +18,9 @@ pub enum Document {
     /// `design.json` of a design folder.
     #[cfg(feature = "verilog")]
     Design,
+    /// `results.json` of a latency study.
+    #[cfg(feature = "verilog")]
+    Latency,
 }
 
 impl Document {
@@ -28,6 +31,8 @@ impl Document {
         Document::TrainedModel,
         #[cfg(feature = "verilog")]
         Document::Design,
+        #[cfg(feature = "verilog")]
+        Document::Latency,
     ];
 
     /// Where the repository keeps its schema.
@@ -38,6 +43,8 @@ impl Document {
             Document::TrainedModel => "models/trained.schema.json",
             #[cfg(feature = "verilog")]
             Document::Design => "docs/design.schema.json",
+            #[cfg(feature = "verilog")]
+            Document::Latency => "docs/latency.schema.json",
         }
     }
 
@@ -49,6 +56,8 @@ impl Document {
             Document::TrainedModel => "trained",
             #[cfg(feature = "verilog")]
             Document::Design => "design",
+            #[cfg(feature = "verilog")]
+            Document::Latency => "latency",
         }
     }
 
@@ -60,6 +69,8 @@ impl Document {
             Document::TrainedModel => of::<TrainedModel>("Trained model: model.trained.json"),
             #[cfg(feature = "verilog")]
             Document::Design => of::<crate::verilog::DesignManifest>("Design folder: design.json"),
+            #[cfg(feature = "verilog")]
+            Document::Latency => of::<crate::latency::results::Results>("Results of a latency study: results.json"),
         }
     }
 }

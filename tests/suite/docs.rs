@@ -5,14 +5,17 @@ use std::process::Command;
 
 use super::{has, sluice, stderr};
 
-/// The fenced blocks of a kind in a page, in order.
-fn blocks(page: &str, kind: &str) -> Vec<String> {
+/// The fenced blocks of a page in order, with their kinds.
+fn fences(page: &str) -> Vec<(String, String)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let mut found = Vec::new();
-    for part in text.split(&format!("```{kind}\n")).skip(1) {
-        found.push(part.split("```").next().unwrap().to_owned());
-    }
+    let inside = text.split("```").skip(1).step_by(2);
+    inside.filter_map(|block| block.split_once('\n')).map(|(kind, block)| (kind.to_owned(), block.to_owned())).collect()
+}
+
+/// The fenced blocks of a kind in a page, in order.
+fn blocks(page: &str, kind: &str) -> Vec<String> {
+    let found: Vec<String> = fences(page).into_iter().filter(|f| f.0 == kind).map(|f| f.1).collect();
     assert!(!found.is_empty(), "{page} has no {kind} block");
     found
 }
@@ -53,16 +56,28 @@ fn the_commands_of_the_guide_work_in_the_order_given() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
+    // The page says so.
+    std::os::unix::fs::symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("models"), folder.path().join("models"))
+        .unwrap();
     let bin = Path::new(env!("CARGO_BIN_EXE_sluice")).parent().unwrap();
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
-    for block in blocks("docs/GUIDE.md", "sh") {
-        let out = Command::new("bash")
-            .args(["-euo", "pipefail", "-c", &block])
-            .current_dir(folder.path())
-            .env("PATH", &path)
-            .output()
-            .expect("bash starts");
-        assert!(out.status.success(), "{block}\n{}", stderr(&out));
+    let mut printed = None;
+    for (kind, block) in fences("docs/GUIDE.md") {
+        match kind.as_str() {
+            "sh" => {
+                let out = Command::new("bash")
+                    .args(["-euo", "pipefail", "-c", &block])
+                    .current_dir(folder.path())
+                    .env("PATH", &path)
+                    .output()
+                    .expect("bash starts");
+                assert!(out.status.success(), "{block}\n{}", stderr(&out));
+                printed = Some(String::from_utf8(out.stdout).unwrap());
+            }
+            // What the command before it prints.
+            "text" => assert_eq!(printed.take().as_deref().map(str::trim_end), Some(block.trim_end())),
+            _ => {}
+        }
     }
 }
 

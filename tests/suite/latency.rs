@@ -1,6 +1,9 @@
 //! The model of a core beside its Verilog: every event in, every beat out, in the same cycle.
 
+use std::process::Output;
+
 use ndarray::Array2;
+use sha2::{Digest as _, Sha256};
 use sluice::latency::core::{CoreShape, Offer, moves};
 use sluice::link::{FrameWriter, LearnOptions, Link};
 use sluice::model::QuantizedModel;
@@ -10,7 +13,7 @@ use sluice::verify::{self, Marks, varied_marks};
 use sluice::verilog::{CoreOptions, DesignManifest};
 
 use super::frames::{emitted_with, events, formats, identity, learned};
-use super::has;
+use super::{Folder, has, sluice, stderr};
 
 fn offers(link: &Link, model: &QuantizedModel, inputs: &Array2<i64>, marks: &Marks) -> Vec<Offer> {
     let engine = Engine::new(&model.encoder).unwrap();
@@ -108,4 +111,131 @@ fn the_model_of_a_core_moves_every_event_and_beat_in_the_cycle_of_its_verilog() 
         let fixed = LearnOptions { fixed_bits: Some(96), ..options(1) };
         check(&model, &learned(&formats, &sample, &fixed), &CoreOptions { drop, ..plain }, 1, varied_marks);
     }
+}
+
+const STUDY: &str = r#"
+name = "cells"
+clock_mhz = 240.474
+channels = 2
+events = 30000
+source = { kind = "orbit", probability = 0.9 }
+payload = { data = "cells.npy" }
+stage = [{ name = "core", design = "cells", fifo = 32 }]
+link = { kind = "LINK" }
+"#;
+
+/// A core of 48 trigger cells and a study of it.
+fn cells(link: &str) -> Folder {
+    let f = Folder::new();
+    let model = format!("{}/models/trigger_cells/model.quant.json", env!("CARGO_MANIFEST_DIR"));
+    f.works(&["toy", "trigger-cells", "cells.npy", "--rows", "2000", "--seed", "11"]);
+    f.works(&["link", "cells.npy", "--model", &model, "--frame-events", "4", "--out", "link.json"]);
+    f.works(&["emit", &model, "--link", "link.json", "--clock-mhz", "240", "--effort", "fast", "--out", "cells"]);
+    f.write("study.toml", STUDY.replace("LINK", link));
+    f
+}
+
+fn json(out: &Output) -> serde_json::Value {
+    serde_json::from_slice(&out.stdout).unwrap_or_else(|e| panic!("{e}: {}", stderr(out)))
+}
+
+#[test]
+fn a_study_of_cores_is_that_of_their_verilog_and_says_where_another_differs() {
+    if !has("verilator") {
+        return;
+    }
+    for (link, full) in [("lpgbt_10g_fec5", false), ("lpgbt_5g_fec5", true)] {
+        let f = cells(link);
+        let run = || sluice(f.path(), &["--json", "latency", "study.toml", "--rtl", "20000", "--out", "out"]);
+        let out = run();
+        let results = json(&out);
+        assert_eq!(results["rtl"]["difference"], serde_json::Value::Null, "{}", results["rtl"]);
+        assert!(results["rtl"]["events"].as_u64().unwrap() > 20_000);
+        // The link is too slow in one, and that is said.
+        let warnings = results["warnings"].as_array().unwrap();
+        assert_eq!((out.status.code(), warnings.is_empty()), (Some(i32::from(full)), !full), "{warnings:?}");
+        assert_eq!(
+            full,
+            warnings.iter().any(|w| w.as_str().unwrap().contains("the link is slower than the mean rate"))
+        );
+        assert_eq!(full, results["lost"].as_u64().unwrap() > 0);
+        let schema = sluice::report::schema::Document::Latency.schema();
+        let kept: serde_json::Value = serde_json::from_slice(&f.bytes("out/results.json")).unwrap();
+        jsonschema::validate(&schema, &kept).unwrap();
+        for file in
+            ["report.html", "latency.csv", "survival.csv", "fifos.csv", "depths.csv", "occupancy.csv", "scan.csv"]
+        {
+            assert!(f.bytes(&format!("out/{file}")).len() > 40, "{file}");
+        }
+        // A memory that is faster by a cycle; and, where the link is full, one that lets fewer beats begin.
+        let top = f.at("cells/trigger_cells_link.v");
+        let text = std::fs::read_to_string(&top).unwrap();
+        let fault = if full { ("6'd20", "6'd6") } else { (".LUT_RAM(0)) frames", ".LUT_RAM(1)) frames") };
+        assert_eq!(text.matches(fault.0).count(), 1);
+        let changed = text.replace(fault.0, fault.1);
+        std::fs::write(&top, &changed).unwrap();
+        f.refused(&["latency", "study.toml"], "was changed since it was emitted");
+        let sum = |text: &str| Sha256::digest(text).iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let manifest = String::from_utf8(f.bytes("cells/design.json")).unwrap();
+        assert!(manifest.contains(&sum(&text)));
+        f.write("cells/design.json", manifest.replace(&sum(&text), &sum(&changed)));
+        let out = run();
+        let difference = json(&out)["rtl"]["difference"].as_str().unwrap_or_default().to_owned();
+        assert!(out.status.code() == Some(1) && difference.contains("in the model and in cycle"), "{difference}");
+        let said = String::from_utf8(sluice(f.path(), &["latency", "study.toml", "--rtl", "20000"]).stdout).unwrap();
+        assert!(said.contains("NOT THE MODEL: channel 0: beat "), "{said}");
+    }
+}
+
+#[test]
+fn a_study_of_samples_of_a_waveform_is_that_of_its_verilog() {
+    if !has("verilator") {
+        return;
+    }
+    let f = Folder::new();
+    f.works(&["toy", "pulses", "pulses.npy", "--rows", "60"]);
+    f.works(&["link", "pulses.npy", "--waveform", "--out", "waves.json"]);
+    f.works(&["emit", "--link", "waves.json", "--link-bits", "32", "--registers", "--out", "waves"]);
+    let study = |full: &str| {
+        STUDY
+            .replace("{ kind = \"orbit\", probability = 0.9 }", "{ kind = \"periodic\", rate_mhz = 150.0 }")
+            .replace("cells.npy", "pulses.npy")
+            .replace("design = \"cells\", fifo = 32", &format!("design = \"waves\", fifo = 32{full}"))
+            .replace("{ kind = \"LINK\" }", "{ slot_bits = 32, slot_ns = 40.0 }")
+    };
+    f.write("study.toml", study(", full = \"wait\""));
+    let out = sluice(f.path(), &["--json", "latency", "study.toml", "--rtl", "30000"]);
+    let rtl = &json(&out)["rtl"];
+    assert_eq!((rtl["events"].as_u64(), &rtl["difference"]), (Some(60_000), &serde_json::Value::Null), "{rtl}");
+    f.write("study.toml", study(""));
+    f.refused(&["latency", "study.toml"], "a sample of a waveform cannot be lost alone");
+}
+
+#[test]
+fn bad_studies_get_one_clear_error_each() {
+    let f = cells("lpgbt_10g_fec5");
+    let study = STUDY.replace("LINK", "lpgbt_10g_fec5");
+    for (from, to, what) in [
+        ("probability = 0.9", "probability = -0.9", "`source.probability` is -0.9"),
+        ("design = \"cells\"", "design = \"nowhere\"", "nowhere"),
+        ("data = \"cells.npy\"", "data = \"nowhere.npy\"", "nowhere.npy"),
+        ("data = \"cells.npy\"", "data = \"cells.npy\", link = \"link.json\"", "the design has its own"),
+        ("design = \"cells\", fifo = 32", "latency = 3", "the payload has data and no link"),
+        ("fifo = 32 }]", "fifo = 32 }, { name = \"more\" }]", "not the only stage"),
+        ("\"lpgbt_10g_fec5\" }", "\"lpgbt_10g_fec5\", fifo = 3 }", "its link no fifo"),
+        ("events = 30000", "events = 1", "no event came through to its end"),
+        ("name = \"cells\"", "name = \"cells\"\nspeed = 3", "unknown field `speed`"),
+        ("name = \"cells\"", "name = ", "the study does not make sense"),
+    ] {
+        assert!(study.contains(from), "{from}");
+        f.write("bad.toml", study.replacen(from, to, 1));
+        f.refused(&["latency", "bad.toml", "--out", "out"], what);
+        assert!(!f.at("out/results.json").exists());
+    }
+    f.refused(&["latency", "nowhere.toml"], "nowhere.toml");
+    let kernel = "stage = [{ name = \"core\", ii = 2 }]\npayload = { bits = 30 }";
+    let lines = study.lines().filter(|l| !["stage", "payload", "channels"].iter().any(|key| l.starts_with(key)));
+    f.write("bad.toml", format!("{kernel}\n{}", lines.collect::<Vec<_>>().join("\n")));
+    f.refused(&["latency", "bad.toml", "--rtl"], "the study has no design that sends frames");
+    f.works(&["latency", "bad.toml"]);
 }
