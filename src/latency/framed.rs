@@ -215,11 +215,13 @@ impl Cores {
                 None => arbiter.next(lanes.len(), last, |k| lanes[k].core.is_valid()),
             };
             for (channel, lane) in lanes.iter_mut().enumerate() {
+                // A beat that were there earlier, in the Verilog, would be taken.
+                let ready = open && goes.is_none_or(|goes| goes == channel);
                 lane.enter(now, &mut || source(channel));
                 if lane.rests() {
                     continue;
                 }
-                let Some(ended) = lane.cycle(now, goes == Some(channel), slots.latency, |d| seen(channel, d)) else {
+                let Some(ended) = lane.cycle(now, ready, slots.latency, |d| seen(channel, d)) else {
                     continue;
                 };
                 beats += 1;
