@@ -12,7 +12,7 @@ use crate::latency::depth::Depth;
 use crate::latency::results::{Results, Times};
 use crate::latency::simulate::{Sample, Setup};
 use crate::latency::study::{self, Payload, Study};
-use crate::latency::sweep::{Point, SweepResults, sweep};
+use crate::latency::sweep::{Point, SweepResults, is_condition, sweep};
 use crate::latency::{rtl, tables};
 use crate::model::file::write_json;
 use crate::report::latency as page;
@@ -223,7 +223,7 @@ fn combinations(found: &SweepResults) -> String {
         let (p99, p6) = (ns(p.latency.p99_ns), ns(p.latency.p99_9999_ns));
         let why = p.why.first().map_or("", String::as_str);
         let keeps = match p.keeps {
-            Some(true) if found.cheapest == Some(k) => "kept, the cheapest".to_owned(),
+            Some(true) if found.cheapest.contains(&k) => "kept, the cheapest".to_owned(),
             Some(true) => "kept".to_owned(),
             Some(false) => format!("not kept: {why}"),
             None => format!("unknown: {why}"),
@@ -241,9 +241,10 @@ fn combinations(found: &SweepResults) -> String {
     if found.points.len() > SHOWN {
         let _ = writeln!(text, "and {} more: sweep.csv of --out has them all", found.points.len() - SHOWN);
     }
-    match found.cheapest.and_then(|k| found.points.get(k)) {
+    match found.cheapest.first().and_then(|k| found.points.get(*k)) {
         Some(p) => {
-            let all: Vec<String> = keys.iter().map(|key| format!("{key} = {}", value(p, key))).collect();
+            let built = keys.iter().filter(|key| !is_condition(key));
+            let all: Vec<String> = built.map(|key| format!("{key} = {}", value(p, key))).collect();
             let _ = writeln!(text, "The cheapest that keeps the budget: {}", all.join(", "));
         }
         None => text += "None keeps the budget for certain.\n",

@@ -85,8 +85,8 @@ pub struct Point {
 pub struct SweepResults {
     /// In the order of the values, the last key fastest.
     pub points: Vec<Point>,
-    /// The cheapest that keeps the budget.
-    pub cheapest: Option<usize>,
+    /// The cheapest configuration that keeps the budget, whatever comes: its points.
+    pub cheapest: Vec<usize>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -144,13 +144,29 @@ pub fn sweep(
         Ok(Point { price, ..point })
     };
     let points = trials.par_iter().map(one).collect::<Result<Vec<Point>>>()?;
-    let dearer = |a: &Point, b: &Point| {
-        let by_price = a.price.partial_cmp(&b.price).filter(|_| a.price.is_some());
-        by_price.unwrap_or_else(|| a.gbps.total_cmp(&b.gbps).then(a.lut.cmp(&b.lut)).then(a.places.cmp(&b.places)))
-    };
-    let keep = (0..points.len()).filter(|k| points[*k].keeps == Some(true));
-    let cheapest = keep.min_by(|a, b| dearer(&points[*a], &points[*b]));
+    let cheapest = cheapest(&points);
     Ok(SweepResults { points, cheapest })
+}
+
+/// What comes, and not what is built.
+pub fn is_condition(key: &str) -> bool {
+    ["source", "payload", "seed", "events"].contains(&key.split('.').next().unwrap_or_default())
+}
+
+/// Points of the cheapest configuration that keeps the budget under all conditions.
+fn cheapest(points: &[Point]) -> Vec<usize> {
+    let mut configurations: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (k, point) in points.iter().enumerate() {
+        let built: BTreeMap<_, _> = point.values.iter().filter(|(key, _)| !is_condition(key)).collect();
+        configurations.entry(format!("{built:?}")).or_default().push(k);
+    }
+    // A fifo without end has as many places as it used where it was fullest.
+    let of = |all: &Vec<usize>| {
+        let most = |of: fn(&Point) -> f64| all.iter().map(|k| of(&points[*k])).fold(0.0, f64::max);
+        [most(|p| p.price.unwrap_or(0.0)), most(|p| p.gbps), most(|p| p.lut as f64), most(|p| p.places as f64)]
+    };
+    let keep = configurations.into_values().filter(|all| all.iter().all(|k| points[*k].keeps == Some(true)));
+    keep.min_by(|a, b| of(a).partial_cmp(&of(b)).unwrap_or(std::cmp::Ordering::Equal)).unwrap_or_default()
 }
 
 fn combinations(sweep: &Sweep) -> Result<Vec<BTreeMap<String, toml::Value>>> {

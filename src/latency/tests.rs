@@ -680,7 +680,7 @@ fn a_sweep_finds_the_cheapest_that_keeps_the_budget_and_goes_on_where_it_stopped
     let (first, n) = run(&said);
     let first = first.unwrap();
     assert_eq!((n, first.points.len()), (9, 9));
-    let cheapest = &first.points[first.cheapest.unwrap()];
+    let cheapest = &first.points[first.cheapest[0]];
     // The slowest link whose points keep the budget, and of these the one with the fewest places.
     let keeps: Vec<&super::sweep::Point> = first.points.iter().filter(|p| p.keeps == Some(true)).collect();
     assert!(
@@ -701,8 +701,15 @@ fn a_sweep_finds_the_cheapest_that_keeps_the_budget_and_goes_on_where_it_stopped
     // Prices decide otherwise.
     let priced: toml::Table = toml::from_str(&(text.clone() + "[sweep.price]\nplace = 1.0\n")).unwrap();
     let priced = run(&priced).0.unwrap();
-    let best = &priced.points[priced.cheapest.unwrap()];
+    let best = &priced.points[priced.cheapest[0]];
     assert!(best.places <= cheapest.places && best.price == Some(best.places as f64));
+    // What comes is no choice: a configuration has to keep the budget at every rate.
+    let rates = text.clone() + "\"source.probability\" = [0.2, 0.6]\n";
+    let found = run(&toml::from_str(&rates).unwrap()).0.unwrap();
+    assert_eq!(found.points.len(), 18);
+    let best: Vec<_> = found.cheapest.iter().map(|k| &found.points[*k].values).collect();
+    assert!(best.len() == 2 && best[0]["link.kind"] == best[1]["link.kind"] && best[0] != best[1], "{best:?}");
+    assert_eq!(best[0]["link.kind"], cheapest.values["link.kind"]);
     for (key, what) in [
         ("\"stage.nobody.fifo\" = [1]", "no stage is called `nobody`"),
         ("\"name.x\" = [1]", "`name` has no keys"),

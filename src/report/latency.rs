@@ -25,7 +25,11 @@ pub fn write(folder: &Path, r: &Results, sweep: Option<&SweepResults>) -> Result
 /// # Errors
 /// `I001`.
 pub fn write_pngs(r: &Results, folder: &Path) -> Result<()> {
-    figures(r).iter().try_for_each(|(name, sketch)| plot::write_png(sketch, &folder.join(format!("{name}.png"))))
+    let figures = figures(r);
+    let file = |name: &str| folder.join(format!("{}.png", name.replace(['/', ' '], "_")));
+    figures.iter().try_for_each(|(name, sketch)| plot::write_png(sketch, &file(name)))?;
+    let all: Vec<Sketch> = figures.into_iter().map(|(_, sketch)| sketch).collect();
+    plot::write_png(&Sketch::sheet(&r.name, 2, &all), &file("overview"))
 }
 
 fn page(r: &Results, sweep: Option<&SweepResults>) -> String {
@@ -184,7 +188,7 @@ fn combinations(sweep: &SweepResults) -> String {
         let mut row: Vec<String> = keys.iter().map(|key| p.values.get(*key).map_or(String::new(), plain)).collect();
         let ns = |v: Option<f64>| v.map_or("–".to_owned(), short);
         let keeps = match p.keeps {
-            Some(true) if sweep.cheapest == Some(k) => "kept, the cheapest",
+            Some(true) if sweep.cheapest.contains(&k) => "kept, the cheapest",
             Some(true) => "kept",
             Some(false) => "not kept",
             None => "unknown",

@@ -81,6 +81,24 @@ fn the_commands_of_the_guide_work_in_the_order_given() {
     }
 }
 
+#[test]
+fn the_studies_of_the_latency_page_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let [study, sweep] = &blocks("docs/LATENCY.md", "toml")[..] else { panic!("two blocks") };
+    let path = folder.path().join("study.toml");
+    std::fs::write(&path, study).unwrap();
+    let [command] = &blocks("docs/LATENCY.md", "sh")[..] else { panic!("one command") };
+    let args: Vec<&str> = command.split_whitespace().skip(1).collect();
+    must_work(folder.path(), &args);
+    assert!(folder.path().join("study/report.html").exists() && folder.path().join("study/latency.png").exists());
+    let fewer = study.replace("events = 1000000", "events = 20000");
+    std::fs::write(&path, format!("{fewer}\n{sweep}")).unwrap();
+    let out = sluice(folder.path(), &["--json", "latency", "study.toml", "--out", "sweep"]);
+    let found: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(found["sweep"]["points"].as_array().unwrap().len(), 36);
+    assert!(folder.path().join("sweep/sweep.csv").exists());
+}
+
 /// A recipe of little training, which blocks of the page complete.
 const SHORT: &str = r#"
 name = "page"

@@ -1,9 +1,9 @@
 //! Curves with names, over axes that they fill.
 
 use super::axis::Axis;
-use super::canvas::{Color, Point, Sketch};
+use super::canvas::{Color, Point, Sketch, Words};
 use super::frame::{Frame, Sample};
-use super::look::{INK, LINEAR, ORIGINAL, OTHER, OURS, SOFT};
+use super::look::{INK, LINEAR, ORIGINAL, OTHER, OURS, SOFT, TITLE};
 
 /// A curve.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,6 +77,7 @@ pub fn lines(
         legend.push((sample, curve.name.as_str()));
     }
     frame.draw(&mut s);
+    s.text(Words::new(title, (frame.inside[0] + 12.0, frame.inside[1] + 16.0), TITLE));
     frame.legend(&mut s, &legend);
     s
 }
