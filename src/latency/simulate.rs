@@ -350,7 +350,8 @@ impl Setup {
         })
     }
 
-    /// The chain at other rates, up to half as much again as it was asked for, or as it can bear.
+    /// The chain at other rates, up to half as much again as it was asked for, or as it can bear; four times as many triggers, where rules
+    /// veto some.
     ///
     /// * `base`: of this study
     /// * `events`: of a channel, at each rate
@@ -360,7 +361,9 @@ impl Setup {
     pub fn scan(&self, base: &Results, events: u64, mut progress: impl FnMut(u64)) -> Result<Vec<ScanPoint>> {
         const RATES: usize = 20;
         let came = (base.events + base.vetoed) as f64 / base.events as f64;
-        let top = (1.5 * (base.knee.rate_mhz / base.rate_mhz).max(1.0)).min(self.study.source.most()?);
+        // Where rules hold events back, the rate that they let through never comes near what the chain bears.
+        let bears = if base.vetoed > 0 { 4.0 } else { 1.5 * (base.knee.rate_mhz / base.rate_mhz).max(1.0) };
+        let top = bears.min(self.study.source.most()?);
         let mut points = Vec::new();
         for k in 1..=RATES {
             let Some(setup) = self.scaled(top * k as f64 / RATES as f64, events.min(self.study.events)) else { break };

@@ -210,8 +210,9 @@ fn combinations(sweep: &SweepResults) -> String {
 /// Their names begin with that of their section.
 fn figures(r: &Results) -> Vec<(String, Sketch)> {
     let mut all = Vec::new();
-    let mut curves: Vec<plot::Lines> = vec![plot::Lines::new("end to end", &r.survival)];
-    curves.extend(r.stages.iter().filter(|_| r.stages.len() > 1).map(|s| plot::Lines::new(&s.name, &s.survival)));
+    let several = r.stages.iter().filter(|_| r.stages.len() > 1);
+    let mut curves: Vec<plot::Lines> = several.map(|s| plot::Lines::new(&s.name, &s.survival)).collect();
+    curves.push(plot::Lines::new("end to end", &r.survival));
     all.push((
         "latency".to_owned(),
         plot::lines("Events that take longer", ("time", "ns"), ("share of events", ""), [false, true], &curves, None),

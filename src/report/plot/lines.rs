@@ -53,12 +53,15 @@ pub fn lines(
             (true, 1) => Axis::log(low / 1.3, high * (high / low).powf(0.3).max(2.0)),
             (true, _) => Axis::log(low, high),
             (false, 1) => Axis::linear(0.0, (high * 1.35).max(1e-9)),
-            (false, _) => Axis::linear(low.min(0.0), high),
+            (false, _) => Axis::linear(low.min(0.0), if mark == Some(high) { 1.05 * high } else { high }),
         }
     };
+    // Numbers of events.
+    let counts = !log[0] && curves.iter().flat_map(|c| &c.points).all(|p| p[0].fract() == 0.0);
+    let x_axis = axis(0, mark);
     let frame = Frame {
         inside: [62.0, 14.0, 444.0, 280.0],
-        x: axis(0, mark).titled(x.0, x.1),
+        x: if counts { x_axis.whole() } else { x_axis }.titled(x.0, x.1),
         y: axis(1, None).titled(y.0, y.1),
     };
     if let Some(mark) = mark {
