@@ -49,7 +49,7 @@ pub fn latency(path: &Path, options: &Options, json: bool) -> Result<bool> {
     }
     let known = Mutex::new(HashMap::new());
     let samples = |payload: &Payload, design: Option<&Path>| sample(&known, payload, design);
-    let sweeps = study.sweep.is_some();
+    let combinations = study.sweep.as_ref().map(|s| s.values.values().map(Vec::len).product());
     let events = study.events.saturating_mul(study.channels as u64);
     let setup = Setup::new(study, &samples).map_err(|e| e.at(path.display().to_string()))?;
     let bar = Progress::new("latency", events as usize, "events");
@@ -61,13 +61,11 @@ pub fn latency(path: &Path, options: &Options, json: bool) -> Result<bool> {
         drop(bar);
     }
     results.scan = setup.scan(&results, SCANNED, |_| {})?;
-    let found = match sweeps {
-        false => None,
-        true => {
-            let bar = Progress::spinner("latency", "combinations");
-            let found = sweep(&said, path, &samples, out, |n| bar.add(n))?;
-            drop(bar);
-            Some(found)
+    let found = match combinations {
+        None => None,
+        Some(n) => {
+            let bar = Progress::new("latency", n, "combinations");
+            Some(sweep(&said, path, &samples, out, |n| bar.add(n))?)
         }
     };
     if let Some(out) = out {
@@ -234,7 +232,7 @@ fn combinations(found: &SweepResults) -> String {
             p.gbps,
             p.lut,
             p.places,
-            p.lost,
+            tables::share(p.lost),
             100.0 * p.link_used
         );
     }
