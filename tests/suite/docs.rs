@@ -84,13 +84,15 @@ fn the_commands_of_the_guide_work_in_the_order_given() {
 #[test]
 fn the_studies_of_the_latency_page_run() {
     let folder = tempfile::tempdir().unwrap();
-    let [study, sweep] = &blocks("docs/LATENCY.md", "toml")[..] else { panic!("two blocks") };
+    let [study, trains, sweep] = &blocks("docs/LATENCY.md", "toml")[..] else { panic!("three blocks") };
     let path = folder.path().join("study.toml");
     std::fs::write(&path, study).unwrap();
     let [command] = &blocks("docs/LATENCY.md", "sh")[..] else { panic!("one command") };
     let args: Vec<&str> = command.split_whitespace().skip(1).collect();
     must_work(folder.path(), &args);
     assert!(folder.path().join("study/report.html").exists() && folder.path().join("study/latency.png").exists());
+    std::fs::write(folder.path().join("trains.toml"), trains.replace("events = 4000000", "events = 400000")).unwrap();
+    must_work(folder.path(), &["latency", "trains.toml"]);
     let fewer = study.replace("events = 1000000", "events = 20000");
     std::fs::write(&path, format!("{fewer}\n{sweep}")).unwrap();
     let out = sluice(folder.path(), &["--json", "latency", "study.toml", "--out", "sweep"]);
