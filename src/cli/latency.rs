@@ -90,19 +90,19 @@ fn write(out: &Path, results: &Results, found: Option<&SweepResults>) -> Result<
     page::write(out, results, found)
 }
 
-type Known = Mutex<HashMap<(PathBuf, Vec<Option<PathBuf>>), Arc<Sample>>>;
+type Known = Mutex<HashMap<(PathBuf, String, Vec<Option<PathBuf>>), Arc<Sample>>>;
 
 /// Events of a payload, read once.
 fn sample(known: &Known, payload: &Payload, design: Option<&Path>) -> Result<Arc<Sample>> {
-    let Payload::Sample { data, link, model } = payload else {
+    let Payload::Sample { data, select, link, model } = payload else {
         return Err(Error::new(Code::Recipe, "the payload has no sample"));
     };
-    let key = (data.clone(), vec![link.clone(), model.clone(), design.map(Path::to_owned)]);
+    let key = (data.clone(), format!("{select:?}"), vec![link.clone(), model.clone(), design.map(Path::to_owned)]);
     let mut known = known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some(sample) = known.get(&key) {
         return Ok(sample.clone());
     }
-    let sample = Arc::new(link::sample(data, design, model.as_deref(), link.as_deref())?);
+    let sample = Arc::new(link::sample((data, select), design, model.as_deref(), link.as_deref())?);
     known.insert(key, sample.clone());
     Ok(sample)
 }

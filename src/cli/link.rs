@@ -330,7 +330,12 @@ fn write(data: &dyn RowSource, source: &Source, link: &Link, output: &Path) -> R
 /// Events of data as a link sends them, for a study.
 ///
 /// * `design`: folder of a design that sends frames, in place of model and link; its inputs are given too
-pub fn sample(data: &Path, design: Option<&Path>, model: Option<&Path>, link: Option<&Path>) -> Result<Sample> {
+pub fn sample(
+    (data, select): (&Path, &Selection),
+    design: Option<&Path>,
+    model: Option<&Path>,
+    link: Option<&Path>,
+) -> Result<Sample> {
     let wrong = |what: &str, hint: &str| Err(Error::new(Code::Recipe, what.to_owned()).hint(hint.to_owned()));
     match (design, link) {
         (Some(_), _) if link.is_some() || model.is_some() => {
@@ -342,7 +347,7 @@ pub fn sample(data: &Path, design: Option<&Path>, model: Option<&Path>, link: Op
                 return wrong("the payload's design sends no frames", "name the link");
             };
             let link = Link::load(&design.join(&core.link))?;
-            let rows = stages::rows(design, data.to_owned(), &Selection::default())?;
+            let rows = stages::rows(design, data.to_owned(), select)?;
             let engine = Engine::new(&QuantizedModel::load(&design.join(&manifest.model))?.encoder)?;
             let bits = event_bits(&link, engine.infer_batch(&rows.inputs), rows.record)?;
             Ok(Sample { bits, record: rows.record, inputs: rows.inputs })
@@ -350,7 +355,7 @@ pub fn sample(data: &Path, design: Option<&Path>, model: Option<&Path>, link: Op
         (None, Some(path)) => {
             let link = Link::load(path)?;
             let source = Source::open(model, &link, path)?;
-            let events = source.events(&data::read(data, &Selection::default())?)?;
+            let events = source.events(&data::read(data, select)?)?;
             let record = source.record();
             Ok(Sample { bits: event_bits(&link, events, record)?, record, inputs: Array2::zeros((0, 0)) })
         }

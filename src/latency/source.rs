@@ -16,7 +16,7 @@ use crate::error::{Code, Error, Result};
 
 /// Which crossings of the orbit have bunches.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
+#[serde(untagged, deny_unknown_fields, expecting = "`source.filling` is a scheme or { file }")]
 pub enum Scheme {
     /// Written out, like `3*(72b 8e) 3324e`.
     Text(String),

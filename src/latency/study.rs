@@ -10,6 +10,7 @@ use super::filling::CROSSING_HZ;
 use super::source::{Clock, Source, beside};
 use super::sweep::Sweep;
 use super::trace;
+use crate::data::Selection;
 use crate::error::{Code, Error, Result};
 
 /// A readout chain, and what is to come of it. Files are looked for beside the study.
@@ -55,7 +56,11 @@ fn seed() -> u64 {
 
 /// Bits of an event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "`payload` is one of { bits }, { uniform = [low, high] }, { hit_bits, header_bits } and { data, select, link, model }"
+)]
 pub enum Payload {
     /// Always as many.
     Bits {
@@ -79,6 +84,9 @@ pub enum Payload {
     Sample {
         /// Data file.
         data: PathBuf,
+        /// What is taken of it, like `{ array = "code" }`.
+        #[serde(default, skip_serializing_if = "is_all")]
+        select: Box<Selection>,
         /// Link of `sluice link`; that of the design, where a stage is one that sends frames.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         link: Option<PathBuf>,
@@ -86,6 +94,10 @@ pub enum Payload {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         model: Option<PathBuf>,
     },
+}
+
+fn is_all(select: &Selection) -> bool {
+    *select == Selection::default()
 }
 
 /// What a full fifo means.
@@ -166,7 +178,7 @@ pub struct LinkSection {
 
 /// Times in which a link carries nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
+#[serde(untagged, deny_unknown_fields, expecting = "`link.stalls` is { every_us, length_ns, length } or { file }")]
 pub enum StallSection {
     /// At random.
     Drawn {
@@ -303,7 +315,7 @@ impl Study {
 
     fn find_files(&mut self, folder: &Path) {
         let payload = match &mut self.payload {
-            Payload::Sample { data, link, model } => [Some(data), link.as_mut(), model.as_mut()],
+            Payload::Sample { data, link, model, .. } => [Some(data), link.as_mut(), model.as_mut()],
             _ => [None, None, None],
         };
         let stalls = match &mut self.link.stalls {

@@ -643,6 +643,8 @@ fn studies_without_sense_are_refused() {
         ("name = \"codes\"", "name = \"encoder\"", "a name that is taken"),
         ("name = \"codes\"", "name = \"codes\", speed = 3", "unknown field `speed`"),
         ("[60, 180]", "[180, 60]", "180 to 60 bits"),
+        ("uniform = [60, 180]", "unifrom = [60, 180]", "`payload` is one of { bits }"),
+        ("kind = \"orbit\"", "kind = \"orbit\", filling = 3", "`source.filling` is a scheme or { file }"),
         ("kind = \"lpgbt_10g_fec5\"", "slot_bits = 8", "no speed, or two"),
         ("kind = \"lpgbt_10g_fec5\"", "kind = \"lpgbt_11g\"", "unknown variant `lpgbt_11g`"),
         (

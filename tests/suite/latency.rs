@@ -218,6 +218,7 @@ fn bad_studies_get_one_clear_error_each() {
         ("design = \"cells\"", "design = \"nowhere\"", "nowhere"),
         ("data = \"cells.npy\"", "data = \"nowhere.npy\"", "nowhere.npy"),
         ("data = \"cells.npy\"", "data = \"cells.npy\", link = \"link.json\"", "the design has its own"),
+        ("data = \"cells.npy\"", "data = \"cells.npy\", select = { rows = [3000, 4000] }", "no rows 3000 to 4000"),
         ("design = \"cells\", fifo = 32", "latency = 3", "the payload has data and no link"),
         ("fifo = 32 }]", "fifo = 32 }, { name = \"more\" }]", "not the only stage"),
         ("\"lpgbt_10g_fec5\" }", "\"lpgbt_10g_fec5\", fifo = 3 }", "its link no fifo"),
